@@ -1,0 +1,45 @@
+# Compiler rules for all targets, and the two functions that make rooms and their tests.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+
+add_library(hvmdm_rules INTERFACE)
+target_compile_options(hvmdm_rules INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wimplicit-fallthrough -Wswitch -Wformat=2 -Werror)
+target_include_directories(hvmdm_rules INTERFACE ${CMAKE_SOURCE_DIR})
+if(HVMDM_SANITIZE)
+  target_compile_options(hvmdm_rules INTERFACE -fsanitize=${HVMDM_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(hvmdm_rules INTERFACE -fsanitize=${HVMDM_SANITIZE})
+  target_compile_definitions(hvmdm_rules INTERFACE _GLIBCXX_ASSERTIONS)
+else()
+  target_compile_options(hvmdm_rules INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2)
+  target_link_options(hvmdm_rules INTERFACE LINKER:-z,relro,-z,now,--as-needed)
+endif()
+
+# hvmdm_room(NAME DEPENDS libs...): the library dm_NAME from the .cpp files of the calling folder and those below it.
+# The arrows of docs/architecture.md are the DEPENDS; tests/arrows checks the #includes against them.
+function(hvmdm_room name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  if(NOT sources) # a room whose first file is still to come
+    return()
+  endif()
+  add_library(dm_${name} STATIC ${sources})
+  target_link_libraries(dm_${name} PUBLIC hvmdm_rules fmt::fmt ${ARG_DEPENDS})
+endfunction()
+
+# hvmdm_tests(NAME DEPENDS libs...): the GoogleTest program tests_NAME from the .cpp files of the calling folder.
+function(hvmdm_tests name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(tests_${name} ${sources})
+  target_link_libraries(tests_${name} PRIVATE hvmdm_rules ${ARG_DEPENDS} GTest::gmock_main)
+  target_precompile_headers(tests_${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  add_test(NAME ${name} COMMAND tests_${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()

@@ -1,0 +1,49 @@
+// Between a graphics adapter, which draws, and whoever shows it.
+#pragma once
+
+#include "dm/core/types.hpp"
+
+#include <span>
+
+namespace dm {
+
+struct Rect {
+    unsigned x = 0;
+    unsigned y = 0;
+    unsigned width = 0;
+    unsigned height = 0;
+};
+
+/// Pixels to draw into: 32 bits each, 0x00RRGGBB in host order.
+struct Surface {
+    u32* pixels = nullptr;
+    unsigned width = 0;
+    unsigned height = 0;
+    std::size_t stride = 0; ///< pixels from one row to the next
+};
+
+/// The consumer: a VNC server, a screen shot, a test. Device thread only.
+class Display {
+public:
+    virtual ~Display() = default;
+    /// False while nobody looks: then nothing needs to be drawn.
+    virtual bool watched() const = 0;
+    /// The surface to draw into, in the given size. When the size differs from before its content is
+    /// undefined and the whole of it must be drawn and reported. Larger than the display can show: the
+    /// surface is smaller.
+    virtual Surface resize(unsigned width, unsigned height) = 0;
+    /// `rect` of the surface has new pixels.
+    virtual void changed(const Rect& rect) = 0;
+};
+
+/// The adapter's side, called at the display's pace in the device thread.
+class DisplaySource {
+public:
+    virtual ~DisplaySource() = default;
+    /// Draws what changed since the last call; everything when `full`.
+    virtual void refresh(Display& display, bool full) = 0;
+    /// Nobody looks any more: stop tracking what changes.
+    virtual void unwatched() = 0;
+};
+
+} // namespace dm

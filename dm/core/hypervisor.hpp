@@ -1,0 +1,54 @@
+// What a machine needs from whatever runs its CPUs: Xen, or a test.
+#pragma once
+
+#include "dm/core/guest_memory.hpp"
+#include "dm/core/io_space.hpp"
+#include "dm/core/irq.hpp"
+#include "dm/core/pci.hpp"
+#include "dm/core/result.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace dm {
+
+/// Why the domain ends; values of SHUTDOWN_* in Xen's public/sched.h.
+enum class ShutdownReason : u8 { PowerOff = 0, Reboot = 1, Crash = 3 };
+
+/// A frame buffer made of guest pages, so that the guest reaches it without exits and migration copies it.
+class VideoMemory {
+public:
+    virtual ~VideoMemory() = default;
+    virtual std::span<u8> bytes() = 0;
+    /// Shows it to the guest at `addr` (page aligned); nothing: hidden from the guest.
+    virtual void place(std::optional<GuestPhys> addr) = 0;
+    /// Ors 1 into bits of `bitmap` (bit n = page first_page + n) for pages written by the guest since the
+    /// last call. False: unknown, take all as written. The first call starts tracking.
+    virtual bool collect_dirty(u64 first_page, u64 pages, std::span<u8> bitmap) = 0;
+    virtual void stop_tracking() = 0;
+    /// The device itself wrote there (live migration must know).
+    virtual void wrote(u64 offset, u64 length) = 0;
+};
+
+class Hypervisor {
+public:
+    virtual ~Hypervisor() = default;
+    virtual GuestMemory& memory() = 0;
+    /// Lines 0..15.
+    virtual IrqSink& isa_irqs() = 0;
+    /// Line = device * 4 + pin (0 = INTA).
+    virtual IrqSink& pci_intx() = 0;
+    /// PIRQ link 0..3 to ISA IRQ; 0 disables.
+    virtual void route_pci_link(unsigned link, u8 isa_irq) = 0;
+    /// `size`: bytes, whole pages.
+    virtual Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) = 0;
+    /// Ends the domain; must be called before the access that asked for it completes.
+    virtual void shutdown(ShutdownReason reason) = 0;
+    /// Makes 0xc0000-0xfffff read-only for the guest, or writable again.
+    virtual void lock_roms(bool locked) = 0;
+    /// ACPI S3: the domain sleeps until 0 is set.
+    virtual void set_acpi_sleep_state(unsigned state) = 0;
+};
+
+} // namespace dm

@@ -1,0 +1,134 @@
+// What every device must do whatever it is. A device's test file ends with
+//
+//     INSTANTIATE_TYPED_TEST_SUITE_P(Uart16550, DeviceConformance, UartRig);
+#pragma once
+
+#include "tests/support/rig.hpp"
+
+#include <gtest/gtest.h>
+
+namespace dm::test {
+
+template <class R> class DeviceConformance : public testing::Test {
+protected:
+    static constexpr u64 kSeeds = 48;
+    static constexpr int kSteps = 400;
+
+    static void traffic(R& rig, u64 seed, std::vector<u64>& trace) {
+        Rng rng(seed);
+        for (int i = 0; i < kSteps; ++i)
+            step(rig, rng, trace);
+    }
+    static std::map<unsigned, bool> high_lines(const FakeIrqs& irqs) {
+        std::map<unsigned, bool> high;
+        for (const auto& [line, level] : irqs.levels)
+            if (level) high[line] = true;
+        return high;
+    }
+};
+TYPED_TEST_SUITE_P(DeviceConformance);
+
+TYPED_TEST_P(DeviceConformance, ResetEqualsPowerOnAndLowersInterrupts) {
+    unsigned raised = 0;
+    for (u64 seed = 0; seed < this->kSeeds; ++seed) {
+        TypeParam fresh;
+        TypeParam rig;
+        std::vector<u64> trace;
+        this->traffic(rig, seed, trace);
+        rig.quiesce();
+        raised += rig.isa.raised + rig.intx.raised;
+        rig.device().reset();
+        fresh.device().reset(); // power-on is a reset
+        EXPECT_EQ(snapshot(rig), snapshot(fresh)) << "seed " << seed;
+        EXPECT_EQ(this->high_lines(rig.isa), this->high_lines(fresh.isa)) << "seed " << seed;
+        EXPECT_EQ(this->high_lines(rig.intx), this->high_lines(fresh.intx)) << "seed " << seed;
+        EXPECT_EQ(rig.hypervisor.ram.pins, 0) << "guest memory left mapped, seed " << seed;
+        if (this->HasFatalFailure() || this->HasNonfatalFailure()) return;
+    }
+    if (TypeParam{}.has_interrupt())
+        EXPECT_GT(raised, 0U) << "no traffic ever raised an interrupt: nothing was shown";
+    else
+        EXPECT_EQ(raised, 0U);
+}
+
+TYPED_TEST_P(DeviceConformance, ALoadedTwinContinuesAsTheOriginal) {
+    for (u64 seed = 0; seed < this->kSeeds; ++seed) {
+        TypeParam rig;
+        std::vector<u64> trace;
+        this->traffic(rig, seed, trace);
+        rig.quiesce();
+        const std::vector<u8> image = snapshot(rig);
+        EXPECT_EQ(snapshot(rig), image) << "saving changed the device, seed " << seed;
+
+        TypeParam twin;
+        twin.copy_surroundings(rig);
+        auto reader = StateReader::open(image);
+        ASSERT_TRUE(reader.ok()) << reader.error().message;
+        const Status loaded = twin.device().load(*reader);
+        ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+        ASSERT_TRUE(reader->finish().ok()) << reader->finish().error().message;
+        EXPECT_EQ(snapshot(twin), image) << "seed " << seed;
+        EXPECT_EQ(this->high_lines(twin.isa), this->high_lines(rig.isa)) << "seed " << seed;
+        EXPECT_EQ(this->high_lines(twin.intx), this->high_lines(rig.intx)) << "seed " << seed;
+
+        std::vector<u64> ours;
+        std::vector<u64> theirs;
+        this->traffic(rig, seed + 1000, ours);
+        this->traffic(twin, seed + 1000, theirs);
+        EXPECT_EQ(ours, theirs) << "seed " << seed;
+        EXPECT_EQ(rig.ram, twin.ram) << "seed " << seed;
+        rig.quiesce();
+        twin.quiesce();
+        EXPECT_EQ(snapshot(rig), snapshot(twin)) << "seed " << seed;
+        if (this->HasFatalFailure() || this->HasNonfatalFailure()) return;
+    }
+}
+
+TYPED_TEST_P(DeviceConformance, DamagedStatesAreRefusedOrEquivalent) {
+    TypeParam rig;
+    std::vector<u64> trace;
+    this->traffic(rig, 7, trace);
+    rig.quiesce();
+    const std::vector<u8> image = snapshot(rig);
+    TypeParam victim;
+    const auto load = [&](std::span<const u8> bytes) {
+        auto reader = StateReader::open(bytes);
+        return reader.ok() && victim.device().load(*reader).ok() && reader->finish().ok();
+    };
+    Rng rng(1);
+    for (int i = 0; i < 200; ++i)
+        EXPECT_FALSE(load(std::span(image).first(rng.below(image.size()))));
+    unsigned refused = 0;
+    for (int i = 0; i < 400; ++i) {
+        std::vector<u8> bent = image;
+        const u64 at = rng.below(bent.size());
+        bent[at] = static_cast<u8>(bent[at] ^ 1U << rng.below(8));
+        if (!load(bent)) {
+            ++refused;
+            continue;
+        }
+        std::vector<u64> reads;
+        this->traffic(victim, static_cast<u64>(i), reads); // survives whatever it accepted
+        victim.quiesce();
+    }
+    EXPECT_GT(refused, 0U);
+}
+
+TYPED_TEST_P(DeviceConformance, AFailedLoadChangesNothing) {
+    TypeParam rig;
+    std::vector<u64> trace;
+    this->traffic(rig, 3, trace);
+    rig.quiesce();
+    const std::vector<u8> before = snapshot(rig);
+    const std::vector<u8> empty = std::move(StateWriter{}).take();
+    auto reader = StateReader::open(empty);
+    ASSERT_TRUE(reader.ok());
+    EXPECT_FALSE(rig.device().load(*reader).ok());
+    EXPECT_EQ(snapshot(rig), before);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(DeviceConformance, ResetEqualsPowerOnAndLowersInterrupts,
+                            ALoadedTwinContinuesAsTheOriginal, DamagedStatesAreRefusedOrEquivalent,
+                            AFailedLoadChangesNothing);
+
+} // namespace dm::test

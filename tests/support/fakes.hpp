@@ -1,0 +1,201 @@
+// Stand-ins for what is around a device.
+#pragma once
+
+#include "dm/core/block_backend.hpp"
+#include "dm/core/char_backend.hpp"
+#include "dm/core/clock.hpp"
+#include "dm/core/guest_memory.hpp"
+#include "dm/core/hypervisor.hpp"
+#include "dm/core/irq.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace dm::test {
+
+class FakeClock final : public Clock {
+public:
+    u64 now_ns() const override { return now; }
+    u64 now = 1'000'000;
+};
+
+/// Levels of all lines, and how often each changed.
+class FakeIrqs final : public IrqSink {
+public:
+    void set_level(unsigned line, bool level) override {
+        levels[line] = level;
+        ++changes[line];
+        if (level) ++raised;
+    }
+    bool level(unsigned line) const {
+        const auto it = levels.find(line);
+        return it != levels.end() && it->second;
+    }
+    std::map<unsigned, bool> levels;
+    std::map<unsigned, unsigned> changes;
+    unsigned raised = 0; ///< rising edges of all lines
+};
+
+/// Guest RAM from address 0 on. Everything above is a hole. Views end at multiples of `chunk`, as in a map
+/// cache.
+class FlatMemory final : public GuestMemory {
+public:
+    explicit FlatMemory(u64 size, u64 chunk = 64 * 1024) : ram(size, 0), chunk_(chunk) {}
+
+    std::span<u8> view(GuestPhys addr, u64 length) override {
+        if (addr >= ram.size() || length == 0) return {};
+        const u64 end =
+            std::min<u64>({ram.size(), (addr / chunk_ + 1) * chunk_, addr + std::min(length, chunk_)});
+        return std::span(ram).subspan(addr, end - addr);
+    }
+    void wrote(GuestPhys addr, u64 length) override { dirty.emplace_back(addr, length); }
+
+    std::span<u8> pin(GuestPhys addr, u64 length) override {
+        const std::span<u8> bytes = view(addr, length);
+        if (!bytes.empty()) ++pins;
+        return bytes;
+    }
+    void unpin(GuestPhys, std::span<u8>) override { --pins; }
+
+    std::vector<u8> ram;
+    std::vector<std::pair<GuestPhys, u64>> dirty;
+    int pins = 0;
+
+private:
+    u64 chunk_;
+};
+
+/// A disk in memory. Completes at once unless `hold` is set; then complete() does.
+class FakeBlock final : public BlockBackend {
+public:
+    explicit FakeBlock(u64 size) : data(size, 0) {}
+    u64 size_bytes() const override { return data.size(); }
+    bool read_only() const override { return readonly; }
+    void submit(BlockIo& io) override {
+        ++submitted;
+        if (hold)
+            held.push_back(&io);
+        else
+            finish(io);
+    }
+    void drain() override {
+        while (!held.empty())
+            complete();
+    }
+    /// Finishes the oldest request that is held back.
+    void complete() {
+        BlockIo* io = held.front();
+        held.pop_front();
+        finish(*io);
+    }
+
+    std::vector<u8> data;
+    bool readonly = false;
+    bool hold = false;
+    int next_error = 0; ///< errno for the next request that finishes
+    unsigned submitted = 0;
+    unsigned flushes = 0;
+    std::deque<BlockIo*> held;
+
+private:
+    void finish(BlockIo& io) {
+        int error = std::exchange(next_error, 0);
+        if (error == 0) error = transfer(io);
+        io.done(io, error);
+    }
+    int transfer(BlockIo& io) {
+        if (io.op == BlockIo::Op::Flush) return ++flushes, 0;
+        u64 at = io.offset;
+        for (const iovec& v : io.iov) {
+            if (at > data.size() || v.iov_len > data.size() - at) return EINVAL;
+            if (io.op == BlockIo::Op::Read)
+                std::memcpy(v.iov_base, data.data() + at, v.iov_len);
+            else
+                std::memcpy(data.data() + at, v.iov_base, v.iov_len);
+            at += v.iov_len;
+        }
+        return 0;
+    }
+};
+
+/// The far end of a serial line: what was sent, and how much it takes.
+class FakeChar final : public CharBackend {
+public:
+    std::size_t write(std::span<const u8> bytes) override {
+        const std::size_t n = std::min(bytes.size(), room);
+        sent.append(reinterpret_cast<const char*>(bytes.data()), n);
+        if (room != SIZE_MAX) room -= n;
+        return n;
+    }
+    void accept_input() override { ++accept_calls; }
+    void set_frontend(CharFrontend* f) override { frontend = f; }
+    std::string description() const override { return "fake"; }
+    /// Offers bytes to the port; returns how many it took.
+    std::size_t send(std::string_view text) {
+        const std::size_t n = std::min(text.size(), frontend != nullptr ? frontend->can_receive() : 0);
+        if (n > 0) frontend->receive({reinterpret_cast<const u8*>(text.data()), n});
+        return n;
+    }
+
+    std::string sent;
+    std::size_t room = SIZE_MAX;
+    unsigned accept_calls = 0;
+    CharFrontend* frontend = nullptr;
+};
+
+/// Video memory without a guest: every page counts as dirty when told so.
+class FakeVideoMemory final : public VideoMemory {
+public:
+    explicit FakeVideoMemory(u64 size) : memory(size, 0) {}
+    std::span<u8> bytes() override { return memory; }
+    void place(std::optional<GuestPhys> addr) override { placed = addr; }
+    bool collect_dirty(u64 first, u64 pages, std::span<u8> bitmap) override {
+        tracking = true;
+        if (all_dirty) return all_dirty = false;
+        for (const u64 page : dirty_pages)
+            if (page >= first && page < first + pages)
+                bitmap[(page - first) / 8] =
+                    static_cast<u8>(bitmap[(page - first) / 8] | 1U << ((page - first) % 8));
+        dirty_pages.clear();
+        return true;
+    }
+    void stop_tracking() override { tracking = false; }
+    void wrote(u64, u64) override { ++reported_writes; }
+
+    std::vector<u8> memory;
+    std::optional<GuestPhys> placed;
+    std::vector<u64> dirty_pages;
+    bool all_dirty = true;
+    bool tracking = false;
+    unsigned reported_writes = 0;
+};
+
+/// A hypervisor that keeps what it was told.
+class FakeHypervisor final : public Hypervisor {
+public:
+    explicit FakeHypervisor(u64 ram_size = 1 << 20) : ram(ram_size) {}
+    GuestMemory& memory() override { return ram; }
+    IrqSink& isa_irqs() override { return isa; }
+    IrqSink& pci_intx() override { return intx; }
+    void route_pci_link(unsigned link, u8 irq) override { links[link] = irq; }
+    Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override {
+        return std::unique_ptr<VideoMemory>(std::make_unique<FakeVideoMemory>(size));
+    }
+    void shutdown(ShutdownReason reason) override { shutdowns.push_back(reason); }
+    void lock_roms(bool locked) override { roms_locked = locked; }
+    void set_acpi_sleep_state(unsigned state) override { sleep_state = state; }
+
+    FlatMemory ram;
+    FakeIrqs isa;
+    FakeIrqs intx;
+    std::map<unsigned, u8> links;
+    std::vector<ShutdownReason> shutdowns;
+    bool roms_locked = false;
+    unsigned sleep_state = 0;
+};
+
+} // namespace dm::test
