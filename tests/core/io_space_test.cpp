@@ -108,7 +108,7 @@ TEST_F(IoSpaceTest, StringsGoToTheHandlerAsOneCall) {
     const IoWindow w = space.map({.base = 0x1f0, .length = 8}, bulk);
     std::vector<u8> sector(512);
     space.read_string(0x1f0, 2, sector);
-    EXPECT_THAT(bulk.log, ElementsAre("R2@0x200"));
+    EXPECT_THAT(bulk.log, ElementsAre("R2@0x512"));
     EXPECT_EQ(sector[511], 0xcc);
 }
 
