@@ -1,0 +1,105 @@
+#include "dm/host/loop.hpp"
+
+#include "dm/core/check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fcntl.h>
+
+namespace dm::host {
+
+Loop::Loop(std::unique_ptr<Poller> poller) : poller_(std::move(poller)) {
+    std::array<int, 2> ends{};
+    DM_CHECK(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    wake_read_.reset(ends[0]);
+    wake_write_.reset(ends[1]);
+    watch(wake_read_.get(), FdEvents::Readable, [this](FdReady) {
+        std::array<char, 64> sink{};
+        while (::read(wake_read_.get(), sink.data(), sink.size()) > 0) {
+        }
+        run_posted();
+    });
+}
+
+Loop::~Loop() = default;
+
+void Loop::watch(int fd, FdEvents events, FdHandler handler) {
+    auto entry = std::make_unique<Watch>(Watch{fd, std::move(handler)});
+    poller_->add(fd, events, entry.get());
+    const bool fresh = watches_.emplace(fd, std::move(entry)).second;
+    DM_CHECK(fresh);
+}
+
+void Loop::change(int fd, FdEvents events) {
+    const auto it = watches_.find(fd);
+    if (it != watches_.end()) poller_->change(fd, events, it->second.get());
+}
+
+void Loop::unwatch(int fd) {
+    const auto it = watches_.find(fd);
+    if (it == watches_.end()) return;
+    poller_->remove(fd);
+    it->second->dead = true;
+    dead_.push_back(std::move(it->second));
+    watches_.erase(it);
+}
+
+void Loop::post(std::function<void()> task) {
+    bool first = false;
+    {
+        const std::lock_guard lock(posted_mutex_);
+        first = posted_.empty();
+        posted_.push_back(std::move(task));
+    }
+    if (!first) return; // a wake-up is on its way already
+    const char byte = 0;
+    [[maybe_unused]] const auto written = ::write(wake_write_.get(), &byte, 1);
+}
+
+void Loop::run_posted() {
+    std::vector<std::function<void()>> tasks;
+    {
+        const std::lock_guard lock(posted_mutex_);
+        tasks.swap(posted_);
+    }
+    for (const auto& task : tasks)
+        task();
+}
+
+void Loop::quit(int exit_status) {
+    exit_status_ = exit_status;
+}
+
+std::optional<u64> Loop::time_to_sleep(std::optional<u64> most_ns) const {
+    std::optional<u64> sleep = most_ns;
+    const auto consider = [&sleep](const TimerQueue& timers) {
+        if (!timers.next_deadline()) return;
+        const u64 now = timers.now_ns();
+        const u64 left = *timers.next_deadline() > now ? *timers.next_deadline() - now : 0;
+        sleep = std::min(sleep.value_or(left), left);
+    };
+    consider(host_timers_);
+    if (machine_clock_.running()) consider(machine_timers_);
+    return sleep;
+}
+
+void Loop::run_once(std::optional<u64> most_ns) {
+    std::array<Poller::Ready, Poller::kMostPerWait> ready{};
+    const std::size_t n = poller_->wait(time_to_sleep(most_ns), ready);
+    for (std::size_t i = 0; i < n; ++i) {
+        auto* watch = static_cast<Watch*>(ready[i].token);
+        if (!watch->dead) watch->handler(ready[i].what);
+    }
+    host_timers_.run_due();
+    if (machine_clock_.running()) machine_timers_.run_due();
+    dead_.clear();
+    if (round_end_) round_end_();
+}
+
+int Loop::run() {
+    while (!exit_status_)
+        run_once();
+    return *std::exchange(exit_status_, std::nullopt);
+}
+
+} // namespace dm::host

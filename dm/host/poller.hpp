@@ -1,0 +1,33 @@
+// Waiting for file descriptors: epoll on Linux, poll elsewhere, the same behaviour of both.
+#pragma once
+
+#include "dm/core/event_loop.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace dm::host {
+
+class Poller {
+public:
+    struct Ready {
+        void* token;
+        FdReady what;
+    };
+    static constexpr std::size_t kMostPerWait = 32;
+
+    virtual ~Poller() = default;
+    virtual void add(int fd, FdEvents events, void* token) = 0;
+    virtual void change(int fd, FdEvents events, void* token) = 0;
+    virtual void remove(int fd) = 0;
+    /// Sleeps until something is ready or `timeout_ns` has passed (nothing: for ever); fills `out`.
+    virtual std::size_t wait(std::optional<u64> timeout_ns, std::span<Ready> out) = 0;
+};
+
+/// The best one of this platform.
+std::unique_ptr<Poller> make_poller();
+/// The portable one, for platforms without a better one and for tests.
+std::unique_ptr<Poller> make_portable_poller();
+
+} // namespace dm::host
