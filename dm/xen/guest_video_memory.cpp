@@ -1,0 +1,104 @@
+#include "dm/xen/guest_video_memory.hpp"
+
+#include "dm/xen/memory_op.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <sys/mman.h>
+#include <xendevicemodel.h>
+#include <xenforeignmemory.h>
+
+namespace dm::xen {
+namespace {
+
+constexpr u32 kWriteBack = 6;          // XEN_DMOP_MEM_CACHEATTR_WB
+constexpr u32 kDefaultAttribute = ~0U; // XEN_DMOP_MEM_CACHEATTR_DEFAULT: undo
+
+} // namespace
+
+Result<std::unique_ptr<VideoMemory>> GuestVideoMemory::create(const Handles& handles, MapCache& cache,
+                                                              u16 domid, u64 size, GuestPhys parking) {
+    std::unique_ptr<GuestVideoMemory> self(
+        new GuestVideoMemory(handles, cache, domid, size >> kPageShift, parking >> kPageShift));
+    DM_TRY(self->populate());
+    DM_TRY(self->map_all());
+    std::memset(self->host_, 0, size);
+    return std::unique_ptr<VideoMemory>(std::move(self));
+}
+
+GuestVideoMemory::~GuestVideoMemory() {
+    stop_tracking();
+    if (host_ != nullptr) xenforeignmemory_unmap(handles_.fmem.get(), host_, pages_);
+}
+
+Status GuestVideoMemory::populate() {
+    const Status done = populate_physmap(handles_, domid_, parking_, pages_);
+    if (done.ok()) return done;
+    return fail(
+        "{} MiB of video memory cannot be had: {}. Is videoram= in the guest's configuration at least "
+        "what vga= needs, and is there enough free memory (xl info)?",
+        pages_ >> 8, done.error().message);
+}
+
+Status GuestVideoMemory::map_all() {
+    std::vector<xen_pfn_t> gfns(pages_);
+    for (u64 i = 0; i < pages_; ++i)
+        gfns[i] = at_ + i;
+    void* host = xenforeignmemory_map(handles_.fmem.get(), domid_, PROT_READ | PROT_WRITE, pages_,
+                                      gfns.data(), nullptr);
+    if (host == nullptr) return fail("video memory cannot be mapped: {}", std::strerror(errno));
+    host_ = static_cast<u8*>(host);
+    return {};
+}
+
+void GuestVideoMemory::place(std::optional<GuestPhys> addr) {
+    const Gfn to = addr ? *addr >> kPageShift : parking_;
+    if (to == at_) return;
+    stop_tracking(); // the next collect_dirty() starts it at the new place
+    if (at_ != parking_)
+        xendevicemodel_pin_memory_cacheattr(handles_.dmod.get(), domid_, at_ << kPageShift,
+                                            ((at_ + pages_) << kPageShift) - 1, kDefaultAttribute);
+    if (xendevicemodel_relocate_memory(handles_.dmod.get(), domid_, static_cast<u32>(pages_), at_, to) != 0) {
+        log_.warning(
+            "moving the frame buffer from {:#x} to {:#x} failed: {}; the guest will not see its screen",
+            at_ << kPageShift, to << kPageShift, std::strerror(errno));
+        return;
+    }
+    log_.debug("frame buffer at {:#x}", to << kPageShift);
+    at_ = to;
+    // Our own mapping is tied to the pages, not to where the guest sees them, and stays good.
+    if (at_ != parking_) pin_cache_attribute(at_);
+}
+
+void GuestVideoMemory::pin_cache_attribute(Gfn at) const {
+    // The guest may map it write-combining while our mapping is cached: both must agree.
+    if (xendevicemodel_pin_memory_cacheattr(handles_.dmod.get(), domid_, at << kPageShift,
+                                            ((at + pages_) << kPageShift) - 1, kWriteBack) != 0)
+        log_.warning("cache attribute of the frame buffer: {}", std::strerror(errno));
+}
+
+bool GuestVideoMemory::collect_dirty(u64 first_page, u64 pages, std::span<u8> bitmap) {
+    if (first_page >= pages_ || pages > pages_ - first_page || bitmap.size() < (pages + 7) / 8) return false;
+    constexpr std::size_t kBitsPerWord = sizeof(unsigned long) * 8;
+    bitmap_.assign((pages + kBitsPerWord - 1) / kBitsPerWord, 0);
+    if (xendevicemodel_track_dirty_vram(handles_.dmod.get(), domid_, at_ + first_page,
+                                        static_cast<u32>(pages), bitmap_.data()) != 0)
+        return false; // ENODATA while a migration tracks everything
+    tracking_ = true;
+    const auto* raw = reinterpret_cast<const u8*>(bitmap_.data());
+    for (std::size_t i = 0; i < (pages + 7) / 8; ++i)
+        bitmap[i] = static_cast<u8>(bitmap[i] | raw[i]);
+    return true;
+}
+
+void GuestVideoMemory::stop_tracking() {
+    if (!tracking_) return;
+    tracking_ = false;
+    xendevicemodel_track_dirty_vram(handles_.dmod.get(), domid_, at_, 0, nullptr);
+}
+
+void GuestVideoMemory::wrote(u64 offset, u64 length) {
+    cache_.wrote((at_ << kPageShift) + offset, length);
+}
+
+} // namespace dm::xen

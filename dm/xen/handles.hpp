@@ -1,0 +1,38 @@
+// The libxen* handles of this process, opened once. The only stable-ABI libraries: no libxenctrl.
+#pragma once
+
+#include "dm/core/result.hpp"
+#include "dm/core/types.hpp"
+
+#include <memory>
+
+struct xendevicemodel_handle;
+struct xenforeignmemory_handle;
+struct xenevtchn_handle;
+struct xencall_handle;
+struct xs_handle;
+
+namespace dm::xen {
+
+struct HandleCloser {
+    void operator()(xendevicemodel_handle* h) const;
+    void operator()(xenforeignmemory_handle* h) const;
+    void operator()(xenevtchn_handle* h) const;
+    void operator()(xencall_handle* h) const;
+    void operator()(xs_handle* h) const;
+};
+template <class H> using Handle = std::unique_ptr<H, HandleCloser>;
+
+struct Handles {
+    Handle<xendevicemodel_handle> dmod;
+    Handle<xenforeignmemory_handle> fmem;
+    Handle<xenevtchn_handle> evtchn;
+    Handle<xencall_handle> call;
+    Handle<xs_handle> store; ///< null when xenstored cannot be reached
+
+    static Result<Handles> open();
+    /// From now on every handle reaches domain `domid` only (-xen-domid-restrict).
+    static Status restrict_all(u16 domid);
+};
+
+} // namespace dm::xen

@@ -1,0 +1,155 @@
+#include "dm/xen/ioreq_server.hpp"
+
+#include "dm/core/check.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <xen/xen.h>
+
+#include <xen/hvm/dm_op.h>
+#include <xen/memory.h>
+#include <xendevicemodel.h>
+#include <xenevtchn.h>
+#include <xenforeignmemory.h>
+
+namespace dm::xen {
+namespace {
+
+constexpr int kBufferedAtomic = 2;     // HVM_IOREQSRV_BUFIOREQ_ATOMIC, which the public header hides
+constexpr unsigned kResourcePages = 2; // frame 0: buffered ring; frame 1: one slot per vCPU
+
+Error creation_error(u16 domid, int error) {
+    if (error == ESRCH)
+        return fail("-xen-domid {}: there is no such domain (xl list shows those there are)", domid);
+    if (error == EINVAL || error == EOPNOTSUPP)
+        return fail("-xen-domid {}: this domain is not an HVM guest; hvmdm serves type=\"hvm\" only", domid);
+    if (error == EPERM || error == EACCES)
+        return fail("-xen-domid {}: Xen does not let this process serve that domain; run it in dom0 as root",
+                    domid);
+    return fail("-xen-domid {}: Xen refuses an ioreq server: {}", domid, std::strerror(error));
+}
+
+} // namespace
+
+Result<std::unique_ptr<IoreqServer>> IoreqServer::create(const Handles& handles, u16 domid) {
+    std::unique_ptr<IoreqServer> self(new IoreqServer(handles, domid));
+    if (xendevicemodel_create_ioreq_server(handles.dmod.get(), domid, kBufferedAtomic, &self->id_) != 0)
+        return creation_error(domid, errno);
+    self->created_ = true;
+    DM_TRY(self->map_pages());
+    return self;
+}
+
+Status IoreqServer::map_pages() {
+    void* addr = nullptr;
+    resource_ = xenforeignmemory_map_resource(handles_.fmem.get(), domid_, XENMEM_resource_ioreq_server, id_,
+                                              0, kResourcePages, &addr, PROT_READ | PROT_WRITE, 0);
+    if (resource_ == nullptr)
+        return fail(
+            "-xen-domid {}: the request pages cannot be mapped: {} (Xen 4.11 and Linux 4.18 or later can)",
+            domid_, std::strerror(errno));
+    pages_ = static_cast<u8*>(addr);
+    return {};
+}
+
+IoreqServer::~IoreqServer() {
+    if (loop_ != nullptr) loop_->unwatch(xenevtchn_fd(handles_.evtchn.get()));
+    // Each of these may fail because the domain is gone already; what is ours is freed all the same.
+    if (created_) xendevicemodel_destroy_ioreq_server(handles_.dmod.get(), domid_, id_);
+    if (resource_ != nullptr) xenforeignmemory_unmap_resource(handles_.fmem.get(), resource_);
+}
+
+Result<u32> IoreqServer::bind(u32 remote_port, std::string_view what) {
+    const int local = xenevtchn_bind_interdomain(handles_.evtchn.get(), domid_, remote_port);
+    if (local < 0) return fail("event channel of {}: {}", what, std::strerror(errno));
+    return static_cast<u32>(local);
+}
+
+Status IoreqServer::start(EventLoop& loop, RequestServer& requests) {
+    unsigned vcpus = 0;
+    if (xendevicemodel_nr_vcpus(handles_.dmod.get(), domid_, &vcpus) != 0)
+        return fail("-xen-domid {}: number of vCPUs: {}", domid_, std::strerror(errno));
+    if (vcpus > kPageSize / 32)
+        return fail("-xen-domid {}: {} vCPUs are more than Xen can serve", domid_, vcpus);
+    io_.emplace(pages_ + kPageSize, pages_, requests, vcpus);
+    u32 buffered_remote = 0;
+    if (xendevicemodel_get_ioreq_server_info(handles_.dmod.get(), domid_, id_, nullptr, nullptr,
+                                             &buffered_remote) != 0)
+        return fail("-xen-domid {}: port of the buffered ring: {}", domid_, std::strerror(errno));
+    DM_TRY(set_enabled(true)); // the slots' ports are valid from here on
+    for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) {
+        DM_TRY_ASSIGN(const u32 local, bind(io_->event_port(vcpu), "a vCPU"));
+        local_ports_.push_back(local);
+    }
+    DM_TRY(bind(buffered_remote, "the buffered ring"));
+    const int fd = xenevtchn_fd(handles_.evtchn.get());
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); // an event may vanish between poll and read
+    loop_ = &loop;
+    loop.watch(fd, FdEvents::Readable, [this](FdReady) { events(); });
+    return {};
+}
+
+Status IoreqServer::set_enabled(bool enabled) {
+    if (xendevicemodel_set_ioreq_server_state(handles_.dmod.get(), domid_, id_, enabled ? 1 : 0) != 0)
+        return fail("ioreq server of domain {} cannot be {}: {}", domid_, enabled ? "enabled" : "disabled",
+                    std::strerror(errno));
+    return {};
+}
+
+/// Ports are unmasked before the slots are looked at, so that a request posted meanwhile announces itself
+/// again.
+void IoreqServer::events() {
+    const int fd = xenevtchn_fd(handles_.evtchn.get());
+    // The device hands out as many pending ports as fit, and unmasks as many as it is given: one system call
+    // each for all vCPUs, where xenevtchn_pending() and xenevtchn_unmask() take one per port.
+    std::array<evtchn_port_t, 32> ports;
+    const ssize_t got = ::read(fd, ports.data(), sizeof(ports));
+    if (got < static_cast<ssize_t>(sizeof(ports[0]))) return;
+    if (::write(fd, ports.data(), static_cast<std::size_t>(got)) != got)
+        log_.guest("event channels could not be unmasked: {}", std::strerror(errno));
+    io_->drain();
+    serve_ready();
+}
+
+void IoreqServer::serve_ready() {
+    for (unsigned vcpu = 0; vcpu < io_->vcpus(); ++vcpu)
+        if (io_->serve(vcpu)) xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
+}
+
+void IoreqServer::drain() {
+    if (io_) io_->drain();
+}
+
+void IoreqServer::Ranges::add_range(u64 first, u64 last) {
+    if (xendevicemodel_map_io_range_to_ioreq_server(owner_.handles_.dmod.get(), owner_.domid_, owner_.id_,
+                                                    memory_ ? 1 : 0, first, last) != 0)
+        owner_.log_.guest("{} {:#x}-{:#x} cannot be routed here: {}", memory_ ? "memory" : "ports", first,
+                          last, std::strerror(errno));
+}
+
+void IoreqServer::Ranges::remove_range(u64 first, u64 last) {
+    if (xendevicemodel_unmap_io_range_from_ioreq_server(owner_.handles_.dmod.get(), owner_.domid_, owner_.id_,
+                                                        memory_ ? 1 : 0, first, last) != 0)
+        owner_.log_.guest("{} {:#x}-{:#x} cannot be given back: {}", memory_ ? "memory" : "ports", first,
+                          last, std::strerror(errno));
+}
+
+void IoreqServer::Functions::add_function(Bdf bdf) {
+    if (xendevicemodel_map_pcidev_to_ioreq_server(owner_.handles_.dmod.get(), owner_.domid_, owner_.id_, 0,
+                                                  bdf.bus, bdf.dev, bdf.fn) != 0)
+        owner_.log_.error("PCI function {:02x}:{:02x}.{} cannot be registered: {}", bdf.bus, bdf.dev, bdf.fn,
+                          std::strerror(errno));
+}
+
+void IoreqServer::Functions::remove_function(Bdf bdf) {
+    if (xendevicemodel_unmap_pcidev_from_ioreq_server(owner_.handles_.dmod.get(), owner_.domid_, owner_.id_,
+                                                      0, bdf.bus, bdf.dev, bdf.fn) != 0)
+        owner_.log_.guest("PCI function {:02x}:{:02x}.{} cannot be withdrawn: {}", bdf.bus, bdf.dev, bdf.fn,
+                          std::strerror(errno));
+}
+
+} // namespace dm::xen

@@ -1,0 +1,68 @@
+// Guest RAM through foreign mappings, cached in buckets of neighbouring pages.
+//
+// Buckets vanish on INVALIDATE (the guest gave pages back) and beyond a fixed number of them; both wait until
+// no view can be in use, and a bucket that a request in flight has pinned goes when the last pin does.
+// Absence is never cached: a page that was a hole a moment ago is asked for again.
+#pragma once
+
+#include "dm/core/guest_memory.hpp"
+#include "dm/core/log.hpp"
+#include "dm/xen/handles.hpp"
+
+#include <bitset>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace dm::xen {
+
+class MapCache final : public GuestMemory {
+public:
+    MapCache(const Handles& handles, u16 domid) : handles_(handles), domid_(domid) {}
+    ~MapCache() override;
+    MapCache(const MapCache&) = delete;
+    MapCache& operator=(const MapCache&) = delete;
+
+    std::span<u8> view(GuestPhys addr, u64 length) override;
+    void wrote(GuestPhys addr, u64 length) override;
+    std::span<u8> pin(GuestPhys addr, u64 length) override;
+    void unpin(GuestPhys addr, std::span<u8> bytes) override;
+
+    /// The guest's memory map changed: nothing mapped before is used again.
+    void invalidate();
+    /// Between requests, when no view is in use: unmaps what is over the limit or was invalidated.
+    void trim();
+    /// While on, pages that we write are reported to Xen (live migration).
+    void set_log_dirty(bool on) { log_dirty_ = on; }
+
+    std::size_t mapped_buckets() const { return buckets_.size() + detached_.size(); }
+
+private:
+    static constexpr unsigned kBucketPages = 64;
+    static constexpr std::size_t kMostBuckets = 128; // 32 MiB of address space
+
+    struct Bucket {
+        Gfn first = 0;
+        u8* host = nullptr;
+        std::bitset<kBucketPages> valid;
+        unsigned pins = 0;
+        u64 last_use = 0;
+    };
+
+    Bucket* find(GuestPhys addr);
+    std::unique_ptr<Bucket> map(Gfn first);
+    void detach(u64 key);
+    void unmap(Bucket& bucket) const;
+    static std::span<u8> valid_run(const Bucket& bucket, GuestPhys addr, u64 length);
+    void evict_oldest();
+
+    const Handles& handles_;
+    u16 domid_;
+    std::unordered_map<u64, std::unique_ptr<Bucket>> buckets_; // by first gfn / kBucketPages
+    std::vector<std::unique_ptr<Bucket>> detached_;            // still pinned, or waiting for trim()
+    u64 uses_ = 0;
+    bool log_dirty_ = false;
+    Log log_{"memory"};
+};
+
+} // namespace dm::xen

@@ -1,0 +1,66 @@
+// Xen as the machine's hypervisor: one object per guest that owns the handles and all that hangs on them.
+#pragma once
+
+#include "dm/core/hypervisor.hpp"
+#include "dm/core/log.hpp"
+#include "dm/xen/handles.hpp"
+#include "dm/xen/ioreq_server.hpp"
+#include "dm/xen/irq_lines.hpp"
+#include "dm/xen/map_cache.hpp"
+
+namespace dm::xen {
+
+struct XenOptions {
+    u16 domid = 0;
+    u64 ram_bytes = 0;              ///< -m
+    u64 low_ram_limit = 0xf0000000; ///< where RAM below 4 GiB ends (mmio_hole)
+    bool restrict_handles = false;  ///< -xen-domid-restrict
+};
+
+class XenHypervisor final : public Hypervisor {
+public:
+    /// Errors name -xen-domid or the missing device node.
+    static Result<std::unique_ptr<XenHypervisor>> create(const XenOptions& options);
+
+    GuestMemory& memory() override { return cache_; }
+    IrqSink& isa_irqs() override { return isa_; }
+    IrqSink& pci_intx() override { return intx_; }
+    void route_pci_link(unsigned link, u8 isa_irq) override;
+    Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override;
+    void shutdown(ShutdownReason reason) override;
+    void lock_roms(bool locked) override;
+    void set_acpi_sleep_state(unsigned state) override;
+
+    /// Routes the spaces' ranges and the bus's functions here and starts serving. After this the guest may
+    /// run.
+    Status start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci);
+    /// -xen-domid-restrict: irrevocable. Everything that opens or populates comes before.
+    Status restrict_handles();
+    Status set_serving(bool on) { return server_->set_enabled(on); }
+    void set_log_dirty(bool on) { cache_.set_log_dirty(on); }
+    /// Buffered writes that have not been announced yet; before the screen is drawn or state is saved.
+    void drain_buffered() { server_->drain(); }
+    /// Between requests: gives back mappings that are not needed any more.
+    void trim() { cache_.trim(); }
+
+    /// Tells libxl that the machine is ready: device-model/DOMID/state = running. Not fatal when it fails.
+    void announce_running();
+
+private:
+    XenHypervisor(const XenOptions& options, Handles handles)
+        : options_(options), handles_(std::move(handles)), cache_(handles_, options.domid),
+          isa_(handles_, options.domid), intx_(handles_, options.domid) {}
+    GuestPhys above_ram() const;
+
+    XenOptions options_;
+    Handles handles_;
+    MapCache cache_;
+    IsaIrqs isa_;
+    PciIntx intx_;
+    std::unique_ptr<IoreqServer> server_;
+    std::unique_ptr<RequestServer> requests_;
+    GuestPhys next_parking_ = 0;
+    Log log_{"xen"};
+};
+
+} // namespace dm::xen
