@@ -1,12 +1,11 @@
 #include "dm/xen/guest_video_memory.hpp"
 
+#include "dm/xen/libxen.hpp"
 #include "dm/xen/memory_op.hpp"
 
 #include <cerrno>
 #include <cstring>
 #include <sys/mman.h>
-#include <xendevicemodel.h>
-#include <xenforeignmemory.h>
 
 namespace dm::xen {
 namespace {

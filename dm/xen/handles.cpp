@@ -1,19 +1,13 @@
 #include "dm/xen/handles.hpp"
 
 #include "dm/core/log.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <array>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <xencall.h>
-#include <xendevicemodel.h>
-#include <xenevtchn.h>
-#include <xenforeignmemory.h>
-#include <xenstore.h>
-#include <xentoolcore.h>
-#include <xentoollog.h>
 
 namespace dm::xen {
 namespace {

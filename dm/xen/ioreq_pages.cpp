@@ -1,12 +1,10 @@
 #include "dm/xen/ioreq_pages.hpp"
 
 #include "dm/core/check.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <atomic>
 #include <cstring>
-#include <xen/xen.h>
-
-#include <xen/hvm/ioreq.h>
 
 namespace dm::xen {
 namespace {

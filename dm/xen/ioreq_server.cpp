@@ -1,6 +1,7 @@
 #include "dm/xen/ioreq_server.hpp"
 
 #include "dm/core/check.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <array>
 #include <cerrno>
@@ -8,13 +9,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <xen/xen.h>
-
-#include <xen/hvm/dm_op.h>
-#include <xen/memory.h>
-#include <xendevicemodel.h>
-#include <xenevtchn.h>
-#include <xenforeignmemory.h>
 
 namespace dm::xen {
 namespace {

@@ -1,10 +1,10 @@
 #include "dm/xen/irq_lines.hpp"
 
 #include "dm/core/check.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <cerrno>
 #include <cstring>
-#include <xendevicemodel.h>
 
 namespace dm::xen {
 

@@ -1,12 +1,11 @@
 #include "dm/xen/map_cache.hpp"
 
 #include "dm/core/check.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <algorithm>
 #include <array>
 #include <sys/mman.h>
-#include <xendevicemodel.h>
-#include <xenforeignmemory.h>
 
 namespace dm::xen {
 

@@ -1,13 +1,9 @@
 #include "dm/xen/memory_op.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <xen/xen.h>
-
-#include <xen/hvm/hvm_op.h>
-#include <xen/memory.h>
-#include <xencall.h>
 
 namespace dm::xen {
 namespace {

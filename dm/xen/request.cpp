@@ -1,14 +1,12 @@
 #include "dm/xen/request.hpp"
 
 #include "dm/core/bits.hpp"
+#include "dm/xen/libxen.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
-#include <xen/xen.h>
-
-#include <xen/hvm/ioreq.h>
 
 namespace dm::xen {
 namespace {

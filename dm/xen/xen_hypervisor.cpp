@@ -1,17 +1,12 @@
 #include "dm/xen/xen_hypervisor.hpp"
 
 #include "dm/xen/guest_video_memory.hpp"
+#include "dm/xen/libxen.hpp"
 #include "dm/xen/memory_op.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <xen/xen.h>
-
-#include <xen/hvm/hvm_op.h>
-#include <xen/hvm/params.h>
-#include <xendevicemodel.h>
-#include <xenstore.h>
 
 namespace dm::xen {
 namespace {

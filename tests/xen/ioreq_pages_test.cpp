@@ -1,12 +1,10 @@
 #include "dm/xen/ioreq_pages.hpp"
 
+#include "dm/xen/libxen.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <array>
 #include <gmock/gmock.h>
-#include <xen/xen.h>
-
-#include <xen/hvm/ioreq.h>
 
 namespace dm::xen {
 namespace {

@@ -1,11 +1,9 @@
 #include "dm/xen/request.hpp"
 
+#include "dm/xen/libxen.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <gmock/gmock.h>
-#include <xen/xen.h>
-
-#include <xen/hvm/ioreq.h>
 
 namespace dm::xen {
 namespace {

@@ -1,0 +1,273 @@
+#include "dm/xen/xen_hypervisor.hpp"
+
+#include "dm/xen/libxen.hpp"
+#include "tests/support/fake_libxen.hpp"
+#include "tests/support/fakes.hpp"
+
+#include <cstring>
+#include <gmock/gmock.h>
+#include <poll.h>
+
+namespace dm::xen {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// Just enough of a loop: one handler, called by hand.
+class OneHandlerLoop final : public EventLoop {
+public:
+    void watch(int fd, FdEvents, FdHandler h) override {
+        fd_ = fd;
+        handler = std::move(h);
+    }
+    void change(int, FdEvents) override {}
+    void unwatch(int) override { handler = nullptr; }
+    void post(std::function<void()>) override {}
+    TimerQueue& machine_timers() override { return timers; }
+    TimerQueue& host_timers() override { return timers; }
+    void quit(int) override {}
+    void run() const {
+        pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
+        while (::poll(&p, 1, 0) == 1)
+            handler({.readable = true});
+    }
+    int fd_ = -1;
+    FdHandler handler;
+    test::FakeClock clock;
+    TimerQueue timers{clock};
+};
+
+struct XenTest : testing::Test {
+    XenTest() { xen.add_ram(0, 512); }
+    ~XenTest() override {
+        hypervisor.reset();
+        EXPECT_THAT(xen.violations, IsEmpty());
+        EXPECT_EQ(xen.open_handles, 0);
+        EXPECT_EQ(xen.foreign_mappings, 0);
+        EXPECT_EQ(xen.resource_mappings, 0);
+    }
+    void create(u64 ram = 512 * kPageSize) {
+        auto made = XenHypervisor::create({.domid = 5, .ram_bytes = ram});
+        ASSERT_TRUE(made.ok()) << made.error().message;
+        hypervisor = std::move(made).value();
+    }
+    void start() {
+        create();
+        ASSERT_TRUE(hypervisor->start(loop, ports, memory, pci).ok());
+    }
+
+    test::FakeXen xen;
+    OneHandlerLoop loop;
+    IoSpace ports{"ports", 0xffff};
+    IoSpace memory{"memory", ~u64{0}};
+    PciBus pci;
+    std::unique_ptr<XenHypervisor> hypervisor;
+};
+
+TEST_F(XenTest, WithoutXenTheErrorSaysWhereToRun) {
+    xen.devices_present = false;
+    const auto made = XenHypervisor::create({.domid = 5});
+    ASSERT_FALSE(made.ok());
+    EXPECT_THAT(made.error().message, HasSubstr("/dev/xen/privcmd"));
+    EXPECT_THAT(made.error().message, HasSubstr("dom0"));
+}
+
+TEST_F(XenTest, AWrongDomainIsNamed) {
+    const auto made = XenHypervisor::create({.domid = 77});
+    ASSERT_FALSE(made.ok());
+    EXPECT_THAT(made.error().message, HasSubstr("-xen-domid 77: there is no such domain"));
+}
+
+TEST_F(XenTest, AParavirtualGuestIsRefused) {
+    xen.hvm = false;
+    const auto made = XenHypervisor::create({.domid = 5});
+    ASSERT_FALSE(made.ok());
+    EXPECT_THAT(made.error().message, HasSubstr("not an HVM guest"));
+}
+
+TEST_F(XenTest, RequestsOfAllVcpusAreServedAndAnswered) {
+    struct Chip : IoHandler {
+        u64 read(u64 offset, unsigned) override { return 0x40 + offset; }
+        void write(u64, unsigned, u64 value) override { written = value; }
+        u64 written = 0;
+    } chip;
+    const IoWindow window = ports.map({.base = 0x70, .length = 2}, chip);
+    start();
+    EXPECT_EQ(xen.port_ranges, (std::set<std::pair<u64, u64>>{{0x70, 0x71}}));
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x71, 1, 0);
+    xen.post(1, false, IOREQ_TYPE_PIO, 0x70, 1, 0x99);
+    loop.run();
+    EXPECT_EQ(xen.take_answer(0), 0x41U);
+    EXPECT_TRUE(xen.take_answer(1).has_value());
+    EXPECT_EQ(chip.written, 0x99U);
+    EXPECT_EQ(xen.notifications, 2U);
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0); // its port was unmasked
+    loop.run();
+    EXPECT_EQ(xen.take_answer(0), 0x40U);
+}
+
+TEST_F(XenTest, RangesAndFunctionsFollowTheMachine) {
+    start();
+    struct Nothing : IoHandler {
+        u64 read(u64, unsigned) override { return 0; }
+        void write(u64, unsigned, u64) override {}
+    } chip;
+    IoWindow bar = memory.map({.base = 0xf0000000, .length = 0x1000}, chip);
+    EXPECT_EQ(xen.memory_ranges.size(), 1U);
+    IoWindow next = memory.map({.base = 0xf0000800, .length = 0x1000}, chip);
+    bar.unmap();
+    EXPECT_EQ(xen.memory_ranges, (std::set<std::pair<u64, u64>>{{0xf0000800, 0xf00017ff}}));
+}
+
+TEST_F(XenTest, GuestMemoryIsReadAndWrittenThroughTheMapCache) {
+    create();
+    GuestMemory& ram = hypervisor->memory();
+    const std::array<u8, 6> text{'h', 'e', 'l', 'l', 'o', '!'};
+    ram.write(0x3ffd, text); // across pages and buckets
+    EXPECT_EQ(xen.page(3)[0xffd], 'h');
+    EXPECT_EQ(xen.page(4)[2], '!');
+    ram.write(0x3fffd, text);
+    std::array<u8, 6> back{};
+    ram.read(0x3fffd, back);
+    EXPECT_EQ(back, text);
+    EXPECT_EQ(xen.map_calls, 2U) << "the second access to a bucket is cached";
+}
+
+TEST_F(XenTest, HolesReadAsOnesAndAreAskedForAgainLater) {
+    create();
+    std::array<u8, 2> out{};
+    hypervisor->memory().read(600 * kPageSize, out);
+    EXPECT_THAT(out, ElementsAre(0xff, 0xff));
+    xen.add_ram(600, 1);
+    xen.page(600)[0] = 0x5a;
+    hypervisor->memory().read(600 * kPageSize, out);
+    EXPECT_EQ(out[0], 0x5a);
+    xen.remove_ram(100);
+    hypervisor->memory().write(99 * kPageSize + kPageSize - 1, std::array<u8, 3>{1, 2, 3});
+    EXPECT_EQ(xen.page(99)[kPageSize - 1], 1);
+}
+
+TEST_F(XenTest, InvalidateUnmapsAllButWhatIsPinned) {
+    start();
+    hypervisor->memory().view(0, 1);
+    {
+        const Pin pin(hypervisor->memory(), 0x100000, 4096, DmaDirection::ToGuest);
+        ASSERT_EQ(pin.bytes().size(), 4096U);
+        const int both = xen.foreign_mappings;
+        xen.post(0, false, IOREQ_TYPE_INVALIDATE, 0, 4, ~u64{0});
+        loop.run();
+        EXPECT_EQ(xen.foreign_mappings, both / 2);
+        pin.bytes()[0] = 1; // still mapped
+        EXPECT_TRUE(xen.take_answer(0).has_value());
+    }
+    hypervisor->trim();
+    EXPECT_EQ(xen.foreign_mappings, 0);
+}
+
+TEST_F(XenTest, TheMapCacheIsBounded) {
+    xen.add_ram(0x1000, 64 * 400);
+    create();
+    for (u64 i = 0; i < 400; ++i) {
+        hypervisor->memory().view((0x1000 + i * 64) * kPageSize, 1);
+        hypervisor->trim();
+    }
+    EXPECT_LE(xen.foreign_mappings, 64 * 128);
+}
+
+TEST_F(XenTest, WritesAreReportedOnlyWhileTheDirtyLogIsOn) {
+    create();
+    hypervisor->memory().write(0x1000, std::array<u8, 2>{1, 2});
+    EXPECT_THAT(xen.calls, IsEmpty());
+    hypervisor->set_log_dirty(true);
+    hypervisor->memory().write(0x1fff, std::array<u8, 2>{1, 2});
+    EXPECT_THAT(xen.calls, ElementsAre("modified 0x1+2"));
+}
+
+TEST_F(XenTest, VideoMemoryIsParkedAboveRamAndMovesWithItsBar) {
+    create(512 * kPageSize);
+    auto made = hypervisor->make_video_memory(16 * kPageSize);
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    VideoMemory& vram = *made.value();
+    vram.bytes()[0] = 0x77;
+    EXPECT_EQ(xen.page(512)[0], 0x77);
+    vram.place(0xf0000000);
+    EXPECT_EQ(xen.page(0xf0000)[0], 0x77);
+    EXPECT_EQ(xen.page(512), nullptr);
+    vram.place(0xf0000000); // no second move
+    EXPECT_THAT(xen.calls, ElementsAre("relocate 0x200 -> 0xf0000 +16", "cacheattr 6 0xf0000000-0xf000ffff"));
+    vram.place(std::nullopt);
+    EXPECT_EQ(xen.page(512)[0], 0x77);
+}
+
+TEST_F(XenTest, VideoMemoryAboveFourGibStaysOutOfTheHole) {
+    auto hv = XenHypervisor::create({.domid = 5, .ram_bytes = u64{5} << 30, .low_ram_limit = 0xe0000000});
+    ASSERT_TRUE(hv.ok());
+    auto vram = hv.value()->make_video_memory(kPageSize);
+    ASSERT_TRUE(vram.ok());
+    EXPECT_NE(xen.page(((u64{4} << 30) + (u64{5} << 30) - 0xe0000000) >> kPageShift), nullptr);
+}
+
+TEST_F(XenTest, TooLittleMemoryForTheScreenNamesTheRemedy) {
+    create();
+    xen.refuse_populate = true;
+    const auto made = hypervisor->make_video_memory(16 << 20);
+    ASSERT_FALSE(made.ok());
+    EXPECT_THAT(made.error().message, HasSubstr("videoram="));
+}
+
+TEST_F(XenTest, DirtyPagesOfTheScreenComeFromXen) {
+    create();
+    auto made = hypervisor->make_video_memory(32 * kPageSize);
+    ASSERT_TRUE(made.ok());
+    VideoMemory& vram = *made.value();
+    std::array<u8, 4> bitmap{};
+    EXPECT_TRUE(vram.collect_dirty(0, 32, bitmap)); // the first call says all
+    EXPECT_THAT(bitmap, ElementsAre(0xff, 0xff, 0xff, 0xff));
+    bitmap = {};
+    xen.dirty_vram = {512 + 9};
+    EXPECT_TRUE(vram.collect_dirty(0, 32, bitmap));
+    EXPECT_THAT(bitmap, ElementsAre(0, 2, 0, 0));
+    EXPECT_FALSE(vram.collect_dirty(30, 3, bitmap));
+    vram.stop_tracking();
+    vram.stop_tracking();
+}
+
+TEST_F(XenTest, LinesShutdownRomsAndSleepReachXen) {
+    create();
+    IrqLine irq{hypervisor->isa_irqs(), 14};
+    irq.set(true);
+    irq.set(true);
+    IrqLine intx{hypervisor->pci_intx(), 3 * 4 + 1};
+    intx.set(true);
+    EXPECT_EQ(xen.isa_levels[14], 1);
+    EXPECT_EQ(xen.intx_levels[13], 1);
+    hypervisor->route_pci_link(2, 11);
+    hypervisor->lock_roms(true);
+    hypervisor->lock_roms(false);
+    hypervisor->set_acpi_sleep_state(3);
+    hypervisor->shutdown(ShutdownReason::Reboot);
+    EXPECT_THAT(xen.calls,
+                ElementsAre("link 2 -> 11", "mem_type 1 0xc0+64", "mem_type 0 0xc0+64", "param 14 = 3"));
+    EXPECT_THAT(xen.shutdowns, ElementsAre(1U));
+}
+
+TEST_F(XenTest, ReadinessIsWrittenWhereLibxlWatches) {
+    create();
+    hypervisor->announce_running();
+    EXPECT_EQ(xen.store["device-model/5/state"], "running");
+}
+
+TEST_F(XenTest, ADomainThatIsGoneIsNoReasonToDie) {
+    start();
+    xen.domain_gone = true;
+    IrqLine irq{hypervisor->isa_irqs(), 4};
+    irq.set(true);
+    hypervisor->shutdown(ShutdownReason::PowerOff);
+    EXPECT_TRUE(hypervisor->memory().view(0, 16).empty());
+}
+
+} // namespace
+} // namespace dm::xen
