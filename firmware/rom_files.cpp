@@ -1,0 +1,61 @@
+#include "firmware/rom_files.hpp"
+
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fmt/ranges.h>
+#include <fstream>
+
+namespace dm::firmware {
+namespace {
+
+constexpr std::size_t kMostBytes = 1 << 20; // the largest packaged one, iPXE with UEFI, is a quarter of that
+constexpr std::size_t kLeastBytes = 2048;   // smallest ROM BAR
+
+std::string package_of(std::string_view name) {
+    return name.starts_with("vgabios") ? "seabios" : "ipxe-qemu";
+}
+
+/// PCI Firmware Specification 3.0, 5.1: signature, length in units of 512 bytes.
+Status check(const std::string& path, const std::vector<u8>& rom) {
+    if (rom.size() < 512 || rom[0] != 0x55 || rom[1] != 0xaa || rom[2] == 0)
+        return fail("{} is not an option ROM (it does not begin with 55 aa)", path);
+    if (std::size_t{rom[2]} * 512 > rom.size()) return fail("{} is cut off: reinstall its package", path);
+    return {};
+}
+
+Result<std::vector<u8>> read_file(const std::string& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    if (error) return fail("{}: {}", path, error.message());
+    if (size > kMostBytes) return fail("{} has {} bytes, more than any option ROM", path, size);
+    std::ifstream file(path, std::ios::binary);
+    std::vector<u8> bytes(size);
+    if (!file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size)))
+        return fail("{} cannot be read: {}", path, std::strerror(errno));
+    return bytes;
+}
+
+} // namespace
+
+std::vector<std::string> default_directories() {
+    return {"/usr/share/seabios",       "/usr/lib/ipxe/qemu",    "/usr/share/qemu",
+            "/usr/local/share/seabios", "/usr/local/share/qemu", "/usr/local/share/hvmdm"};
+}
+
+Result<std::vector<u8>> load_rom(std::string_view name, const std::vector<std::string>& directories) {
+    for (const std::string& directory : directories) {
+        const std::string path = directory + "/" + std::string(name);
+        std::error_code ignored;
+        if (!std::filesystem::exists(path, ignored)) continue;
+        DM_TRY_ASSIGN(std::vector<u8> rom, read_file(path));
+        DM_TRY(check(path, rom));
+        rom.resize(std::max(kLeastBytes, std::bit_ceil(rom.size())), 0);
+        return rom;
+    }
+    return fail("option ROM {} is in none of {}: install package {}", name, fmt::join(directories, ", "),
+                package_of(name));
+}
+
+} // namespace dm::firmware
