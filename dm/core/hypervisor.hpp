@@ -49,6 +49,12 @@ public:
     virtual void lock_roms(bool locked) = 0;
     /// ACPI S3: the domain sleeps until 0 is set.
     virtual void set_acpi_sleep_state(unsigned state) = 0;
+    /// Serves the guest's accesses, or does not: only while the domain is paused or suspended.
+    virtual Status set_serving(bool on) = 0;
+    /// While on, every page that the machine writes is reported.
+    virtual void set_log_dirty(bool on) = 0;
+    /// Serves writes that were posted and not announced yet: before the screen is drawn or the state saved.
+    virtual void drain_buffered() = 0;
 };
 
 } // namespace dm

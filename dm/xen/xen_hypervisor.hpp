@@ -30,16 +30,15 @@ public:
     void shutdown(ShutdownReason reason) override;
     void lock_roms(bool locked) override;
     void set_acpi_sleep_state(unsigned state) override;
+    Status set_serving(bool on) override { return server_->set_enabled(on); }
+    void set_log_dirty(bool on) override { cache_.set_log_dirty(on); }
+    void drain_buffered() override { server_->drain(); }
 
     /// Routes the spaces' ranges and the bus's functions here and starts serving. After this the guest may
     /// run.
     Status start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci);
     /// -xen-domid-restrict: irrevocable. Everything that opens or populates comes before.
     Status restrict_handles();
-    Status set_serving(bool on) { return server_->set_enabled(on); }
-    void set_log_dirty(bool on) { cache_.set_log_dirty(on); }
-    /// Buffered writes that have not been announced yet; before the screen is drawn or state is saved.
-    void drain_buffered() { server_->drain(); }
     /// Between requests: gives back mappings that are not needed any more.
     void trim() { cache_.trim(); }
 

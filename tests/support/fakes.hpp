@@ -188,6 +188,12 @@ public:
     void shutdown(ShutdownReason reason) override { shutdowns.push_back(reason); }
     void lock_roms(bool locked) override { roms_locked = locked; }
     void set_acpi_sleep_state(unsigned state) override { sleep_state = state; }
+    Status set_serving(bool on) override {
+        serving = on;
+        return {};
+    }
+    void set_log_dirty(bool on) override { log_dirty = on; }
+    void drain_buffered() override { ++drains; }
 
     FlatMemory ram;
     FakeIrqs isa;
@@ -196,6 +202,9 @@ public:
     std::vector<ShutdownReason> shutdowns;
     bool roms_locked = false;
     unsigned sleep_state = 0;
+    bool serving = false;
+    bool log_dirty = false;
+    unsigned drains = 0;
 };
 
 } // namespace dm::test
