@@ -46,7 +46,7 @@ TEST(Lockdown, AfterItThereIsNoWayBack) {
 
 TEST(Lockdown, AMissingDirectoryIsNamed) {
     EXPECT_EQ(in_child([] {
-                  const Status done = lock_down({.chroot_dir = "/no/such/dir"});
+                  const Status done = lock_down({.chroot_dir = "/no/such/dir", .ids = std::nullopt});
                   return !done.ok() && done.error().message.find("-chroot /no/such/dir") == 0 ? 0 : 1;
               }),
               0);
