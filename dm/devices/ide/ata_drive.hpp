@@ -1,0 +1,36 @@
+// One of the two devices on an IDE cable, as the channel drives it.
+#pragma once
+
+#include "dm/core/device.hpp"
+#include "dm/devices/ide/medium_io.hpp"
+
+namespace dm {
+
+/// The channel holds what both kinds share (task file, data port, IRQ line); a drive runs the commands.
+class AtaDrive : public MediumIo::Client {
+public:
+    /// False: nothing answers at this place of the cable any more (PV unplug).
+    virtual bool attached() const = 0;
+    virtual bool is_packet_device() const = 0;
+
+    /// The COMMAND register was written; the drive is neither busy nor in a transfer.
+    virtual void command(u8 opcode) = 0;
+    /// The host moved the last word of a block that the drive offered with AtaChannel::offer().
+    virtual void block_moved() = 0;
+    /// The bus master is ready for the transfer that the drive asked for with AtaChannel::want_dma().
+    virtual void dma_ready() = 0;
+    /// The host's PRD table is shorter than the transfer: it does not take place.
+    virtual void dma_too_short() = 0;
+
+    /// SRST or DEVICE RESET: forgets the command. Nothing is in flight.
+    virtual void soft_reset() = 0;
+    /// Power-on. Nothing is in flight.
+    virtual void power_on() = 0;
+
+    virtual void save(StateWriter& out, std::string_view name) const = 0;
+    /// Reads and judges the state without taking it over; commit() does that.
+    virtual Status load(StateReader& in, std::string_view name) = 0;
+    virtual void commit() = 0;
+};
+
+} // namespace dm
