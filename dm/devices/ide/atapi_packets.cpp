@@ -6,6 +6,9 @@
 namespace dm {
 
 using mmc::Cdb;
+using mmc::be16;
+using mmc::be24;
+using mmc::be32;
 using mmc::Opcode;
 
 namespace {

@@ -202,7 +202,7 @@ Answer mode_sense(const Cdb& cdb, const Drive& drive) {
     if (control == Control::Saved) return refuse(kSavingUnsupported);
     Builder b;
     b.be(0, 2).u8s({drive.sectors > 0 ? u8{0x01} : u8{0x70}, 0, 0, 0, 0, 0}); // 120 mm data, or no disc
-    for (const u8 known : {0x01, 0x0e, 0x2a})
+    for (const u8 known : std::initializer_list<u8>{0x01, 0x0e, 0x2a})
         if (page == known || page == 0x3f) {
             const u32 start = b.length();
             add_mode_page(b, known, drive);
@@ -230,7 +230,7 @@ Answer dvd_structure(const Cdb& cdb, const Drive& drive) {
     case 0x01: return b.zeros(4).finish(2, 2);           // copyright: none
     case 0x04: return b.zeros(kSectorSize).finish(2, 2); // manufacturing
     case 0xff:                                           // the structures there are, all readable
-        for (const u8 known : {0x00, 0x01, 0x04, 0xff})
+        for (const u8 known : std::initializer_list<u8>{0x00, 0x01, 0x04, 0xff})
             b.u8s({known, 0x40}).be(known == 0x01 ? 8 : kSectorSize + 4, 2);
         return b.finish(2, 2);
     }
