@@ -146,7 +146,7 @@ void AtapiCdrom::offer_block() {
     if (size % 2 != 0 && s_.bytes_left > size) --size;
     const u32 held = s_.end - s_.begin;
     if (held < size) {
-        std::memmove(channel_.buffer().data(), &channel_.buffer()[s_.begin], held);
+        std::memmove(channel_.buffer().data(), channel_.buffer().data() + s_.begin, held);
         s_.begin = 0;
         s_.end = held;
         return fetch();

@@ -118,7 +118,7 @@ void add_mode_page(Builder& b, u8 page, const Drive& drive) {
         b.u8s({0x2a, 20, 0x3b, 0x00}); // reads CD-R, CD-RW, DVD-ROM, DVD-R, DVD-RAM; writes nothing
         b.u8s({0x71, 0x60});           // mode 2, audio claimed: some Linux automounters look for it
         b.u8s({static_cast<u8>(0x29 | (drive.tray_locked ? 0x02 : 0)), 0}); // tray, eject, lock
-        b.be(704, 2).be(2, 2).be(512, 2).be(704, 2).zeros(4);               // KiB/s, levels, KiB, KiB/s
+        b.be(704, 2).be(2, 2).be(512, 2).be(704, 2).zeros(6);               // KiB/s, levels, KiB, KiB/s
         break;
     }
 }
