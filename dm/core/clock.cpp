@@ -1,7 +1,5 @@
 #include "dm/core/clock.hpp"
 
-#include <algorithm>
-
 namespace dm {
 
 Timer::Timer(TimerQueue& queue, std::function<void()> fire) : queue_(queue), fire_(std::move(fire)) {
@@ -25,18 +23,25 @@ void TimerQueue::refresh() {
         if (timer->deadline_ && (!earliest_ || *timer->deadline_ < *earliest_)) earliest_ = timer->deadline_;
 }
 
+Timer* TimerQueue::next_due(u64 now) {
+    Timer* due = nullptr;
+    for (Timer* timer : timers_) {
+        if (!timer->deadline_ || *timer->deadline_ > now || timer->fired_in_ == round_) continue;
+        if (due == nullptr || *timer->deadline_ < *due->deadline_) due = timer;
+    }
+    return due;
+}
+
 void TimerQueue::run_due() {
     const u64 now = clock_.now_ns();
-    // A timer that re-arms itself into the past waits for the next call, so that this loop ends.
-    std::size_t budget = timers_.size();
-    while (earliest_ && *earliest_ <= now && budget-- > 0) {
-        const auto due = std::min_element(timers_.begin(), timers_.end(), [](const Timer* a, const Timer* b) {
-            return a->deadline_.value_or(~u64{0}) < b->deadline_.value_or(~u64{0});
-        });
-        Timer& timer = **due;
-        timer.deadline_.reset();
+    if (!earliest_ || *earliest_ > now) return;
+    // A timer that re-arms itself into the past waits for the next round: this loop ends, and nobody starves.
+    ++round_;
+    while (Timer* timer = next_due(now)) {
+        timer->fired_in_ = round_;
+        timer->deadline_.reset();
         refresh();
-        timer.fire_();
+        timer->fire_();
     }
 }
 

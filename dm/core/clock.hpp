@@ -39,8 +39,11 @@ private:
     friend class Timer;
     void refresh();
 
+    Timer* next_due(u64 now);
+
     Clock& clock_;
     std::vector<Timer*> timers_; // a machine has a few dozen: a scan beats a heap
+    u64 round_ = 0;              // of run_due()
     std::optional<u64> earliest_;
 };
 
@@ -63,6 +66,7 @@ private:
     TimerQueue& queue_;
     std::function<void()> fire_;
     std::optional<u64> deadline_;
+    u64 fired_in_ = 0; // round of the queue
 };
 
 } // namespace dm

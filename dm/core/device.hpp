@@ -20,6 +20,9 @@ public:
 
     /// Power-on values, outputs re-derived. In-flight back-end requests are cancelled first.
     virtual void reset() = 0;
+    /// The guest wakes from ACPI S3. Nothing restores chipset configuration that firmware had set up before
+    /// (hvmloader does not run again), so a device that holds some keeps it; engines stop as on reset().
+    virtual void wake_reset() { reset(); }
     /// Adds the device's section(s). Must not change the device.
     virtual void save(StateWriter& out) const = 0;
     /// Takes the state over and re-derives outputs, or leaves the device as it was and says why.

@@ -11,9 +11,17 @@ u64 to_page_end(GuestPhys addr, u64 length) {
     return std::min(length, kPageSize - (addr & (kPageSize - 1)));
 }
 
+/// How much of the transfer lies below the end of the address space: nothing wraps around to address 0.
+u64 below_end(GuestPhys addr, u64 length) {
+    return addr == 0 ? length : std::min(length, ~addr + 1);
+}
+
 } // namespace
 
 void GuestMemory::read(GuestPhys addr, std::span<u8> out) {
+    const u64 reachable = below_end(addr, out.size());
+    std::ranges::fill(out.subspan(reachable), u8{0xff});
+    out = out.first(reachable);
     while (!out.empty()) {
         const std::span<u8> ram = view(addr, out.size());
         const u64 step = ram.empty() ? to_page_end(addr, out.size()) : ram.size();
@@ -27,6 +35,7 @@ void GuestMemory::read(GuestPhys addr, std::span<u8> out) {
 }
 
 void GuestMemory::write(GuestPhys addr, std::span<const u8> in) {
+    in = in.first(below_end(addr, in.size()));
     while (!in.empty()) {
         const std::span<u8> ram = view(addr, in.size());
         const u64 step = ram.empty() ? to_page_end(addr, in.size()) : ram.size();

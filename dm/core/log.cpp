@@ -35,18 +35,18 @@ const char* prefix(LogLevel level) {
     return "";
 }
 
-/// Device thread only, like the callers of Log::guest().
-bool within_minute_budget(std::size_t bytes) {
-    static u64 minute = 0;
-    static u64 used = 0;
-    const u64 now = seconds_now() / 60;
-    if (now != minute) {
-        minute = now;
-        used = 0;
+/// What guests have written to the sink lately. Device thread only, like the callers of Log::guest().
+struct Budget {
+    u64 minute = 0;
+    u64 used = 0;
+
+    bool admits(std::size_t bytes) {
+        const u64 now = seconds_now() / 60;
+        if (now != minute) *this = {now, 0};
+        used += bytes;
+        return used <= kGuestBytesPerMinute;
     }
-    used += bytes;
-    return used <= kGuestBytesPerMinute;
-}
+} budget;
 
 /// One line stays one line, whatever a guest or a file name put into it.
 std::string printable(std::string_view text) {
@@ -61,6 +61,7 @@ std::string printable(std::string_view text) {
 
 void Log::set_sink(Sink replacement) {
     sink() = std::move(replacement);
+    budget = {}; // it is the sink's
 }
 void Log::enable_debug(bool on) {
     debug_on = on;
@@ -91,7 +92,7 @@ bool Log::admit() {
 
 void Log::emit_guest(std::string text) {
     if (suppressed_ > 0) text += fmt::format(" ({} more messages suppressed)", suppressed_);
-    if (!within_minute_budget(text.size())) {
+    if (!budget.admits(text.size())) {
         ++suppressed_;
         return;
     }

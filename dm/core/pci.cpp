@@ -42,6 +42,11 @@ void PciFunction::set_register(unsigned reg, unsigned size, u32 reset_value, u32
     }
 }
 
+void PciFunction::set_registers(std::span<const RegSpec> table) {
+    for (const RegSpec& reg : table)
+        set_register(reg.offset, reg.width, reg.reset, reg.writable, reg.w1c);
+}
+
 void PciFunction::add_bar(unsigned index, const Bar& bar) {
     DM_CHECK(index <= pci::kRomBar && std::has_single_bit(bar.size));
     DM_CHECK((bar.kind == BarKind::Rom) == (index == pci::kRomBar));
@@ -58,13 +63,15 @@ void PciFunction::add_bar(unsigned index, const Bar& bar) {
 
 u32 PciFunction::config_read(unsigned reg, unsigned size) const {
     u32 value = 0;
-    for (unsigned i = 0; i < size; ++i)
-        value |= u32{reg + i < config_.bytes.size() ? config_.bytes[reg + i] : u8{0xff}} << (i * 8);
+    for (unsigned i = 0; i < size; ++i) {
+        const bool inside = reg < config_.bytes.size() && reg + i < config_.bytes.size();
+        value |= u32{inside ? config_.bytes[reg + i] : u8{0xff}} << (i * 8);
+    }
     return value;
 }
 
 void PciFunction::config_write(unsigned reg, unsigned size, u32 value) {
-    if (reg + size > config_.bytes.size()) return;
+    if (reg >= config_.bytes.size() || size > config_.bytes.size() - reg) return;
     for (unsigned i = 0; i < size; ++i) {
         u8& byte = config_.bytes[reg + i];
         const u8 written = byte_of(value, i);
@@ -141,9 +148,9 @@ void PciFunction::reset_config() {
 Status PciFunction::load_config(StateReader& in) {
     const auto valid = [this](const PciConfig& loaded) -> Status {
         for (unsigned i = 0; i < loaded.bytes.size(); ++i) {
-            // What the guest cannot write must be what this device has; w1c and device-set bits may differ.
-            if (writable_[i] != 0 || w1c_[i] != 0 || device_owned_[i]) continue;
-            if (loaded.bytes[i] != reset_[i])
+            // Bits that nobody can change must be what this device has: identity, BAR types, reserved bits.
+            const u8 changeable = device_owned_[i] ? u8{0xff} : static_cast<u8>(writable_[i] | w1c_[i]);
+            if (((loaded.bytes[i] ^ reset_[i]) & ~changeable) != 0)
                 return fail(
                     "saved state: {}: config byte {:#04x} is {:#04x} instead of {:#04x}: another device?",
                     name(), i, loaded.bytes[i], reset_[i]);

@@ -4,6 +4,7 @@
 #include "dm/core/device.hpp"
 #include "dm/core/io_space.hpp"
 #include "dm/core/irq.hpp"
+#include "dm/core/reg_spec.hpp"
 
 #include <array>
 #include <optional>
@@ -92,7 +93,11 @@ protected:
     void add_bar(unsigned index, const Bar& bar);
     /// Makes bits of a register writable by the guest; `w1c` bits are cleared by writing ones.
     void set_register(unsigned reg, unsigned size, u32 reset_value, u32 writable, u32 w1c = 0);
+    void set_registers(std::span<const RegSpec> table);
     void finish_config() { reset_config(); }
+
+    /// For registers at places that config space names other than in a BAR (PMBASE).
+    IoSpace& ports() { return wiring_.ports; }
 
     /// Called after the guest wrote config bytes [reg, reg + size).
     virtual void config_written(unsigned reg, unsigned size);

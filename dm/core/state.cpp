@@ -7,6 +7,9 @@ namespace dm {
 namespace {
 
 constexpr std::string_view kMagic = "HVMDM-ST";
+/// Records side by side, more than any machine has devices or any State members: finding duplicates compares
+/// all pairs.
+constexpr std::size_t kMostRecords = 1024;
 
 u64 little_endian(std::span<const u8> bytes) {
     u64 value = 0;
@@ -65,6 +68,7 @@ Result<std::vector<StateReader::Record>> StateReader::split(std::span<const u8> 
         const std::size_t name_length = bytes[0];
         const std::size_t head = 1 + name_length + 1 + 4;
         if (name_length == 0 || bytes.size() < head) return fail("saved state: {} is cut off", where);
+        if (records.size() == kMostRecords) return fail("saved state: {} holds too many records", where);
         Record record;
         record.name = {reinterpret_cast<const char*>(bytes.data()) + 1, name_length};
         record.kind = static_cast<char>(bytes[1 + name_length]);
