@@ -108,7 +108,8 @@ private:
             for (std::size_t i = 0; i < count; ++i) {
                 const std::size_t length_at = body_.size();
                 put(0, 4);
-                T::fields(*this, at(i));
+                const auto& item = at(i); // a Fifo gives values, an array references
+                T::fields(*this, item);
                 close(length_at);
             }
             close(mark);
