@@ -187,7 +187,7 @@ void Ps2Keyboard::set_all_key_types(bool typematic, bool breaks) {
 }
 
 void Ps2Keyboard::set_defaults() {
-    const State fresh;
+    static constexpr State fresh;
     drop_events();
     state_.scan_set = fresh.scan_set;
     state_.leds = fresh.leds;
