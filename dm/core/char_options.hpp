@@ -22,10 +22,10 @@ enum class CharKind : u8 {
 
 struct CharOptions {
     CharKind kind = CharKind::Null;
-    std::string text;    ///< the option as the user wrote it, for messages: "-serial tcp::4444,server"
-    std::string path;    ///< File, Pipe, Unix, HostSerial
-    std::string host;    ///< Tcp: address or name without brackets; "" means all when server, else localhost
-    std::string port;    ///< Tcp: number or service name
+    std::string text{};  ///< the option as the user wrote it, for messages: "-serial tcp::4444,server"
+    std::string path{};  ///< File, Pipe, Unix, HostSerial
+    std::string host{};  ///< Tcp: address or name without brackets; "" means all when server, else localhost
+    std::string port{};  ///< Tcp: number or service name
     bool server = false; ///< Unix, Tcp: listen instead of connect
     bool wait = true;    ///< server: do not start the guest before the first client is there
     bool no_delay = false;    ///< Tcp: send small pieces at once
