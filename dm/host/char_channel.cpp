@@ -14,17 +14,16 @@ bool try_later(int error) {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
-/// Sockets must not raise SIGPIPE; other descriptors here cannot (see their open flags).
-ssize_t send_or_write(int fd, std::span<const u8> bytes) {
-    const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (n >= 0 || errno != ENOTSOCK) return n;
-    return ::write(fd, bytes.data(), bytes.size());
+bool names_socket(int fd) {
+    int type = 0;
+    socklen_t length = sizeof(type);
+    return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0;
 }
 
 } // namespace
 
 CharChannel::CharChannel(EventLoop& loop, UniqueFd fd, ChannelOwner& owner)
-    : loop_(loop), fd_(std::move(fd)), owner_(owner) {
+    : loop_(loop), fd_(std::move(fd)), owner_(owner), is_socket_(names_socket(fd_.get())) {
     ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
 }
 
@@ -70,10 +69,16 @@ void CharChannel::read_some() {
     owner_.closed();
 }
 
+/// Sockets must not raise SIGPIPE; other descriptors here cannot, see how they are opened.
+ssize_t CharChannel::send(std::span<const u8> bytes) const {
+    if (is_socket_) return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return ::write(fd_.get(), bytes.data(), bytes.size());
+}
+
 std::size_t CharChannel::write(std::span<const u8> bytes) {
     std::size_t taken = 0;
     while (taken < bytes.size() && !output_dead_) {
-        const ssize_t n = send_or_write(fd_.get(), bytes.subspan(taken));
+        const ssize_t n = send(bytes.subspan(taken));
         if (n > 0) {
             taken += static_cast<std::size_t>(n);
         } else if (n < 0 && errno == EINTR) {

@@ -8,6 +8,7 @@
 #include "dm/host/unique_fd.hpp"
 
 #include <span>
+#include <sys/types.h>
 
 namespace dm::host {
 
@@ -42,11 +43,13 @@ public:
 private:
     void ready(FdReady what);
     void read_some();
+    ssize_t send(std::span<const u8> bytes) const;
     void want(bool input, bool output);
 
     EventLoop& loop_;
     UniqueFd fd_;
     ChannelOwner& owner_;
+    bool is_socket_;
     bool wants_input_ = false;
     bool wants_output_ = false;
     bool output_dead_ = false;

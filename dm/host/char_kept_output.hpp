@@ -11,7 +11,7 @@ namespace dm::host {
 /// the oldest is thrown away, first from the system's buffer: by reading it back.
 class KeptOutput {
 public:
-    static constexpr std::size_t kRing = 64 * 1024;
+    static constexpr std::size_t kRing = std::size_t{64} * 1024;
 
     /// `read_back`: a non-blocking descriptor that reads what was written to `channel`.
     KeptOutput(CharChannel& channel, int read_back) : channel_(channel), read_back_(read_back) {}

@@ -15,12 +15,12 @@ std::size_t count(const KeySet& keys) {
 
 /// Bits 6:5 of the typematic byte, in steps of 250 ms.
 u64 typematic_delay_ns(u8 typematic) {
-    return (1 + (typematic >> 5 & 3U)) * 250 * kMillisecond;
+    return (u64{1} + (typematic >> 5 & 3U)) * 250 * kMillisecond;
 }
 
 /// (8 + bits 2:0) * 2^(bits 4:3) * 4.17 ms
 u64 typematic_period_ns(u8 typematic) {
-    return ((8 + (typematic & 7U)) << (typematic >> 3 & 3U)) * 4170 * kMicrosecond;
+    return ((u64{8} + (typematic & 7U)) << (typematic >> 3 & 3U)) * 4170 * kMicrosecond;
 }
 
 bool has_parameter(u8 command) {
