@@ -1,0 +1,40 @@
+#include "dm/host/tap.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+namespace dm::host {
+
+Result<std::size_t> Tap::read(std::span<u8> buffer) const {
+    const ssize_t n = ::read(fd_.get(), buffer.data(), buffer.size());
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno == EAGAIN || errno == EINTR || errno == EIO)
+        return std::size_t{0}; // EIO: the interface is down
+    return fail("tap: {}", std::strerror(errno));
+}
+
+Result<Tap::Sent> Tap::write(std::span<const u8> frame) const {
+    if (::write(fd_.get(), frame.data(), frame.size()) >= 0) return Sent::Yes;
+    switch (errno) {
+    case EAGAIN:
+    case ENOBUFS:
+    case EINTR: return Sent::Later;
+    case EIO:      // down
+    case EINVAL:   // shorter than an Ethernet header, or a header that makes no sense
+    case EMSGSIZE: //
+    case ENETDOWN: return Sent::Yes;
+    default: return fail("tap: {}", std::strerror(errno));
+    }
+}
+
+void Tap::discard(unsigned frames) const {
+    std::array<u8, 2048> sink{};
+    for (; frames > 0; --frames) {
+        const Result<std::size_t> length = read(sink);
+        if (!length.ok() || length.value() == 0) return;
+    }
+}
+
+} // namespace dm::host

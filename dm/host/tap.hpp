@@ -1,0 +1,52 @@
+// A tap interface of the host: the far end of an emulated network card's cable.
+#pragma once
+
+#include "dm/core/result.hpp"
+#include "dm/core/types.hpp"
+#include "dm/host/unique_fd.hpp"
+
+#include <span>
+#include <string>
+
+namespace dm::host {
+
+/// Exists while the object does. libxl's hotplug script finds it by name, puts it into a bridge and perhaps
+/// renames it: nothing here uses the name after open().
+class Tap {
+public:
+    struct Options {
+        std::string interface; ///< "vif7.0-emu"
+        /// Frames carry a virtio_net_hdr in front, which tells of checksums and segments left to the host.
+        bool vnet_header = false;
+    };
+    static Result<Tap> open(const Options& options);
+
+    Tap(UniqueFd fd, bool vnet_header) : fd_(std::move(fd)), vnet_header_(vnet_header) {}
+
+    /// For EventLoop::watch.
+    int fd() const { return fd_.get(); }
+    bool has_vnet_header() const { return vnet_header_; }
+
+    /// Largest frame that can come, header included.
+    static constexpr std::size_t kFrameMax = 65536 + 64;
+
+    /// The next frame from the host: its length, 0 when there is none now. What does not fit into `buffer` is
+    /// cut off. An error: the interface is gone for good.
+    Result<std::size_t> read(std::span<u8> buffer) const;
+
+    enum class Sent : u8 {
+        Yes,   ///< also when the interface is down: nobody is at the other end of the cable
+        Later, ///< the queue is full; wait for FdEvents::Writable
+    };
+    /// An error: the interface is gone for good.
+    Result<Sent> write(std::span<const u8> frame) const;
+
+    /// Throws away what has come, at most `frames` of it; for an owner that has no card for it yet.
+    void discard(unsigned frames = 64) const;
+
+private:
+    UniqueFd fd_;
+    bool vnet_header_;
+};
+
+} // namespace dm::host
