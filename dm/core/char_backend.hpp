@@ -8,6 +8,16 @@
 
 namespace dm {
 
+/// How characters look on the wire, for back ends that have one.
+struct LineSettings {
+    enum class Parity : u8 { None, Odd, Even, Mark, Space };
+    u32 baud = 115200;
+    u8 data_bits = 8; ///< 5..8
+    u8 stop_bits = 1; ///< 1 or 2
+    Parity parity = Parity::None;
+    bool operator==(const LineSettings&) const = default;
+};
+
 /// What the back end tells the port; called in the device thread.
 class CharFrontend {
 public:
@@ -17,6 +27,8 @@ public:
     virtual void receive(std::span<const u8> bytes) = 0;
     /// The back end takes output again after write() took less than offered.
     virtual void writable() = 0;
+    /// The far end held the line low for longer than a character.
+    virtual void break_received() {}
 };
 
 class CharBackend {
@@ -27,6 +39,9 @@ public:
     virtual std::size_t write(std::span<const u8> bytes) = 0;
     /// The port has room again.
     virtual void accept_input() = 0;
+    /// The guest changed the format of its characters, or began or ended a break. Most back ends do not care.
+    virtual void set_line(const LineSettings&) {}
+    virtual void set_break(bool) {}
     /// At most one; may be null.
     virtual void set_frontend(CharFrontend* frontend) = 0;
     /// As QMP query-chardev shows it: "pty:/dev/pts/3", "file:/tmp/x", "null".
