@@ -1,5 +1,6 @@
 // QMP: what there is.
 #include "dm/core/version.hpp"
+#include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_commands.hpp"
 #include "dm/toolstack/qmp_handlers.hpp"
 #include "dm/toolstack/support.hpp"
