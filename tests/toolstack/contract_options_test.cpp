@@ -118,9 +118,9 @@ constexpr ContractRow kContract[] = {
     {"-runas 65541:65534", kNo},
 };
 
-class Contract : public testing::TestWithParam<ContractRow> {};
+class OptionContract : public testing::TestWithParam<ContractRow> {};
 
-TEST_P(Contract, IsImplementedLoggedOrRefusedAsTheTableSays) {
+TEST_P(OptionContract, IsImplementedLoggedOrRefusedAsTheTableSays) {
     const ContractRow& row = GetParam();
     const auto result = parse_line(std::string(kLeast) + row.line);
     EXPECT_EQ(result.ok(), row.support != Support::Refused)
@@ -128,14 +128,14 @@ TEST_P(Contract, IsImplementedLoggedOrRefusedAsTheTableSays) {
     if (!result.ok()) return;
     EXPECT_EQ(result.value().machine.unsupported.size(), row.logged) << row.line;
 }
-TEST_P(Contract, IsUnderstoodEvenWhenItIsRefusedToday) {
+TEST_P(OptionContract, IsUnderstoodEvenWhenItIsRefusedToday) {
     const std::string_view line = GetParam().line;
     if (line.find("xenpv") != line.npos || line.find("qcow2") != line.npos || line.find("nbd+") != line.npos)
         return;
     const auto result = parse_line(std::string(kLeast) + std::string(line), /*accept_refused=*/true);
     EXPECT_TRUE(result.ok()) << line << ": " << (result.ok() ? "" : result.error().message);
 }
-INSTANTIATE_TEST_SUITE_P(Libxl, Contract, testing::ValuesIn(kContract));
+INSTANTIATE_TEST_SUITE_P(Libxl, OptionContract, testing::ValuesIn(kContract));
 
 TEST(OptionTable, EveryOptionIsAcceptedOrRefusedWithAReason) {
     for (const OptionRow& row : option_rows()) {

@@ -304,8 +304,8 @@ TEST(QmpSession, AClientThatDoesNotReadIsNotServedOn) {
     Connection c;
     c.negotiate();
     std::string pipeline;
-    for (int i = 0; i < 100000; ++i)
-        pipeline += fmt::format("{{\"execute\":\"query-commands\",\"id\":{}}}\n", i);
+    for (int i = 0; i < 20000; ++i)
+        pipeline += fmt::format("{{\"execute\":\"query-name\",\"id\":{}}}\n", i);
     const std::size_t chunk = 64 * 1024;
     std::size_t fed = 0;
     std::size_t worst = 0;
@@ -322,8 +322,8 @@ TEST(QmpSession, AClientThatDoesNotReadIsNotServedOn) {
         }
         worst = std::max(worst, c.session.output().size());
     }
-    EXPECT_EQ(replies, 100000U);
-    EXPECT_LT(worst, QmpSession::kOutputPause + 16 * 1024);
+    EXPECT_EQ(replies, 20000U);
+    EXPECT_LT(worst, QmpSession::kOutputPause + 1024);
 }
 
 TEST(QmpSession, WithoutAReaderExecutionStops) {
@@ -359,7 +359,7 @@ TEST(QmpSession, EventsWaitForNegotiationAndAreBounded) {
     c.session.event("early\r\n");
     EXPECT_EQ(c.read(), "");
     c.negotiate();
-    for (int i = 0; i < 100000; ++i)
+    for (int i = 0; i < 20000; ++i)
         c.session.event("an event of thirty bytes ....\r\n");
     EXPECT_LE(c.session.output().size(), QmpSession::kOutputPause + 64);
     EXPECT_THAT(c.read(), StartsWith("an event"));
