@@ -2,9 +2,13 @@
 #pragma once
 
 #include "dm/core/result.hpp"
+#include "dm/core/unique_fd.hpp"
 
+#include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dm {
@@ -48,6 +52,22 @@ struct DriveInfo {
     unsigned long long write_operations = 0;
 };
 
+/// A medium to put into a removable drive.
+struct MediumChange {
+    std::string drive;    ///< DriveInfo::device
+    std::string filename; ///< the image as people know it: "/i.iso"
+    UniqueFd fd;          ///< the image itself; empty: open `filename`
+    std::string format;   ///< "raw"; empty: not said
+    bool read_only = true;
+};
+
+/// A device to plug in while the machine exists: `-device` over QMP.
+struct DeviceRequest {
+    std::string driver; ///< "xen-pci-passthrough", "usb-host"
+    std::string id;
+    std::map<std::string, std::string> properties; ///< numbers and truth values as text: "3", "on"
+};
+
 /// QMP RunState words that we use.
 enum class RunState : unsigned char { Prelaunch, Running, Paused, Shutdown, Suspended };
 
@@ -71,6 +91,60 @@ public:
     virtual Status set_vnc_password(const std::string& password) = 0;
     virtual std::vector<PciDeviceInfo> pci_devices() const = 0;
     virtual std::vector<DriveInfo> drives() const = 0;
+
+    // What a machine may leave out: the toolstack is told so.
+
+    /// vCPUs the domain may ever have; those from vcpus() on are not plugged in yet.
+    virtual unsigned max_vcpus() const { return vcpus(); }
+    /// Plugs in vCPU `index`, vcpus() <= index < max_vcpus().
+    virtual Status plug_cpu(unsigned index) { return unsupported(fmt::format("plugging in CPU {}", index)); }
+
+    virtual Status reset() { return unsupported("resetting the machine"); }
+    /// Presses the power button.
+    virtual Status power_down() { return unsupported("the power button"); }
+    /// Leaves ACPI S3; an error when the guest does not sleep.
+    virtual Status wake_up() { return unsupported("waking up the guest"); }
+
+    /// Opens the tray of `drive` and takes the medium out; an error when the guest locked it, unless
+    /// `force`.
+    virtual Status eject(const std::string& drive, bool force) {
+        static_cast<void>(force);
+        return unsupported("ejecting " + drive);
+    }
+    virtual Status change_medium(MediumChange change) {
+        return unsupported("changing the medium of " + change.drive);
+    }
+
+    /// Writes the whole state of the devices to `fd`, which stays the caller's. The machine is stopped.
+    /// `live`: another host continues, so release the images.
+    virtual Status save_devices(int fd, bool live) {
+        static_cast<void>(fd);
+        static_cast<void>(live);
+        return unsupported("saving the devices");
+    }
+    /// Reports every page of guest RAM that devices write from now on, or stops doing so.
+    virtual Status log_dirty_pages(bool enable) {
+        static_cast<void>(enable);
+        return unsupported("logging dirty pages");
+    }
+
+    virtual Status add_device(const DeviceRequest& request) {
+        return unsupported("adding " + request.driver);
+    }
+    virtual Status remove_device(const std::string& id) { return unsupported("removing " + id); }
+    /// True for the id of any device or drive.
+    virtual bool has_device(const std::string& id) const {
+        const auto pci = pci_devices();
+        const auto all_drives = drives();
+        return std::any_of(pci.begin(), pci.end(), [&](const auto& d) { return d.qdev_id == id; }) ||
+               std::any_of(all_drives.begin(), all_drives.end(),
+                           [&](const auto& d) { return d.device == id; });
+    }
+
+protected:
+    static Error unsupported(std::string_view what) {
+        return fail("{} is not supported by this version of hvmdm yet", what);
+    }
 };
 
 } // namespace dm

@@ -5,7 +5,7 @@
 
 #include "dm/core/char_backend.hpp"
 #include "dm/core/event_loop.hpp"
-#include "dm/host/unique_fd.hpp"
+#include "dm/core/unique_fd.hpp"
 
 #include <span>
 #include <sys/types.h>

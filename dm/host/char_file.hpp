@@ -5,7 +5,7 @@
 #include "dm/core/char_options.hpp"
 #include "dm/core/log.hpp"
 #include "dm/core/result.hpp"
-#include "dm/host/unique_fd.hpp"
+#include "dm/core/unique_fd.hpp"
 
 #include <memory>
 

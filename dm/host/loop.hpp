@@ -3,7 +3,7 @@
 
 #include "dm/host/host_clock.hpp"
 #include "dm/host/poller.hpp"
-#include "dm/host/unique_fd.hpp"
+#include "dm/core/unique_fd.hpp"
 
 #include <memory>
 #include <mutex>

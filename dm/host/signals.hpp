@@ -3,7 +3,7 @@
 
 #include "dm/core/event_loop.hpp"
 #include "dm/core/result.hpp"
-#include "dm/host/unique_fd.hpp"
+#include "dm/core/unique_fd.hpp"
 
 #include <functional>
 #include <initializer_list>

@@ -3,7 +3,7 @@
 
 #include "dm/core/result.hpp"
 #include "dm/core/types.hpp"
-#include "dm/host/unique_fd.hpp"
+#include "dm/core/unique_fd.hpp"
 
 #include <span>
 #include <string>

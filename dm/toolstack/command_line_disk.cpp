@@ -1,0 +1,267 @@
+// -drive, its short forms, and the disk devices that name a drive.
+#include "dm/toolstack/command_line.hpp"
+
+#include <algorithm>
+
+namespace dm::toolstack {
+namespace {
+
+constexpr unsigned kIdePositions = 4; // hda to hdd
+
+Status check_format(const DiskOptions& disk) {
+    if (disk.format == "raw" || disk.format == "host_device") return {};
+    for (const std::string_view known : {"qcow2", "qcow", "qed", "vpc", "vhdx", "vmdk", "vdi"})
+        if (disk.format == known)
+            return fail("format={} is not supported yet: convert the image with qemu-img convert -O raw",
+                        known);
+    return fail("there is no image format '{}': use raw", disk.format);
+}
+
+/// A word with a colon before the first slash is a protocol.
+Status check_file(std::string& file) {
+    if (file.starts_with("file:")) file.erase(0, 5);
+    const std::size_t colon = file.substr(0, file.find('/')).find(':');
+    if (colon == std::string::npos) return {};
+    return fail("'{}:' images are not supported yet: use a file or a block device", file.substr(0, colon));
+}
+
+Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive) {
+    const std::string interface = opts.take_or("if", "ide");
+    drive.to_ide = interface == "ide";
+    drive.interface_none = interface == "none";
+    if (drive.to_ide || drive.interface_none) return {};
+    if (interface != "scsi" && interface != "virtio" && interface != "floppy" && interface != "xen")
+        return fail("there is no if={}: use ide, or none with -device", interface);
+    drive.disk.bus = interface == "scsi" ? DiskBus::Scsi : DiskBus::Other;
+    drive.disk.emulated = false;
+    draft.note(fmt::format("if={} is not emulated yet, the guest sees it as a PV disk at most", interface));
+    return {};
+}
+
+Status take_place(QemuOpts& opts, DriveDraft& drive) {
+    DM_TRY_ASSIGN(const auto index, opts.take_number("index", INT32_MAX));
+    DM_TRY_ASSIGN(const auto bus, opts.take_number("bus", INT32_MAX));
+    DM_TRY_ASSIGN(const auto unit, opts.take_number("unit", INT32_MAX));
+    if (index && (bus || unit)) return fail("index= says the same as bus= and unit=, leave one out");
+    if (!drive.to_ide) return {};
+    if ((index && *index >= kIdePositions) || (bus && *bus > 1) || (unit && *unit > 1))
+        return fail("IDE has four places only, index 0 (hda) to 3 (hdd)");
+    if (index) drive.position = static_cast<unsigned>(*index);
+    if (bus || unit) drive.position = static_cast<unsigned>(bus.value_or(0) * 2 + unit.value_or(0));
+    return {};
+}
+
+bool is_taken(const CommandLineDraft& draft, unsigned position) {
+    return std::any_of(draft.out.disks.begin(), draft.out.disks.end(), [&](const DiskOptions& disk) {
+        return disk.bus == DiskBus::Ide && disk.channel * 2 + disk.unit == position;
+    });
+}
+
+Status put_on_ide(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsigned> position) {
+    if (!position) {
+        unsigned free = 0;
+        while (free < kIdePositions && is_taken(draft, free))
+            ++free;
+        position = free;
+    }
+    if (*position >= kIdePositions) return fail("all four IDE places are taken");
+    if (is_taken(draft, *position))
+        return fail("two disks want the same IDE place {} (xvd{} counts as hd{})", *position,
+                    static_cast<char>('a' + *position), static_cast<char>('a' + *position));
+    disk.bus = DiskBus::Ide;
+    disk.channel = *position / 2;
+    disk.unit = *position % 2;
+    return {};
+}
+
+Status check_disk(const DiskOptions& disk) {
+    if (disk.media == DiskMedia::Cdrom) return {};
+    if (disk.file.empty()) return fail("a disk needs file=");
+    if (disk.bus == DiskBus::Ide && disk.read_only)
+        return fail("an IDE disk cannot be read-only: give it mode w, or make it a cdrom");
+    return {};
+}
+
+/// "ide.1" and "ahci0.3": where the device hangs.
+struct BusName {
+    std::string controller;
+    std::optional<unsigned> number;
+};
+Result<BusName> split_bus(const std::string& text) {
+    BusName out;
+    const std::size_t dot = text.rfind('.');
+    out.controller = text.substr(0, dot);
+    if (dot != std::string::npos) {
+        const auto number = parse_number(text.substr(dot + 1), INT32_MAX);
+        if (!number) return fail("there is no bus '{}'", text);
+        out.number = static_cast<unsigned>(number.value());
+    }
+    return out;
+}
+
+Status place_ide_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptions& disk) {
+    DM_TRY_ASSIGN(const auto unit, device.opts.take_number("unit", INT32_MAX));
+    const auto bus_text = device.opts.take("bus");
+    if (!bus_text) {
+        if (unit) return fail("unit= needs bus=ide.0 or bus=ide.1");
+        return put_on_ide(draft, disk, std::nullopt);
+    }
+    DM_TRY_ASSIGN(const BusName bus, split_bus(*bus_text));
+    if (bus.controller == "ide") {
+        if (bus.number.value_or(0) > 1 || unit.value_or(0) > 1)
+            return fail("there is no bus '{}' unit {}: IDE has four places only, hda to hdd", *bus_text,
+                        unit.value_or(0));
+        if (bus.number && !unit) return fail("unit= is missing");
+        return put_on_ide(draft, disk, bus.number.value_or(0) * 2 + static_cast<unsigned>(unit.value_or(0)));
+    }
+    const auto controller =
+        std::find_if(draft.devices.begin(), draft.devices.end(), [&](const DeviceDraft& candidate) {
+            return candidate.id == bus.controller && candidate.row->kind == DeviceKind::PciDevice;
+        });
+    if (controller == draft.devices.end()) return fail("there is no bus '{}'", *bus_text);
+    disk.bus = DiskBus::Ahci;
+    disk.channel = bus.number.value_or(0);
+    disk.emulated = controller->row->support == Support::Implemented;
+    if (!disk.emulated)
+        draft.note_for(device.text,
+                       fmt::format("{} is not emulated yet, the guest sees it as a PV disk at most",
+                                   controller->row->driver));
+    return {};
+}
+
+Status place_scsi_device(DeviceDraft& device, DiskOptions& disk) {
+    DM_TRY_ASSIGN(const auto target, device.opts.take_number("scsi-id", 255));
+    disk.bus = DiskBus::Scsi;
+    disk.unit = static_cast<unsigned>(target.value_or(0));
+    disk.emulated = device.row->support == Support::Implemented;
+    device.opts.ignore({"bus", "lun", "channel"});
+    return {};
+}
+
+Status take_short(CommandLineDraft& draft, const std::string& file, unsigned position, DiskMedia media) {
+    DriveDraft drive;
+    drive.text = draft.text;
+    drive.to_ide = true;
+    drive.position = position;
+    drive.disk.file = file;
+    drive.disk.media = media;
+    DM_TRY(check_file(drive.disk.file));
+    draft.drives.push_back(std::move(drive));
+    return {};
+}
+
+} // namespace
+
+Status take_hda(CommandLineDraft& draft, const std::string& value) {
+    return take_short(draft, value, 0, DiskMedia::Disk);
+}
+Status take_hdb(CommandLineDraft& draft, const std::string& value) {
+    return take_short(draft, value, 1, DiskMedia::Disk);
+}
+Status take_hdc(CommandLineDraft& draft, const std::string& value) {
+    return take_short(draft, value, 2, DiskMedia::Disk);
+}
+Status take_hdd(CommandLineDraft& draft, const std::string& value) {
+    return take_short(draft, value, 3, DiskMedia::Disk);
+}
+Status take_cdrom(CommandLineDraft& draft, const std::string& value) {
+    return take_short(draft, value, 2, DiskMedia::Cdrom);
+}
+
+Status take_drive(CommandLineDraft& draft, const std::string& value) {
+    DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(value, ""));
+    DriveDraft drive;
+    DiskOptions& disk = drive.disk;
+    drive.text = draft.text;
+    disk.id = opts.take_or("id", "");
+    for (const DriveDraft& other : draft.drives)
+        if (!disk.id.empty() && other.disk.id == disk.id) return fail("id={} is in use already", disk.id);
+    disk.file = opts.take_or("file", "");
+    disk.format = opts.take_or("format", opts.take_or("driver", "raw"));
+    disk.cache = opts.take_or("cache", "writeback");
+    disk.serial = opts.take_or("serial", "");
+    DM_TRY(check_format(disk));
+    DM_TRY(check_file(disk.file));
+    DM_TRY(take_interface(draft, opts, drive));
+    DM_TRY(take_place(opts, drive));
+    const std::string media = opts.take_or("media", "disk");
+    if (media != "disk" && media != "cdrom") return fail("media={}: expected disk or cdrom", media);
+    disk.media = media == "cdrom" ? DiskMedia::Cdrom : DiskMedia::Disk;
+    for (const std::string_view key : {"readonly", "read-only"})
+        if (opts.has(key)) {
+            DM_TRY_ASSIGN(drive.read_only, opts.take_bool(key, false));
+        }
+    DM_TRY_ASSIGN(const bool snapshot, opts.take_bool("snapshot", false));
+    if (snapshot) return fail("snapshot=on is not supported: the guest's writes would reach the image");
+    for (const std::string_view key : {"werror", "rerror"})
+        if (const auto action = opts.take(key); action && *action != "report" && *action != "enospc")
+            draft.note(fmt::format("{} has no effect, the guest is told of the error", key));
+    // How the host does its work, nothing the guest can tell.
+    opts.ignore({"aio", "discard", "detect-zeroes", "copy-on-read", "locking", "file.locking", "force-share",
+                 "auto-read-only"});
+    DM_TRY(opts.finish());
+    draft.drives.push_back(std::move(drive));
+    return {};
+}
+
+Status place_ide_drives(CommandLineDraft& draft) {
+    for (const bool placed : {true, false}) // those that chose their place come first
+        for (DriveDraft& drive : draft.drives) {
+            if (!drive.to_ide || drive.position.has_value() != placed) continue;
+            DiskOptions& disk = drive.disk;
+            const auto in_place = [&](const Status& status) -> Status {
+                return status.ok() ? status : fail("{}: {}", drive.text, status.error().message);
+            };
+            DM_TRY(in_place(put_on_ide(draft, disk, drive.position)));
+            const bool cdrom = disk.media == DiskMedia::Cdrom;
+            disk.read_only = drive.read_only.value_or(cdrom);
+            DM_TRY(in_place(check_disk(disk)));
+            if (disk.id.empty())
+                disk.id = fmt::format("ide{}-{}{}", disk.channel, cdrom ? "cd" : "hd", disk.unit);
+            drive.attached = true;
+            draft.out.disks.push_back(disk);
+        }
+    return {};
+}
+
+Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
+    const auto name = device.opts.take("drive");
+    if (!name) return fail("drive= is missing: give the id of a -drive");
+    const auto drive = std::find_if(draft.drives.begin(), draft.drives.end(),
+                                    [&](const DriveDraft& d) { return d.disk.id == *name; });
+    if (drive == draft.drives.end()) return fail("there is no -drive with id={}", *name);
+    if (drive->attached) return fail("the drive {} is attached already", *name);
+    drive->attached = true;
+
+    DiskOptions disk = drive->disk;
+    if (device.row->kind == DeviceKind::IdeCdrom) disk.media = DiskMedia::Cdrom;
+    if (device.row->kind == DeviceKind::IdeDisk) disk.media = DiskMedia::Disk;
+    disk.read_only = drive->read_only.value_or(disk.media == DiskMedia::Cdrom);
+    if (device.row->kind == DeviceKind::ScsiDisk) {
+        DM_TRY(place_scsi_device(device, disk));
+    } else {
+        DM_TRY(place_ide_device(draft, device, disk));
+    }
+    DM_TRY(check_disk(disk));
+    disk.serial = device.opts.take_or("serial", disk.serial);
+    device.opts.ignore({"id", "bootindex", "ver", "wwn", "model", "logical_block_size", "physical_block_size",
+                        "write-cache", "share-rw", "rotation_rate", "rerror", "werror"});
+    DM_TRY(device.opts.finish());
+    draft.out.disks.push_back(std::move(disk));
+    return {};
+}
+
+Status finish_drives(CommandLineDraft& draft) {
+    for (DriveDraft& drive : draft.drives) {
+        if (drive.attached) continue;
+        if (drive.interface_none) {
+            draft.note_for(drive.text, "no -device uses this drive");
+            continue;
+        }
+        drive.disk.read_only = drive.read_only.value_or(false);
+        draft.out.disks.push_back(drive.disk); // on a bus that is not emulated
+    }
+    return {};
+}
+
+} // namespace dm::toolstack

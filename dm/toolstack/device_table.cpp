@@ -1,0 +1,130 @@
+// All devices that -device knows. To switch one on, make its row Implemented and teach the board to build it.
+#include "dm/toolstack/support.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace dm::toolstack {
+namespace {
+
+using enum DeviceKind;
+constexpr auto kDone = Support::Implemented;
+constexpr auto kLog = Support::Logged;
+constexpr auto kNo = Support::Refused;
+
+constexpr std::string_view kStdInstead = "not emulated yet, the guest gets a standard VGA instead";
+constexpr std::string_view kPvNic = "not emulated yet, guest {id} has only the PV interface";
+constexpr std::string_view kPvDisks = "not emulated yet, the guest sees disks on it as PV disks at most";
+constexpr std::string_view kPvDisk = "not emulated yet, the guest sees it as a PV disk at most";
+constexpr std::string_view kNoUsb = "not emulated yet, the guest has no such USB controller";
+constexpr std::string_view kNoUsbDevice = "not emulated yet, nothing is plugged in";
+constexpr std::string_view kNoSound = "not emulated yet, the guest has no sound card";
+constexpr std::string_view kNoVirtio = "not emulated, the guest does without; Xen's PV drivers do the same";
+constexpr std::string_view kNotThere = "not emulated, the guest does without";
+
+constexpr std::array kRows{
+    DeviceRow{"VGA", {}, Vga, kDone},
+    DeviceRow{"cirrus-vga", {}, Vga, kLog, kStdInstead},
+    DeviceRow{"qxl-vga", {}, Vga, kLog, kStdInstead},
+
+    DeviceRow{"ide-hd", "ide-drive", IdeDisk, kDone},
+    DeviceRow{"ide-cd", {}, IdeCdrom, kDone},
+    DeviceRow{"scsi-hd", "scsi-disk", ScsiDisk, kLog, kPvDisk},
+    DeviceRow{"scsi-cd", {}, ScsiDisk, kLog, kPvDisk},
+    DeviceRow{"lsi53c895a", "lsi", PciDevice, kLog, kPvDisks},
+    DeviceRow{"lsi53c810", {}, PciDevice, kLog, kPvDisks},
+    DeviceRow{"ahci", "ich9-ahci", PciDevice, kLog, kPvDisks},
+    DeviceRow{"megasas", {}, PciDevice, kLog, kPvDisks},
+    DeviceRow{"mptsas1068", {}, PciDevice, kLog, kPvDisks},
+    DeviceRow{"pvscsi", {}, PciDevice, kLog, kPvDisks},
+    DeviceRow{"nvme", {}, PciDevice, kLog, kPvDisks},
+    DeviceRow{"virtio-scsi-pci", "virtio-scsi", PciDevice, kLog, kPvDisks},
+    DeviceRow{"virtio-blk-pci", "virtio-blk", PciDevice, kLog, kPvDisk},
+    DeviceRow{"floppy", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"isa-fdc", {}, OtherDevice, kLog, kNotThere},
+
+    DeviceRow{"rtl8139", {}, Nic, kLog, kPvNic},
+    DeviceRow{"e1000", "e1000-82540em", Nic, kLog, kPvNic},
+    DeviceRow{"e1000-82544gc", {}, Nic, kLog, kPvNic},
+    DeviceRow{"e1000-82545em", {}, Nic, kLog, kPvNic},
+    DeviceRow{"e1000e", {}, Nic, kLog, kPvNic},
+    DeviceRow{"i82550", {}, Nic, kLog, kPvNic},
+    DeviceRow{"i82551", {}, Nic, kLog, kPvNic},
+    DeviceRow{"i82557b", {}, Nic, kLog, kPvNic},
+    DeviceRow{"i82559er", {}, Nic, kLog, kPvNic},
+    DeviceRow{"ne2k_pci", {}, Nic, kLog, kPvNic},
+    DeviceRow{"pcnet", {}, Nic, kLog, kPvNic},
+    DeviceRow{"tulip", {}, Nic, kLog, kPvNic},
+    DeviceRow{"vmxnet3", {}, Nic, kLog, kPvNic},
+    DeviceRow{"virtio-net-pci", "virtio-net", Nic, kLog, kPvNic},
+
+    DeviceRow{"piix3-usb-uhci", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"piix4-usb-uhci", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"usb-ehci", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"ich9-usb-ehci1", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"ich9-usb-uhci1", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"ich9-usb-uhci2", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"ich9-usb-uhci3", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"nec-usb-xhci", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"qemu-xhci", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"usb-tablet", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-mouse", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-kbd", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-wacom-tablet", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-braille", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-hub", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-storage", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-redir", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-host", {}, OtherDevice, kLog, kNoUsbDevice},
+
+    DeviceRow{"intel-hda", {}, PciDevice, kLog, kNoSound},
+    DeviceRow{"ich9-intel-hda", {}, PciDevice, kLog, kNoSound},
+    DeviceRow{"hda-duplex", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"hda-micro", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"hda-output", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"AC97", "ac97", PciDevice, kLog, kNoSound},
+    DeviceRow{"ES1370", "es1370", PciDevice, kLog, kNoSound},
+    DeviceRow{"adlib", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"cs4231a", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"gus", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"sb16", {}, OtherDevice, kLog, kNoSound},
+
+    DeviceRow{"xen-platform", {}, XenPlatform, kDone},
+    DeviceRow{"xen-pvdevice",
+              {},
+              PciDevice,
+              kLog,
+              "not emulated yet, the vendor's Windows update service does not find the guest"},
+    DeviceRow{
+        "xen-pci-passthrough", {}, PciDevice, kNo, "PCI pass-through is not supported yet; take pci= out"},
+
+    DeviceRow{"virtio-serial-pci", "virtio-serial", PciDevice, kLog, kNoVirtio},
+    DeviceRow{"virtio-balloon-pci", "virtio-balloon", PciDevice, kLog, kNoVirtio},
+    DeviceRow{"virtio-rng-pci", "virtio-rng", PciDevice, kLog, kNoVirtio},
+    DeviceRow{"virtserialport", {}, OtherDevice, kLog, kNoVirtio},
+    DeviceRow{"virtconsole", {}, OtherDevice, kLog, kNoVirtio},
+    DeviceRow{"isa-serial", {}, OtherDevice, kLog, "use -serial (serial= in xl.cfg)"},
+    DeviceRow{"isa-parallel", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"isa-debugcon", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"isa-debug-exit", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"pvpanic", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"i6300esb", {}, PciDevice, kLog, kNotThere},
+    DeviceRow{"ib700", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"tpm-tis", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"tpm-crb", {}, OtherDevice, kLog, kNotThere},
+};
+
+} // namespace
+
+std::span<const DeviceRow> device_rows() {
+    return kRows;
+}
+
+const DeviceRow* find_device(std::string_view driver) {
+    const auto found = std::find_if(kRows.begin(), kRows.end(), [&](const DeviceRow& row) {
+        return row.driver == driver || (!row.alias.empty() && row.alias == driver);
+    });
+    return found == kRows.end() ? nullptr : &*found;
+}
+
+} // namespace dm::toolstack

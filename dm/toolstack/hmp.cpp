@@ -1,0 +1,183 @@
+// The human monitor, as far as `xl qemu-monitor-command` is used for: looking at a machine. The answer is
+// always a string; what is wrong stands in it.
+#include "dm/core/version.hpp"
+#include "dm/toolstack/qmp_commands.hpp"
+#include "dm/toolstack/qmp_handlers.hpp"
+
+#include <array>
+
+namespace dm::toolstack {
+namespace {
+
+using Text = std::string (*)(QmpContext&, std::string_view argument);
+
+struct HumanCommand {
+    std::string_view name; ///< one or two words
+    std::string_view help;
+    Text run;
+};
+
+std::string said(const Status& status) {
+    return status.ok() ? std::string() : fmt::format("Error: {}\r\n", status.error().message);
+}
+
+std::string said(const QmpReply& reply) {
+    const auto* error = std::get_if<QmpError>(&reply);
+    return error == nullptr ? std::string() : fmt::format("Error: {}\r\n", error->description);
+}
+
+std::string info_block(QmpContext& context, std::string_view) {
+    std::string text;
+    for (const DriveInfo& drive : context.machine().drives())
+        text +=
+            fmt::format("{}: {}{}{}\r\n", drive.device, drive.file.empty() ? "[not inserted]" : drive.file,
+                        drive.file.empty() ? ""
+                        : drive.read_only  ? " (raw, read-only)"
+                                           : " (raw)",
+                        drive.removable ? ", removable" : "");
+    return text;
+}
+
+std::string info_blockstats(QmpContext& context, std::string_view) {
+    std::string text;
+    for (const DriveInfo& drive : context.machine().drives())
+        text +=
+            fmt::format("{}: rd_bytes={} wr_bytes={} rd_operations={} wr_operations={}\r\n", drive.device,
+                        drive.read_bytes, drive.written_bytes, drive.read_operations, drive.write_operations);
+    return text;
+}
+
+std::string info_chardev(QmpContext& context, std::string_view) {
+    std::string text;
+    for (const CharDeviceInfo& device : context.machine().char_devices())
+        text += fmt::format("{}: filename={}\r\n", device.label, device.filename);
+    for (const CharDeviceInfo& device : context.shared.monitors)
+        text += fmt::format("{}: filename={}\r\n", device.label, device.filename);
+    return text;
+}
+
+std::string info_cpus(QmpContext& context, std::string_view) {
+    std::string text;
+    for (unsigned i = 0; i < context.machine().vcpus(); ++i)
+        text += fmt::format("* CPU #{}: run by Xen\r\n", i);
+    return text;
+}
+
+std::string info_name(QmpContext& context, std::string_view) {
+    return context.machine().name() + "\r\n";
+}
+
+std::string info_pci(QmpContext& context, std::string_view) {
+    std::string text;
+    for (const PciDeviceInfo& device : context.machine().pci_devices())
+        text += fmt::format(
+            "  Bus {:2}, device {:3}, function {}: class {:04x}, PCI device {:04x}:{:04x}, id \"{}\"\r\n",
+            device.bus, device.slot, device.function, device.class_code, device.vendor, device.device,
+            device.qdev_id);
+    return text;
+}
+
+std::string info_status(QmpContext& context, std::string_view) {
+    const RunState state = context.machine().run_state();
+    if (state == RunState::Running) return "VM status: running\r\n";
+    return fmt::format("VM status: paused{}\r\n",
+                       state == RunState::Paused ? std::string() : fmt::format(" ({})", word_of(state)));
+}
+
+std::string info_version(QmpContext&, std::string_view) {
+    return fmt::format("{}.{}.{} (hvmdm {})\r\n", kQemuMajor, kQemuMinor, kQemuMicro, kVersion);
+}
+
+std::string info_vnc(QmpContext& context, std::string_view) {
+    const auto vnc = context.machine().vnc();
+    if (!vnc) return "Server: disabled\r\n";
+    std::string text =
+        fmt::format("Server: {}:{} ({})\r\n  Auth: {}\r\n", vnc->host, vnc->service, vnc->family, vnc->auth);
+    for (const VncInfo::Client& client : vnc->clients)
+        text += fmt::format("Client: {}:{} ({})\r\n", client.host, client.service, vnc->family);
+    return text;
+}
+
+std::string run_eject(QmpContext& context, std::string_view argument) {
+    const bool force = argument.starts_with("-f ");
+    const Json arguments{{"id", std::string(force ? argument.substr(3) : argument)}, {"force", force}};
+    return said(run_command(context, "eject", arguments));
+}
+
+std::string run_set_password(QmpContext& context, std::string_view argument) {
+    const std::size_t blank = argument.find(' ');
+    if (blank == std::string_view::npos) return "Error: set_password needs a protocol and a password\r\n";
+    const Json arguments{{"protocol", std::string(argument.substr(0, blank))},
+                         {"password", std::string(argument.substr(blank + 1))}};
+    return said(run_command(context, "set_password", arguments));
+}
+
+template <Status (MachineControl::*Action)()> std::string run_action(QmpContext& context, std::string_view) {
+    return said((context.machine().*Action)());
+}
+
+std::string run_quit(QmpContext& context, std::string_view) {
+    context.machine().quit();
+    return {};
+}
+
+std::string help(QmpContext& context, std::string_view argument);
+
+constexpr std::array kCommands{
+    HumanCommand{"c", "continue", run_action<&MachineControl::resume>},
+    HumanCommand{"cont", "continue", run_action<&MachineControl::resume>},
+    HumanCommand{"eject", "eject [-f] DRIVE", run_eject},
+    HumanCommand{"help", "this text", help},
+    HumanCommand{"info block", "drives and their media", info_block},
+    HumanCommand{"info blockstats", "what drives have read and written", info_blockstats},
+    HumanCommand{"info chardev", "serial ports and monitors", info_chardev},
+    HumanCommand{"info cpus", "virtual CPUs", info_cpus},
+    HumanCommand{"info name", "name of the guest", info_name},
+    HumanCommand{"info pci", "PCI devices", info_pci},
+    HumanCommand{"info status", "running or not", info_status},
+    HumanCommand{"info version", "versions", info_version},
+    HumanCommand{"info vnc", "VNC server and its viewers", info_vnc},
+    HumanCommand{"quit", "end the device model", run_quit},
+    HumanCommand{"set_password", "set_password vnc PASSWORD", run_set_password},
+    HumanCommand{"stop", "stop", run_action<&MachineControl::stop>},
+    HumanCommand{"system_powerdown", "press the power button", run_action<&MachineControl::power_down>},
+    HumanCommand{"system_reset", "reset the machine", run_action<&MachineControl::reset>},
+    HumanCommand{"system_wakeup", "wake the guest from S3", run_action<&MachineControl::wake_up>},
+};
+
+std::string help(QmpContext&, std::string_view) {
+    std::string text;
+    for (const HumanCommand& command : kCommands)
+        text += fmt::format("{:17} {}\r\n", command.name, command.help);
+    return text;
+}
+
+/// One blank between words, none at the ends.
+std::string tidy(std::string_view line) {
+    std::string out;
+    for (const char c : line) {
+        const bool blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+        if (!blank)
+            out += c;
+        else if (!out.empty() && out.back() != ' ')
+            out += ' ';
+    }
+    if (!out.empty() && out.back() == ' ') out.pop_back();
+    return out;
+}
+
+} // namespace
+
+QmpReply human_monitor_command(QmpContext& context, const Json& arguments) {
+    const std::string line = tidy(string_in(arguments, "command-line"));
+    if (line.empty()) return Json("");
+    for (const HumanCommand& command : kCommands) {
+        if (!line.starts_with(command.name)) continue;
+        const std::string_view rest = std::string_view(line).substr(command.name.size());
+        if (rest.empty() || rest[0] == ' ')
+            return Json(command.run(context, rest.substr(rest.empty() ? 0 : 1)));
+    }
+    return Json(fmt::format("unknown command: '{}'\r\n", line));
+}
+
+} // namespace dm::toolstack

@@ -1,0 +1,372 @@
+// Serial ports, VNC, VGA, disks, NICs and other devices.
+#include "tests/toolstack/command_lines.hpp"
+
+namespace dm::toolstack {
+namespace {
+
+using namespace test;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+using testing::StartsWith;
+
+CharOptions serial(std::string_view value) {
+    const MachineOptions m = machine(fmt::format("-serial {}", value));
+    if (m.serials.size() != 1 || !m.serials[0]) {
+        ADD_FAILURE() << value;
+        return {};
+    }
+    return *m.serials[0];
+}
+
+TEST(SerialOption, EveryBackEndOfTheContractIsParsed) {
+    EXPECT_EQ(serial("null").kind, CharKind::Null);
+    EXPECT_EQ(serial("pty").kind, CharKind::Pty);
+    EXPECT_EQ(serial("stdio").kind, CharKind::Stdio);
+    EXPECT_EQ(serial("file:/tmp/log").path, "/tmp/log");
+    EXPECT_EQ(serial("pipe:/tmp/p").kind, CharKind::Pipe);
+    EXPECT_EQ(serial("/dev/ttyS0").kind, CharKind::HostSerial);
+    EXPECT_EQ(serial("/dev/ttyS0").path, "/dev/ttyS0");
+    EXPECT_EQ(serial("pty").text, "-serial pty");
+    for (const char* later : {"vc", "vc:80Cx25C", "udp:1.2.3.4:5@:6", "telnet::1,server", "tn3270::1",
+                              "websocket::1", "mon:stdio", "msmouse"})
+        EXPECT_EQ(serial(later).kind, CharKind::Unsupported) << later;
+}
+
+TEST(SerialOption, Sockets) {
+    const CharOptions unix_socket = serial("unix:/tmp/s,server,nowait");
+    EXPECT_EQ(unix_socket.kind, CharKind::Unix);
+    EXPECT_EQ(unix_socket.path, "/tmp/s");
+    EXPECT_TRUE(unix_socket.server);
+    EXPECT_FALSE(unix_socket.wait);
+    const CharOptions tcp = serial("tcp:[::1]:4444,server=on,wait=off,nodelay,ipv6");
+    EXPECT_EQ(tcp.kind, CharKind::Tcp);
+    EXPECT_EQ(tcp.host, "::1");
+    EXPECT_EQ(tcp.port, "4444");
+    EXPECT_TRUE(tcp.no_delay);
+    EXPECT_EQ(tcp.family, CharOptions::Family::Ipv6);
+    EXPECT_EQ(serial("tcp::4444,server").host, "");
+    EXPECT_TRUE(serial("tcp::4444,server").wait);
+    EXPECT_EQ(serial("tcp:host:9,reconnect=10").reconnect_s, 10U);
+}
+
+TEST(SerialOption, NoneTakesAnIndexWithoutAPort) {
+    const MachineOptions m = machine("-serial none -serial pty");
+    ASSERT_THAT(m.serials, SizeIs(2));
+    EXPECT_FALSE(m.serials[0].has_value());
+    EXPECT_EQ(m.serials[1]->kind, CharKind::Pty);
+}
+
+TEST(SerialOption, WithoutTheOptionThereIsNoPort) {
+    EXPECT_THAT(machine("").serials, IsEmpty());
+}
+
+TEST(SerialOption, AChardevCanBeUsedOnce) {
+    const MachineOptions m = machine("-chardev file,id=log,path=/tmp/x,append=on -serial chardev:log");
+    EXPECT_EQ(m.serials.at(0)->path, "/tmp/x");
+    EXPECT_TRUE(m.serials.at(0)->append);
+    EXPECT_THAT(m.channels, IsEmpty());
+    EXPECT_THAT(error("-chardev null,id=log -serial chardev:log -serial chardev:log"), HasSubstr("in use"));
+    EXPECT_THAT(error("-serial chardev:log"), HasSubstr("no -chardev"));
+}
+
+TEST(SerialOption, AFifthPortIsLogged) {
+    const MachineOptions m = machine("-serial pty -serial pty -serial pty -serial pty -serial null");
+    EXPECT_THAT(m.serials, SizeIs(4));
+    EXPECT_THAT(m.unsupported, Contains(HasSubstr("-serial null")));
+}
+
+TEST(SerialOption, MistakesAreNamed) {
+    for (const char* bad :
+         {"foo", "file:", "unix:", "tcp:4444", "tcp:a:", "unix:/x,typo=1", "unix:/x,telnet=on"})
+        EXPECT_THAT(error(fmt::format("-serial {}", bad)), StartsWith(fmt::format("-serial {}: ", bad)));
+}
+
+TEST(ChardevOption, AChannelIsKeptAndLogged) {
+    const MachineOptions m = machine("-chardev pty,id=libxl-channel1 -chardev "
+                                     "socket,id=libxl-channel2,path=/tmp/c,server=on,wait=off");
+    ASSERT_THAT(m.channels, SizeIs(2));
+    EXPECT_EQ(m.channels.at("libxl-channel2").path, "/tmp/c");
+    EXPECT_THAT(m.unsupported, SizeIs(2));
+    EXPECT_THAT(m.unsupported[0], HasSubstr("channel="));
+}
+
+TEST(ChardevOption, IdsThatXlTakesForSerialPortsAreRefused) {
+    EXPECT_THAT(error("-chardev pty,id=serialfoo"), HasSubstr("serial"));
+}
+
+TEST(ChardevOption, MistakesAreNamed) {
+    for (const char* bad :
+         {"pty", "foo,id=a", "file,id=a", "socket,id=a", "socket,id=a,path=/x,fd=3", "pty,id=a,typo=1"})
+        EXPECT_THAT(error(fmt::format("-chardev {}", bad)), StartsWith(fmt::format("-chardev {}: ", bad)));
+    EXPECT_THAT(error("-chardev pty,id=a -chardev pty,id=a"), HasSubstr("in use"));
+}
+
+TEST(MonitorOption, QmpNeedsAUnixSocketThatExists) {
+    EXPECT_THAT(error("-mon chardev=zz,mode=control"), HasSubstr("id=zz"));
+    EXPECT_THAT(error("-chardev pty,id=a -mon chardev=a,mode=control"), HasSubstr("unix sockets only"));
+    EXPECT_THAT(error("-qmp stdio"), HasSubstr("unix sockets only"));
+    EXPECT_EQ(machine("-qmp unix:/tmp/q,server=on,wait=off").monitors.at(0).path, "/tmp/q");
+}
+
+TEST(MonitorOption, TheReadlineMonitorIsLogged) {
+    EXPECT_THAT(machine("-chardev stdio,id=a -mon chardev=a").unsupported,
+                ElementsAre(HasSubstr("qemu-monitor-command")));
+    EXPECT_THAT(machine("-monitor stdio").unsupported, SizeIs(1));
+    EXPECT_THAT(machine("-monitor none").unsupported, IsEmpty());
+}
+
+TEST(VncOption, Addresses) {
+    EXPECT_FALSE(machine("-vnc none").vnc.enabled);
+    EXPECT_FALSE(machine("").vnc.enabled);
+    EXPECT_EQ(machine("-vnc 0.0.0.0:1,to=99").vnc.display, 1U);
+    EXPECT_EQ(machine("-vnc :0").vnc.host, "");
+    EXPECT_EQ(machine("-vnc [::1]:5").vnc.host, "::1");
+    EXPECT_EQ(machine("-vnc unix:/tmp/v").vnc.unix_path, "/tmp/v");
+    EXPECT_EQ(machine("-display vnc=:3").vnc.display, 3U);
+}
+
+TEST(VncOption, ALastDisplayBelowTheFirstIsRaised) {
+    EXPECT_EQ(machine("-vnc 127.0.0.1:150,to=99").vnc.to, 150U);
+}
+
+TEST(VncOption, KeyboardLayoutMayComeBeforeOrAfter) {
+    EXPECT_EQ(machine("-k de -vnc :0").vnc.keymap, "de");
+    EXPECT_EQ(machine("-vnc :0 -k fr").vnc.keymap, "fr");
+    EXPECT_EQ(machine("-vnc :0").vnc.keymap, "en-us");
+    EXPECT_THAT(error("-k ../x"), StartsWith("-k ../x: "));
+}
+
+TEST(VncOption, Sharing) {
+    EXPECT_EQ(machine("-vnc :0,share=force-shared").vnc.share, VncShare::ForceShared);
+    EXPECT_EQ(machine("-vnc :0,share=ignore").vnc.share, VncShare::Ignore);
+    EXPECT_THAT(error("-vnc :0,share=x"), HasSubstr("share=x"));
+}
+
+TEST(VncOption, ProtectionThatIsNotThereIsRefusedNotIgnored) {
+    for (const char* key : {"tls-creds=x", "sasl=on", "sasl", "websocket=on", "password-secret=s"})
+        EXPECT_THAT(error(fmt::format("-vnc :0,{}", key)), HasSubstr("not supported"));
+    EXPECT_TRUE(machine("-vnc :0,sasl=off,lossy=on").vnc.enabled);
+}
+
+TEST(VncOption, MistakesAreNamed) {
+    EXPECT_THAT(error("-vnc ::"), HasSubstr("brackets"));
+    EXPECT_THAT(error("-vnc localhost"), HasSubstr("ADDRESS:DISPLAY"));
+    EXPECT_THAT(error("-vnc a:99999"), HasSubstr("ADDRESS:DISPLAY"));
+    EXPECT_THAT(error("-vnc :0,typo=1"), HasSubstr("'typo'"));
+}
+
+TEST(VgaOption, WhatIsNotEmulatedBecomesAStandardVgaAndIsLogged) {
+    const MachineOptions m = machine("-device cirrus-vga,vgamem_mb=8");
+    if (find_device("cirrus-vga")->support == Support::Logged) {
+        EXPECT_EQ(m.vga.model, VgaModel::Std);
+        EXPECT_THAT(m.unsupported,
+                    ElementsAre("-device cirrus-vga,vgamem_mb=8: not emulated yet, the guest gets a "
+                                "standard VGA instead"));
+    }
+    EXPECT_EQ(m.vga.requested, VgaModel::Cirrus);
+    EXPECT_EQ(machine("-device qxl-vga,vram_size_mb=64,ram_size_mb=64").vga.requested, VgaModel::Qxl);
+    EXPECT_EQ(machine("-vga cirrus").vga.requested, VgaModel::Cirrus);
+    EXPECT_EQ(machine("-vga none").vga.model, VgaModel::None);
+}
+
+TEST(VgaOption, MemoryIsAPowerOfTwoThatXlHasPaidFor) {
+    EXPECT_EQ(machine("-device VGA,vgamem_mb=20").vga.memory_mib, 16U);
+    EXPECT_EQ(machine("-device VGA").vga.memory_mib, 16U);
+    for (const char* bad : {"0", "257", "x"})
+        EXPECT_THAT(error(fmt::format("-device VGA,vgamem_mb={}", bad)), HasSubstr("vgamem_mb"));
+    EXPECT_THAT(error("-device VGA -device VGA"), HasSubstr("already"));
+    EXPECT_THAT(error("-device VGA,typo=1"), HasSubstr("'typo'"));
+}
+
+TEST(DiskOption, IdePlacesByIndexAndByBusAndUnit) {
+    const MachineOptions m = machine("-drive file=/a,format=raw -drive file=/d,if=ide,index=3,format=raw "
+                                     "-drive file=/b,bus=0,unit=1,format=raw");
+    ASSERT_THAT(m.disks, SizeIs(3));
+    const auto place = [&](std::string_view file) {
+        for (const DiskOptions& disk : m.disks)
+            if (disk.file == file) return disk.channel * 2 + disk.unit;
+        return 99U;
+    };
+    EXPECT_EQ(place("/d"), 3U);
+    EXPECT_EQ(place("/b"), 1U);
+    EXPECT_EQ(place("/a"), 0U); // the first that is left
+}
+
+TEST(DiskOption, ShortForms) {
+    const MachineOptions m = machine("-hda /a -hdb /b -cdrom /c -hdd /d");
+    ASSERT_THAT(m.disks, SizeIs(4));
+    EXPECT_EQ(m.disks[2].id, "ide1-cd0");
+    EXPECT_TRUE(m.disks[2].read_only);
+    EXPECT_EQ(m.disks[3].id, "ide1-hd1");
+}
+
+TEST(DiskOption, AnEmptyCdromIsATrayWithoutAMedium) {
+    const MachineOptions m = machine("-drive if=none,readonly=on,id=ide-5632 -device "
+                                     "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0");
+    ASSERT_THAT(m.disks, SizeIs(1));
+    EXPECT_EQ(m.disks[0].file, "");
+    EXPECT_EQ(m.disks[0].media, DiskMedia::Cdrom);
+    EXPECT_TRUE(m.disks[0].emulated);
+}
+
+TEST(DiskOption, AFifthPlaceDoesNotExist) {
+    EXPECT_THAT(
+        error("-drive if=none,readonly=on,id=ide-1 -device ide-cd,id=ide-1,drive=ide-1,bus=ide.2,unit=0"),
+        AllOf(StartsWith("-device ide-cd"), HasSubstr("ide.2")));
+    EXPECT_THAT(error("-drive file=/a,index=4,format=raw"), HasSubstr("four places"));
+    EXPECT_THAT(error("-hda /a -hdb /b -hdc /c -hdd /d -drive file=/e,format=raw"), HasSubstr("all four"));
+}
+
+TEST(DiskOption, TwoDisksInOnePlaceAreRefused) {
+    EXPECT_THAT(error("-hda /a -drive file=/b,index=0,format=raw"), HasSubstr("two disks"));
+}
+
+TEST(DiskOption, ScsiDisksAreKeptAndLogged) {
+    const MachineOptions m = machine(
+        "-device lsi53c895a -drive file=/s,id=scsi0-hd2,format=raw,if=none,readonly=on,cache=writeback "
+        "-device scsi-hd,drive=scsi0-hd2,scsi-id=2");
+    ASSERT_THAT(m.disks, SizeIs(1));
+    EXPECT_EQ(m.disks[0].bus, DiskBus::Scsi);
+    EXPECT_EQ(m.disks[0].unit, 2U);
+    EXPECT_TRUE(m.disks[0].read_only);
+    EXPECT_FALSE(m.disks[0].emulated);
+    EXPECT_THAT(m.unsupported, SizeIs(2));
+}
+
+TEST(DiskOption, AhciDisksAreKeptAndLogged) {
+    const MachineOptions m =
+        machine("-device ahci,id=ahci0 -drive file=/a,if=none,id=ahcidisk-1,format=raw,cache=writeback "
+                "-device ide-hd,bus=ahci0.1,unit=0,drive=ahcidisk-1");
+    ASSERT_THAT(m.disks, SizeIs(1));
+    EXPECT_EQ(m.disks[0].bus, DiskBus::Ahci);
+    EXPECT_EQ(m.disks[0].channel, 1U);
+    EXPECT_FALSE(m.disks[0].emulated);
+    EXPECT_THAT(m.unsupported, SizeIs(2));
+    EXPECT_THAT(error("-drive file=/a,if=none,id=x,format=raw -device ide-hd,bus=ahci0.1,unit=0,drive=x"),
+                HasSubstr("no bus 'ahci0.1'"));
+}
+
+TEST(DiskOption, FormatsAndProtocolsThatAreNotThereAreRefused) {
+    for (const char* format : {"qcow2", "qcow", "vpc", "qed", "foo"})
+        EXPECT_THAT(error(fmt::format("-drive file=/a,format={}", format)), HasSubstr(format));
+    EXPECT_THAT(error("-drive file=nbd+unix:///?socket=/x,format=raw"), HasSubstr("nbd+unix:"));
+    EXPECT_EQ(machine("-drive file=file:/a:b,format=host_device").disks.at(0).file, "/a:b");
+    EXPECT_EQ(machine("-drive file=/a,,b,format=raw").disks.at(0).file, "/a,b");
+}
+
+TEST(DiskOption, MistakesAreNamed) {
+    EXPECT_THAT(error("-drive if=ide,index=0,media=disk"), HasSubstr("needs file="));
+    EXPECT_THAT(error("-drive file=/a,readonly=on,format=raw"), HasSubstr("read-only"));
+    EXPECT_THAT(error("-drive file=/a,typo=1"), HasSubstr("'typo'"));
+    EXPECT_THAT(error("-drive file=/a,snapshot=on"), HasSubstr("snapshot"));
+    EXPECT_THAT(error("-drive file=/a,if=none,id=a -drive file=/b,if=none,id=a"), HasSubstr("in use"));
+    EXPECT_THAT(error("-device ide-cd"), HasSubstr("drive="));
+    EXPECT_THAT(error("-device ide-cd,drive=x"), HasSubstr("id=x"));
+    EXPECT_THAT(machine("-drive file=/a,if=none,id=a").unsupported, ElementsAre(HasSubstr("no -device")));
+}
+
+TEST(NicOption, ACardThatIsNotEmulatedStillOpensItsTap) {
+    const MachineOptions m = machine("-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 -netdev "
+                                     "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no");
+    ASSERT_THAT(m.nics, SizeIs(1));
+    EXPECT_EQ(m.nics[0].tap, "vif1.0-emu");
+    EXPECT_EQ(m.nics[0].emulated, find_device("rtl8139")->support == Support::Implemented);
+    if (!m.nics[0].emulated) {
+        EXPECT_THAT(m.unsupported, ElementsAre(AllOf(StartsWith("-device rtl8139,id=nic0,"),
+                                                     HasSubstr("guest nic0 has only the PV interface"))));
+    }
+}
+
+TEST(NicOption, CardsAreInOrderWithMacsOfTheirOwn) {
+    const MachineOptions m = machine("-device e1000 -device virtio-net,addr=9");
+    ASSERT_THAT(m.nics, SizeIs(2));
+    EXPECT_EQ(m.nics[1].model, "virtio-net-pci");
+    EXPECT_NE(m.nics[0].mac, m.nics[1].mac);
+    EXPECT_EQ(m.nics[0].tap, "");
+    EXPECT_EQ(m.nics[1].pci_slot, 9U);
+}
+
+TEST(NicOption, MistakesAreNamed) {
+    for (const char* bad : {"1:2:3:4:5:6", "00:16:3e:01:02:0g", "00-16-3e-01-02-03", "01:00:00:00:00:00", ""})
+        EXPECT_THAT(error(fmt::format("-device e1000,mac={}", bad)), HasSubstr("mac="));
+    EXPECT_THAT(error("-device e1000,netdev=n"), HasSubstr("id=n"));
+    EXPECT_THAT(error("-netdev tap,ifname=x"), HasSubstr("id="));
+    EXPECT_THAT(error("-netdev tap,id=a"), HasSubstr("ifname="));
+    EXPECT_THAT(error("-netdev tap,id=a,ifname=0123456789abcdef"), HasSubstr("at most 15"));
+    EXPECT_THAT(error("-netdev tap,id=a,ifname=x -device e1000,netdev=a -device e1000,netdev=a"),
+                HasSubstr("in use"));
+    EXPECT_THAT(error("-net nic"), HasSubstr("none"));
+    EXPECT_THAT(machine("-netdev user,id=u").unsupported, Contains(HasSubstr("no cable")));
+    EXPECT_THAT(machine("-netdev tap,id=a,ifname=x,script=/etc/up").unsupported,
+                Contains(HasSubstr("script is not run")));
+}
+
+TEST(DeviceOption, SlotsAreGivenInOrderAlsoToWhatIsNotEmulated) {
+    const MachineOptions m =
+        machine("-device lsi53c895a -device VGA -device AC97 -device e1000 -device "
+                "ich9-usb-ehci1,id=usb,addr=0x1d.0x7,multifunction=on -device "
+                "ich9-usb-uhci1,masterbus=usb.0,firstport=0,addr=0x1d.0,multifunction=on");
+    EXPECT_EQ(m.devices.at(0).pci_slot, 3U); // 2 is the Xen platform device
+    EXPECT_EQ(m.vga.pci_slot, 4U);
+    EXPECT_EQ(m.devices.at(1).pci_slot, 5U);
+    EXPECT_EQ(m.nics.at(0).pci_slot, 6U);
+    EXPECT_EQ(m.devices.at(2).pci_slot, 0x1dU);
+    EXPECT_EQ(m.devices.at(3).pci_slot, 0x1dU);
+    EXPECT_THAT(m.devices.at(3).properties, Contains(Pair("masterbus", "usb.0")));
+}
+
+TEST(DeviceOption, WithoutThePlatformDeviceSlotTwoIsFree) {
+    EXPECT_EQ(parse_line("-xen-domid 1 -machine pc,accel=xen -device VGA")->machine.vga.pci_slot, 2U);
+}
+
+TEST(DeviceOption, TakenAndImpossibleSlotsAreRefused) {
+    EXPECT_THAT(error("-device VGA,addr=2"), HasSubstr("taken"));
+    EXPECT_THAT(error("-device VGA,addr=20"), HasSubstr("addr="));
+    EXPECT_THAT(error("-device VGA,addr=3.8"), HasSubstr("addr="));
+    std::string many;
+    for (int i = 0; i < 30; ++i)
+        many += " -device e1000";
+    EXPECT_THAT(error(many), HasSubstr("no free PCI slot"));
+}
+
+TEST(DeviceOption, UnknownAndDoubleIdsAreRefused) {
+    EXPECT_THAT(error("-device foo"), AllOf(HasSubstr("'foo'"), HasSubstr("-device help")));
+    EXPECT_THAT(error("-device e1000,id=a -device e1000,id=a"), HasSubstr("in use"));
+    EXPECT_THAT(error("-device xen-pci-passthrough,hostaddr=0:0.0"), HasSubstr("pass-through"));
+}
+
+TEST(DeviceOption, EveryDeviceOfTheTableIsAccepted) {
+    for (const DeviceRow& row : device_rows()) {
+        if (row.kind == DeviceKind::XenPlatform || row.support == Support::Refused) continue;
+        std::string line = fmt::format("-device {},id=it", row.driver);
+        const bool disk = row.kind == DeviceKind::IdeDisk || row.kind == DeviceKind::IdeCdrom ||
+                          row.kind == DeviceKind::ScsiDisk;
+        if (disk) line = fmt::format("-drive file=/a,if=none,id=d,format=raw {},drive=d", line);
+        const MachineOptions m = machine(line);
+        EXPECT_EQ(m.unsupported.size(), row.support == Support::Logged ? 1U : 0U) << row.driver;
+        if (!row.alias.empty()) {
+            EXPECT_EQ(find_device(row.alias), find_device(row.driver));
+        }
+    }
+}
+
+TEST(DeviceOption, SoundWordsOfXlAreDevices) {
+    for (const char* word : {"hda-duplex", "ac97", "adlib", "cs4231a", "es1370", "gus", "sb16"})
+        EXPECT_THAT(machine(fmt::format("-device {}", word)).unsupported,
+                    ElementsAre(HasSubstr("no sound card")));
+}
+
+TEST(UsbOption, TheLegacyFormIsKept) {
+    const MachineOptions m = machine("-usb -usbdevice tablet -usbdevice keyboard");
+    EXPECT_TRUE(m.usb);
+    EXPECT_THAT(m.usb_devices, ElementsAre("tablet", "keyboard"));
+    EXPECT_THAT(error("-usbdevice host:1.2"), HasSubstr("tablet"));
+}
+
+} // namespace
+} // namespace dm::toolstack
