@@ -13,10 +13,13 @@
 //   type TEXT             taps each character, with Shift where a US keyboard needs it
 //   pointer X Y BUTTONS   BUTTONS: sum of 1 left, 2 middle, 4 right, 8 wheel up, 16 wheel down
 //   quit
+//
+// What libvncclient has to say goes to standard error.
 
 #include <rfb/keysym.h>
 #include <rfb/rfbclient.h>
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -31,7 +34,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
-#include <thread>
+#include <vector>
 
 namespace {
 
@@ -42,7 +45,7 @@ struct Options {
     std::string host = "127.0.0.1";
     int port = 5900;
     std::string password;
-    std::string encodings = "tight zrle ultra copyrect hextile zlib corre rre raw";
+    std::string encodings = "tight zrle copyrect hextile zlib corre rre raw";
     milliseconds key_delay{40};
 };
 
@@ -206,21 +209,77 @@ private:
     rfbClient* rfb_;
 };
 
+// The numbers of the named encodings, and DesktopSize. libvncclient would also offer ExtendedDesktopSize, but version 0.9.14
+// overlooks new sizes announced that way by servers whose screen has the number 0, and JPEG quality, which loses colours.
+std::optional<std::vector<uint32_t>> encoding_numbers(const std::string& text) {
+    static const std::map<std::string, uint32_t> known = {
+        {"raw", rfbEncodingRaw},   {"copyrect", rfbEncodingCopyRect}, {"rre", rfbEncodingRRE},     {"corre", rfbEncodingCoRRE},
+        {"zlib", rfbEncodingZlib}, {"hextile", rfbEncodingHextile},   {"tight", rfbEncodingTight}, {"zrle", rfbEncodingZRLE},
+    };
+    std::vector<uint32_t> numbers;
+    std::istringstream names(text);
+    for (std::string name; names >> name;) {
+        const auto found = known.find(name);
+        if (found == known.end()) return std::nullopt;
+        numbers.push_back(found->second);
+    }
+    numbers.push_back(rfbEncodingNewFBSize);
+    numbers.push_back(rfbEncodingLastRect);
+    return numbers;
+}
+
+template <typename Message>
+bool send_message(rfbClient* rfb, const Message& message, unsigned size) {
+    Message copy = message;
+    return WriteToRFBServer(rfb, reinterpret_cast<const char*>(&copy), size) != FALSE;
+}
+
+bool send_format(rfbClient* rfb) {
+    rfbSetPixelFormatMsg message{};
+    message.type = rfbSetPixelFormat;
+    message.format = rfb->format;
+    message.format.redMax = htons(message.format.redMax);
+    message.format.greenMax = htons(message.format.greenMax);
+    message.format.blueMax = htons(message.format.blueMax);
+    return send_message(rfb, message, sz_rfbSetPixelFormatMsg);
+}
+
+bool send_encodings(rfbClient* rfb) {
+    const auto numbers = encoding_numbers(options.encodings);
+    if (!numbers) return false;
+    rfbSetEncodingsMsg message{};
+    message.type = rfbSetEncodings;
+    message.nEncodings = htons(static_cast<uint16_t>(numbers->size()));
+    if (!send_message(rfb, message, sz_rfbSetEncodingsMsg)) return false;
+    for (const uint32_t number : *numbers) {
+        if (!send_message(rfb, htonl(number), sizeof number)) return false;
+    }
+    return true;
+}
+
+// What rfbInitClient() does, but with our own list of encodings.
+bool greet(rfbClient* rfb) {
+    if (ConnectToRFBServer(rfb, options.host.c_str(), options.port) == FALSE) return false;
+    if (InitialiseRFBConnection(rfb) == FALSE) return false;
+    rfb->width = rfb->si.framebufferWidth;
+    rfb->height = rfb->si.framebufferHeight;
+    if (rfb->MallocFrameBuffer(rfb) == FALSE || !send_format(rfb) || !send_encodings(rfb)) return false;
+    rfb->updateRect = {0, 0, rfb->width, rfb->height};
+    return SendFramebufferUpdateRequest(rfb, 0, 0, rfb->width, rfb->height, FALSE) != FALSE;
+}
+
 rfbClient* connect() {
     rfbClient* rfb = rfbGetClient(8, 3, 4);
-    rfb->format.redShift = 0; // red is the first byte in memory, whatever the byte order
+    rfb->format.redShift = 0; // red is the first byte in memory
     rfb->format.greenShift = 8;
     rfb->format.blueShift = 16;
     rfb->canHandleNewFBSize = TRUE;
-    rfb->appData.encodingsString = options.encodings.c_str();
-    rfb->appData.useRemoteCursor = FALSE;
     rfb->connectTimeout = 20;
     rfb->GetPassword = [](rfbClient*) { return strdup(options.password.c_str()); };
     rfb->FinishedFrameBufferUpdate = [](rfbClient*) { ++updates; };
-    free(rfb->serverHost);
-    rfb->serverHost = strdup(options.host.c_str());
-    rfb->serverPort = options.port;
-    return rfbInitClient(rfb, nullptr, nullptr) != FALSE ? rfb : nullptr; // frees it on failure
+    if (greet(rfb)) return rfb;
+    rfbClientCleanup(rfb);
+    return nullptr;
 }
 
 bool parse(int argc, char** argv) {
@@ -238,7 +297,7 @@ bool parse(int argc, char** argv) {
     if (colon == std::string::npos) return false;
     options.host = target.substr(0, colon);
     options.port = std::atoi(target.c_str() + colon + 1);
-    return options.port > 0;
+    return options.port > 0 && encoding_numbers(options.encodings).has_value();
 }
 
 void answer(const std::string& text) { std::cout << text << std::endl; }
@@ -275,10 +334,10 @@ int serve(Client& client) {
 
 int main(int argc, char** argv) {
     if (!parse(argc, argv)) {
-        std::cerr << "usage: vncdrive [--password TEXT] [--encodings LIST] [--key-delay MS] HOST:PORT\n";
+        std::cerr << "usage: vncdrive [--password TEXT] [--encodings LIST] [--key-delay MS] HOST:PORT\n"
+                     "LIST is some of: raw copyrect rre corre zlib hextile tight zrle\n";
         return 2;
     }
-    rfbEnableClientLogging = FALSE;
     rfbClient* rfb = connect();
     if (rfb == nullptr) {
         answer("error cannot connect to " + options.host + ":" + std::to_string(options.port));

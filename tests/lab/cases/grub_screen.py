@@ -44,6 +44,8 @@ def grub_console(lab):
 
 @case("the VNC password is asked for: right one enters, wrong one does not", limit=240, order=12)
 def vnc_password(lab):
+    if lab.device_model == "qemu":
+        lab.skip("the packaged QEMU is built without DES and cannot do VNC passwords")
     guest = lab.grub("menu", vncpasswd="1234").create()
     guest.vnc(password="1234").expect("SeaBIOS", 90)
     try:

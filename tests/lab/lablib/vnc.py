@@ -18,8 +18,9 @@ class Vnc:
         command += ["--password", password] if password else []
         command += ["--encodings", encodings] if encodings else []
         self._log_dir, self._name = log_dir, name
-        self._process = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, text=True)
+        with open(log_dir / f"vncdrive-{name}.txt", "ab") as log:
+            self._process = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdin=subprocess.PIPE,
+                                             stdout=subprocess.PIPE, stderr=log, text=True)
         self._read_answer("connecting")
 
     def do(self, command):
@@ -28,7 +29,8 @@ class Vnc:
             self._process.stdin.write(command + "\n")
             self._process.stdin.flush()
         except OSError:
-            raise LabError(f"VNC client of {self._name} is gone; command was: {command}")
+            raise LabError(f"VNC client of {self._name} ended before '{command}': {self._process.stdout.read().strip()}; "
+                           "vncdrive-*.txt among the logs may tell more")
         return self._read_answer(command)
 
     def _read_answer(self, command):
