@@ -88,5 +88,9 @@ class Viewer:
         self.lab.check(False, f"TigerVNC did not show '{text}' within {timeout} s but:\n" + "\n".join(filter(None, lines)))
 
     def keys(self, *names):
+        window = self._window()
+        subprocess.run(["xdotool", "windowfocus", window, "mousemove", "300", "200"], env=self.environment, check=True)
+        time.sleep(1)
         for name in names:
-            subprocess.run(["xdotool", "mousemove", "300", "200", "key", "--delay", "100", name], env=self.environment, check=True)
+            subprocess.run(["xdotool", "key", "--delay", "100", name], env=self.environment, check=True)
+            time.sleep(0.3)

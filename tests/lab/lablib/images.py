@@ -36,9 +36,9 @@ def blank(name, size):
 
 
 class Data:
-    """Reproducible content for a data disk, of an odd number of sectors unless told otherwise."""
+    """Reproducible content for a data disk."""
 
-    def __init__(self, size=12 * 1024 * 1024 + 7 * 512, seed=1):
+    def __init__(self, size, seed=1):
         self.content = random.Random(seed).randbytes(size)
         self.sum = hashlib.sha256(self.content).hexdigest()
 

@@ -85,4 +85,6 @@ class Stream:
 
 
 def printable(line):
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", re.sub(r"[\x00-\x08\x0e-\x1a\x7f]", "", line))
+    """A line without control sequences and long gaps."""
+    without = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", re.sub(r"[\x00-\x08\x0e-\x1a\x7f]", "", line))
+    return re.sub(" {9,}", "        ", without)
