@@ -61,11 +61,14 @@ class Artefact:
             unfinished.mkdir(parents=True)
             with Step(f"building {self.about}", self.usual_seconds):
                 self.make(unfinished, log)
-            self._remove_older()
+            shutil.rmtree(directory, ignore_errors=True)
             os.rename(unfinished, directory)
+            self._remove_older()
 
     def _remove_older(self):
-        for old in (cache_dir() / "artefacts").glob(f"{self.name}-" + "[0-9a-f]" * 16):
+        """Keeps one older version: two checkouts with different recipes often share a cache."""
+        versions = (cache_dir() / "artefacts").glob(f"{self.name}-" + "[0-9a-f]" * 16)
+        for old in sorted(versions, key=lambda directory: directory.stat().st_mtime)[:-2]:
             shutil.rmtree(old)
 
 

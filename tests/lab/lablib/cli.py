@@ -3,7 +3,6 @@ import subprocess
 import sys
 
 from . import build, machine
-from .lock import Lock
 from .say import LabError, main_guard, say
 
 HELP = """usage: tools/lab COMMAND
@@ -26,7 +25,7 @@ Environment:
   HVMDM_LAB_SSH_PORT   port on 127.0.0.1 that leads to dom0's ssh (2222)
   HVMDM_LAB_VNC_PORT   first of ten ports on 127.0.0.1 that lead to dom0's VNC displays :0 to :9 (5950)
   HVMDM_LAB_MEMORY     the outer machine's memory in MiB (6144)
-  HVMDM_LAB_PATIENCE   factor on every time limit, for slow or busy hosts (1.0)
+  HVMDM_LAB_PATIENCE   factor on every time limit (1.0; more on a busy host, by its load)
 
 docs/lab.md tells how the lab works and how to add a case."""
 
@@ -46,11 +45,9 @@ def main():
 def do_build(rest):
     if rest and rest[0] != "--again":
         raise LabError("usage: tools/lab build [--again NAME...]")
-    with Lock("machine"):
-        if machine.pid() and not build.DOM0.is_built():
-            say("dom0's recipe changed: the running machine is stopped, for its image is about to be replaced")
-            machine.stop(quiet=True)
-        build.build(again=rest[1:])
+    build.build(again=rest[1:])
+    if machine.pid():
+        say("the running machine keeps what it was started with; `tools/lab stop` and `start` bring the new")
 
 
 def do_start(rest):

@@ -118,7 +118,7 @@ def judge(case, lab):
 
     previous = signal.signal(signal.SIGALRM, too_long)
     try:
-        signal.alarm(60)
+        signal.alarm(int(180 * patience()))  # for the preparations
         clean_dom0()
         machine.ssh("rm -f /var/log/xen/*.log* /var/log/xen/console/*; xl dmesg -c >/dev/null")
         if lab.device_model == "hvmdm":
