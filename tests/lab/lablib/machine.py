@@ -151,6 +151,8 @@ def launch():
     directory.mkdir(parents=True, exist_ok=True)
     _control_directory().mkdir(mode=0o700, exist_ok=True)
     dom0 = build.DOM0.directory
+    if serial_log().exists():
+        serial_log().replace(directory / "serial.log.before")
     overlay = directory / "dom0.qcow2"
     overlay.unlink(missing_ok=True)
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(dom0 / "dom0.img"), str(overlay)],
@@ -210,6 +212,13 @@ def last_serial_lines():
         return ""
 
 
+def _ended(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def stop(quiet=False):
     """Ends the outer machine; its disk is thrown away, so there is nothing to shut down."""
     with Lock("machine"):
@@ -219,7 +228,7 @@ def stop(quiet=False):
         if number is not None:
             os.kill(number, signal.SIGTERM)
             deadline = time.monotonic() + 20
-            while pid() is not None:
+            while not _ended(number):  # it holds its ports until the very end
                 if time.monotonic() > deadline:
                     os.kill(number, signal.SIGKILL)
                 time.sleep(0.1)

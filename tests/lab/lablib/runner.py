@@ -173,6 +173,9 @@ def keep_logs(log_dir, serial_start):
         (log_dir / "serial.log").write_bytes(serial.read())
     for shot in log_dir.glob("*.ppm"):
         screen.Picture.load(shot).save_png(shot.with_suffix(".png"))
+    if not machine.answers(timeout=20):
+        say("  dom0 does not answer; its logs are lost")
+        return
     try:
         for name, script in (("xl-dmesg.txt", "xl dmesg"), ("xl-list.txt", "xl list -v; ps axf; ls -l /run/xen"),
                              ("xenstore.txt", "xenstore-ls -f"), ("dmesg.txt", "dmesg | tail -n 200")):
