@@ -1,0 +1,101 @@
+"""What cannot work is refused: at once, with one line that names the option and a remedy."""
+import re
+import time
+
+from lablib import machine
+from lablib.case import case
+from lablib.images import blank, xl_disk
+from lablib.lab import HVMDM_IN_DOM0
+
+ONLY_OURS = ("hvmdm",)
+MOST_SECONDS = 15
+
+
+def one_error(lab, what, log, names):
+    """The log is one line, and it names what is wrong."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    lab.check(len(lines) == 1, f"{what}: wanted exactly one line in the log, got {len(lines)}:\n{log}")
+    for name in names:
+        lab.check(name in lines[0], f"{what}: the error does not name '{name}':\n{lines[0]}")
+    lab.check(len(lines[0]) > len(" ".join(names)) + 30, f"{what}: the error gives no remedy:\n{lines[0]}")
+    lab.note(f"{what}: {lines[0]}")
+
+
+def refused(lab, guest, what, *names):
+    began = time.monotonic()
+    done = guest.try_create()
+    took = time.monotonic() - began
+    lab.check(done.returncode != 0, f"{what}: xl create succeeded")
+    one_error(lab, what, guest.dm_log(), names)
+    lab.matches(f"{what}: xl's words", done.stdout + done.stderr, r"exited with error status 1$")
+    lab.check(took < MOST_SECONDS, f"{what}: xl create took {took:.0f} s to fail, more than {MOST_SECONDS}")
+    lab.equal(f"{what}: domains left", lab.sh("xl list | awk 'NR > 2'"), "")
+
+
+@case("a disk image that is not there", 60, ONLY_OURS, order=70)
+def bad_disk_missing(lab):
+    # a script lets libxl accept a path that it would itself find missing
+    path = blank("vanishing", 1 << 20)
+    guest = lab.guest("bad", disk=[xl_disk(path, "hda")], device_model_args_hvm=[
+        "-drive", "file=/lab/work/nothing-here.img,if=ide,index=1,media=disk,format=raw,cache=writeback"])
+    refused(lab, guest, "missing image", "-drive", "/lab/work/nothing-here.img")
+
+
+@case("a disk image that is a directory", 60, ONLY_OURS, order=70)
+def bad_disk_directory(lab):
+    guest = lab.guest("bad", disk=[xl_disk(blank("disk", 1 << 20), "hda")], device_model_args_hvm=[
+        "-drive", "file=/lab/work,if=ide,index=1,media=disk,format=raw,cache=writeback"])
+    refused(lab, guest, "directory as image", "-drive", "/lab/work")
+
+
+@case("a VNC display that is taken", 60, ONLY_OURS, order=70)
+def bad_vnc_taken(lab):
+    lab.sh("setsid socat TCP-LISTEN:5906,bind=0.0.0.0 EXEC:cat >/dev/null 2>&1 </dev/null & echo $! >/run/taken.pid; sleep 1")
+    try:
+        refused(lab, lab.grub("bad", vncdisplay=6, vncunused=0), "VNC port taken", "-vnc", "5906")
+    finally:
+        lab.sh("kill $(cat /run/taken.pid)", check=False)
+
+
+@case("a device that does not exist", 60, ONLY_OURS, order=70)
+def bad_device(lab):
+    guest = lab.grub("bad", device_model_args_hvm=["-device", "flux-capacitor"])
+    refused(lab, guest, "unknown device", "-device", "flux-capacitor")
+
+
+@case("an option that does not exist", 60, ONLY_OURS, order=70)
+def bad_option(lab):
+    guest = lab.grub("bad", device_model_args_hvm=["-warp-drive"])
+    refused(lab, guest, "unknown option", "-warp-drive")
+
+
+def by_hand(lab, what, domid, prefix="", names=()):
+    """Runs the device model as libxl would, without libxl."""
+    arguments = (f"-xen-domid {domid} -no-shutdown -chardev socket,id=libxl-cmd,path=/tmp/by-hand,server=on,wait=off "
+                 "-mon chardev=libxl-cmd,mode=control -nodefaults -no-user-config -name by-hand -vnc none -display none "
+                 "-serial null -device VGA,vgamem_mb=16 -boot order=c -net none -machine xenfv,suppress-vmdesc=on -m 112")
+    began = time.monotonic()
+    done = machine.ssh(f"{prefix} timeout 30 {HVMDM_IN_DOM0} {arguments} 2>&1 </dev/null", check=False)
+    lab.equal(f"{what}: exit status", done.returncode, 1)
+    lab.check(time.monotonic() - began < MOST_SECONDS, f"{what}: took too long to fail")
+    one_error(lab, what, done.stdout, names)
+
+
+@case("run by hand for a domain that does not exist", 60, ONLY_OURS, order=71)
+def bad_domid(lab):
+    by_hand(lab, "no such domain", 7777, names=["-xen-domid", "7777"])
+
+
+@case("run by hand without Xen's devices", 60, ONLY_OURS, order=71)
+def bad_no_xen(lab):
+    prefix = "mkdir -p /tmp/empty; unshare -m sh -c 'mount --bind /tmp/empty /dev/xen && exec \"$@\"' sh"
+    by_hand(lab, "no /dev/xen", 1, prefix, names=["/dev/xen"])
+
+
+@case("run by hand without arguments, with --help and with --version", 60, ONLY_OURS, order=71)
+def by_hand_help(lab):
+    bare = machine.ssh(f"timeout 30 {HVMDM_IN_DOM0} 2>&1 </dev/null", check=False)
+    lab.equal("exit status without arguments", bare.returncode, 1)
+    one_error(lab, "no arguments", bare.stdout, ["-xen-domid"])
+    lab.matches("--version", lab.sh(f"{HVMDM_IN_DOM0} --version"), r"hvmdm \d")
+    lab.check(re.search("-xen-domid", lab.sh(f"{HVMDM_IN_DOM0} --help")), "--help does not mention -xen-domid")

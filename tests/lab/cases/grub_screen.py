@@ -1,0 +1,67 @@
+"""Screen, keyboard and serial port before any operating system."""
+from lablib.case import case
+from lablib.say import LabError
+
+MENU = "GNU GRUB"
+
+
+def menu_guest(lab, name, **keys):
+    guest = lab.grub(name, **keys).create()
+    vnc = guest.vnc()
+    guest.expect(MENU, 120)
+    guest.expect("entry echo", 30)
+    return guest, vnc
+
+
+@case("SeaBIOS and GRUB on the VNC screen and the serial port; keys from VNC choose an entry", limit=240, order=10)
+def grub_screen(lab):
+    guest = lab.grub("menu").create()
+    vnc = guest.vnc()
+    lines = vnc.expect("SeaBIOS", 60)
+    lab.check(vnc.size() in ((720, 400), (640, 400)), f"text mode has size {vnc.size()}")
+    lines = vnc.expect("entry charlie", 120)
+    lab.check(any(MENU in line for line in lines), "no GRUB heading on the screen")
+    guest.expect(MENU, 60)
+    guest.expect("entry echo", 30)
+    vnc.tap("Down", "Down", "Return")
+    guest.expect("CHOSEN charlie", 30)
+    vnc.expect("CHOSEN charlie", 30)
+    late = guest.vnc(encodings="raw")
+    late.expect("CHOSEN charlie", 30)
+
+
+@case("keys through `xl console -t serial` choose an entry; its text shows the menu", limit=240, order=11)
+def grub_console(lab):
+    guest, vnc = menu_guest(lab, "menu")
+    guest.detach_serial()
+    console = guest.console()
+    console.send("\x1b[B")
+    console.expect("entry bravo", 30)
+    console.send("\r")
+    console.expect("CHOSEN bravo", 30)
+    vnc.expect("CHOSEN bravo", 30)
+    console.close()
+
+
+@case("the VNC password is asked for: right one enters, wrong one does not", limit=240, order=12)
+def vnc_password(lab):
+    if lab.device_model == "qemu":
+        lab.skip("the packaged QEMU is built without DES and cannot do VNC passwords")
+    guest = lab.grub("menu", vncpasswd="1234").create()
+    guest.vnc(password="1234").expect("SeaBIOS", 90)
+    try:
+        guest.vnc(password="4321")
+    except LabError:
+        return
+    lab.check(False, "a client with a wrong password was let in")
+
+
+@case("GRUB's halt ends the guest, its reboot brings it back", limit=300, order=13)
+def grub_halt_reboot(lab):
+    guest, vnc = menu_guest(lab, "menu")
+    vnc.tap("End", "Return")
+    guest.expect("CHOSEN reboot", 30)
+    guest.wait_reborn(60)
+    guest.expect("entry echo", 120)
+    guest.vnc().tap("End", "Up", "Return")
+    guest.wait_gone(60)

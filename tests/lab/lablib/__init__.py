@@ -1,0 +1,1 @@
+"""The lab's library: builds, runs and drives a Xen host inside an emulated machine."""

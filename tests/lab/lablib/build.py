@@ -1,0 +1,150 @@
+"""How each artefact of the lab is made. The source of a make_ function is part of its artefact's key."""
+import gzip
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from . import packages
+from .artefacts import Artefact
+from .grubimage import make_image
+from .say import LabError, run_logged, say
+from .settings import LAB
+
+
+def make_ssh_key(directory, log):
+    run_logged(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "hvmdm-lab", "-f", directory / "key"], log)
+
+
+def make_xen(directory, log):
+    packed = sorted(Path("/boot").glob("xen-4.17-amd64.gz"))
+    if not packed:
+        raise LabError("no /boot/xen-4.17-amd64.gz although xen-hypervisor-4.17-amd64 is installed; reinstall that package")
+    (directory / "xen").write_bytes(gzip.decompress(packed[0].read_bytes()))
+
+
+def make_dom0(directory, log):
+    if os.geteuid() != 0:
+        raise LabError("building dom0's image needs root (debootstrap); run `tools/lab build` as root once")
+    root = directory / "root"
+    names = packages.wanted("dom0/packages")
+    run_logged(["debootstrap", "--variant=minbase", "bookworm", root, debian_mirror()], log)
+    copy_apt_setup(root)
+    apt = "apt-get -o APT::Sandbox::User=root"
+    script = f"""set -e
+        export DEBIAN_FRONTEND=noninteractive
+        printf '#!/bin/sh\\nexit 101\\n' >/usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d
+        {apt} update; {apt} install -y --no-install-recommends {' '.join(names)}
+        {apt} clean; rm -rf /var/lib/apt/lists/* /usr/sbin/policy-rc.d"""
+    run_logged(["chroot", root, "sh", "-c", script], log)
+
+    (root / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
+    shutil.copy(SSH_KEY.file("key.pub"), root / "root/.ssh/authorized_keys")
+    with open(root / "etc/ssh/sshd_config", "a") as config:
+        config.write("PermitRootLogin yes\nMaxSessions 200\nMaxStartups 200\nUseDNS no\n")
+    with open(root / "etc/xen/xl.conf", "a") as config:
+        config.write((LAB / "dom0/xl.conf").read_text())
+    (root / "etc/hosts").write_text("127.0.0.1 dom0 localhost\n")
+    shutil.copy(LAB / "dom0/init", root / "dom0-init")
+
+    shutil.copy(next((root / "boot").glob("vmlinuz-*")), directory / "vmlinuz")
+    shutil.copy(next((root / "boot").glob("initrd.img-*")), directory / "initrd.img")
+    image = directory / "dom0.img"
+    run_logged(["truncate", "-s", "4G", image], log)
+    run_logged(["mkfs.ext4", "-q", "-d", root, image], log)
+    shutil.rmtree(root)
+
+
+def debian_mirror():
+    """The mirror this machine itself installs from."""
+    sources = [*Path("/etc/apt/sources.list.d").glob("*.sources"), *Path("/etc/apt/sources.list.d").glob("*.list"),
+               Path("/etc/apt/sources.list")]
+    for line in (line for path in sources if path.exists() for line in path.read_text().splitlines()):
+        words = line.split()
+        if words and words[0] in ("URIs:", "deb"):
+            for word in words[1:]:
+                if word.startswith(("http:", "https:")) and "security" not in word:
+                    return word
+    raise LabError("no Debian mirror found in /etc/apt; add one to /etc/apt/sources.list")
+
+
+def copy_apt_setup(root):
+    """Lets the new system install from where this machine does."""
+    for path in Path("/etc/apt/sources.list.d").glob("*.sources"):
+        shutil.copy(path, root / "etc/apt/sources.list.d")
+    for path in Path("/etc/apt/apt.conf.d").glob("*proxy*"):
+        shutil.copy(path, root / "etc/apt/apt.conf.d")
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+
+
+def make_guest_kernel(directory, log):
+    source = directory / "source"
+    source.mkdir()
+    with tarfile.open("/usr/src/linux-source-6.1.tar.xz") as tree:
+        tree.extractall(source)
+    source = next(source.iterdir())
+    jobs = f"-j{os.cpu_count()}"
+    run_logged(["make", "-s", "tinyconfig"], log, cwd=source)
+    run_logged(["scripts/kconfig/merge_config.sh", "-m", ".config", LAB / "guests/linux/kernel.config"], log, cwd=source)
+    run_logged(["make", "-s", "olddefconfig"], log, cwd=source)
+    run_logged(["make", "-s", jobs, "bzImage"], log, cwd=source)
+    shutil.copy(source / "arch/x86/boot/bzImage", directory)
+    shutil.copy(source / ".config", directory / "config")
+    shutil.rmtree(directory / "source")
+
+
+def make_guest_initrd(directory, log):
+    root = directory / "root"
+    for name in ("bin", "dev", "proc", "sys", "tmp", "mnt"):
+        (root / name).mkdir(parents=True)
+    shutil.copy("/bin/busybox", root / "bin/busybox")
+    shutil.copy(LAB / "guests/linux/init", root / "init")
+    shutil.copytree(LAB / "guests/linux/tests", root / "tests")
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+    packed = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], input="\n".join(names).encode(), cwd=root,
+                            capture_output=True, check=True).stdout
+    (directory / "initrd.gz").write_bytes(gzip.compress(packed, mtime=0))
+    shutil.rmtree(root)
+
+
+def make_linux_image(directory, log):
+    files = {"boot/vmlinuz": GUEST_KERNEL.file("bzImage"), "boot/initrd.gz": GUEST_INITRD.file("initrd.gz")}
+    make_image(directory, "linux.img", LAB / "guests/linux/grub.cfg", files, log)
+
+
+def make_grub_image(directory, log):
+    make_image(directory, "grub.img", LAB / "guests/grub/grub.cfg", {}, log)
+
+
+def make_vncdrive(directory, log):
+    run_logged(["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-o", directory / "vncdrive",
+                LAB / "vncdrive.cpp", "-lvncclient"], log)
+
+
+SSH_KEY = Artefact("ssh-key", "the lab's ssh key", 1, make_ssh_key)
+XEN = Artefact("xen", "the Xen image", 1, make_xen)
+DOM0 = Artefact("dom0", "dom0's disk image", 200, make_dom0, ["dom0"], [SSH_KEY])
+GUEST_KERNEL = Artefact("guest-kernel", "the guests' Linux kernel", 360, make_guest_kernel, ["guests/linux/kernel.config"])
+GUEST_INITRD = Artefact("guest-initrd", "the guests' user space", 2, make_guest_initrd,
+                        ["guests/linux/init", "guests/linux/tests"])
+LINUX_IMAGE = Artefact("linux-image", "the Linux guest's disk image", 3, make_linux_image,
+                       ["guests/linux/grub.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
+GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_image,
+                      ["guests/grub/grub.cfg", "lablib/grubimage.py"])
+VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.cpp"])
+
+ALL = [SSH_KEY, XEN, VNCDRIVE, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE]
+IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE}
+
+
+def build(again=()):
+    """Builds whatever is not there yet, and the artefacts named in `again` in any case."""
+    known = {artefact.name for artefact in ALL}
+    for name in again:
+        if name not in known:
+            raise LabError(f"no artefact is named {name}; there are {', '.join(sorted(known))}")
+    packages.install()
+    for artefact in ALL:
+        artefact.build(again=artefact.name in again)
+    say("everything is built")

@@ -1,0 +1,73 @@
+"""Disk images in dom0. Originals are sent there once; every guest gets copies of its own."""
+import hashlib
+import random
+
+from . import build, machine, xlconfig
+from .grubimage import SETTINGS_SIZE, settings_block
+from .say import LabError, say
+
+STORE, WORK = "/lab/store", "/lab/work"
+
+
+def bootable(kind, name, settings=""):
+    """A fresh bootable image of a kind in build.IMAGES with these GRUB settings; returns its path in dom0."""
+    artefact = build.IMAGES[kind]
+    source = artefact.file(f"{kind}.img")
+    offset = int(artefact.file(f"{kind}.img.settings-offset").read_text())
+    stored = f"{STORE}/{artefact.name}-{artefact.key()}"
+    _store(source, stored)
+    path = f"{WORK}/{name}.img"
+    machine.ssh(f"mkdir -p {WORK} && cp {stored} {path} && "
+                f"dd of={path} bs={SETTINGS_SIZE} oflag=seek_bytes seek={offset} conv=notrunc status=none",
+                input=settings_block(settings).decode())
+    return path
+
+
+def linux(name, test, arguments="", timeout=0):
+    """An image whose Linux runs the guest test of that name."""
+    words = f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
+    return bootable("linux", name, f'set timeout={timeout}\nset arguments="{words}"\n')
+
+
+def blank(name, size):
+    path = f"{WORK}/{name}.img"
+    machine.ssh(f"mkdir -p {WORK} && rm -f {path} && truncate -s {size} {path}")
+    return path
+
+
+class Data:
+    """Reproducible content for a data disk."""
+
+    def __init__(self, size, seed=1):
+        self.content = random.Random(seed).randbytes(size)
+        self.sum = hashlib.sha256(self.content).hexdigest()
+
+    def image(self, name):
+        """A fresh copy in dom0; returns its path."""
+        stored = f"{STORE}/data-{self.sum[:16]}"
+        if machine.ssh(f"[ -e {stored} ]", check=False).returncode != 0:
+            say("  sending the data disk to dom0")
+            machine.ssh(f"mkdir -p {STORE} && cat >{stored}.part && mv {stored}.part {stored}", input=self.content,
+                        timeout=300)
+        machine.ssh(f"mkdir -p {WORK} && cp {stored} {WORK}/{name}.img")
+        return f"{WORK}/{name}.img"
+
+
+def sha256(path, bytes_of_it=None):
+    """Sum of a file in dom0, or of its first bytes."""
+    head = f"head -c {bytes_of_it} {path}" if bytes_of_it else f"cat {path}"
+    return machine.ssh(f"{head} | sha256sum").stdout.split()[0]
+
+
+def _store(source, stored):
+    if machine.ssh(f"[ -e {stored} ]", check=False).returncode == 0:
+        return
+    if not source.exists():
+        raise LabError(f"{source} is missing; `tools/lab build` makes it")
+    say(f"  sending {source.name} to dom0")
+    machine.ssh(f"mkdir -p {STORE}")
+    machine.put(source, stored + ".part")
+    machine.ssh(f"mv {stored}.part {stored}")
+
+
+xl_disk = xlconfig.disk

@@ -1,0 +1,84 @@
+"""A VNC client on a guest's screen: vncdrive behind Python methods."""
+import itertools
+import subprocess
+import time
+
+import screen
+
+from . import build
+from .say import LabError, duration
+from .settings import patience
+
+_shots = itertools.count(1)
+
+
+class Vnc:
+    def __init__(self, port, log_dir, name, password=None, encodings=None, key_delay_ms=60):
+        command = [str(build.VNCDRIVE.file("vncdrive")), "--key-delay", str(key_delay_ms)]
+        command += ["--password", password] if password else []
+        command += ["--encodings", encodings] if encodings else []
+        self._log_dir, self._name = log_dir, name
+        with open(log_dir / f"vncdrive-{name}.txt", "ab") as log:
+            self._process = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdin=subprocess.PIPE,
+                                             stdout=subprocess.PIPE, stderr=log, text=True)
+        self._read_answer("connecting")
+
+    def do(self, command):
+        """Sends one vncdrive command; returns what follows "ok"."""
+        try:
+            self._process.stdin.write(command + "\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise LabError(f"VNC client of {self._name} ended before '{command}': {self._process.stdout.read().strip()}; "
+                           "vncdrive-*.txt among the logs may tell more")
+        return self._read_answer(command)
+
+    def _read_answer(self, command):
+        answer = self._process.stdout.readline().strip()
+        if not answer.startswith("ok"):
+            raise LabError(f"VNC client of {self._name}: {command}: {answer or 'ended'}")
+        return answer[2:].strip()
+
+    def tap(self, *keys):
+        for key in keys:
+            self.do(f"tap {key}")
+
+    def type(self, text):
+        self.do(f"type {text}")
+
+    def size(self):
+        width, height = self.do("size").split()[:2]
+        return int(width), int(height)
+
+    def shot(self, refresh=False):
+        """The picture that the client holds now, kept among the case's logs."""
+        if refresh:
+            self.do("refresh")
+        path = self._log_dir / f"screen-{self._name}-{next(_shots):03}.ppm"
+        self.do(f"shot {path}")
+        return screen.Picture.load(path)
+
+    def text(self, refresh=False):
+        """The lines of a text mode's screen."""
+        return screen.read_text(self.shot(refresh))
+
+    def expect(self, text, timeout=60):
+        """Waits until a line of the screen contains the text; returns all lines."""
+        limit = timeout * patience()
+        deadline = time.monotonic() + limit
+        while True:
+            picture = self.shot()
+            lines = screen.read_text(picture)
+            if any(text in line for line in lines):
+                picture.remove()
+                return lines
+            if time.monotonic() > deadline:
+                shown = "\n".join("    |" + line for line in lines if line.strip())
+                raise LabError(f"screen of {self._name}: waited {duration(limit)} for '{text}'; "
+                               f"{picture.width}x{picture.height} shows:\n{shown or '    (no text)'}")
+            picture.remove()
+            self.do("wait-update 1000")
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
