@@ -45,8 +45,8 @@ u64 StdVga::memory_size(u64 mebibytes) {
 
 StdVga::StdVga(std::string_view name, PciWiring wiring, std::unique_ptr<VideoMemory> video,
                std::vector<u8> rom, const Clock& clock)
-    : PciFunction(name, kIdentity, {wiring.ports, wiring.memory, IrqLine{}}), log_(name),
-      video_(std::move(video)), core_(*video_, clock) {
+    : PciFunction(name, kIdentity, {wiring.ports, wiring.memory, IrqLine{}}), video_(std::move(video)),
+      core_(*video_, clock) {
     add_bar(kMemoryBar, {.kind = BarKind::PrefetchableMemory, .size = video_->bytes().size()});
     add_bar(kMmioBar, {.kind = BarKind::Memory, .size = kMmioSize, .handler = &mmio_, .max_width = 8});
     if (!rom.empty()) {

@@ -60,7 +60,6 @@ private:
     void bar_moved(unsigned index, std::optional<u64> address) override;
     void place(std::optional<u64> address);
 
-    Log log_;
     std::unique_ptr<VideoMemory> video_;
     VgaCore core_;
     std::optional<u64> placed_;
