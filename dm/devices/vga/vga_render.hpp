@@ -1,0 +1,54 @@
+// Draws the VGA's screen: what changed since the last time, at whatever pace it is asked for.
+//
+// Nothing here is State: after a load or a reset the frame differs from the one drawn last, and all is drawn.
+#pragma once
+
+#include "dm/core/clock.hpp"
+#include "dm/core/display.hpp"
+#include "dm/core/hypervisor.hpp"
+#include "dm/devices/vga/vga_dirty.hpp"
+#include "dm/devices/vga/vga_frame.hpp"
+#include "dm/devices/vga/vga_text.hpp"
+
+#include <vector>
+
+namespace dm {
+
+class VgaRender final : public DisplaySource {
+public:
+    /// `clock` tells the phases of blinking. `big_endian`: byte order of packed pixels.
+    VgaRender(VideoMemory& video, const VgaRegs::State& regs, const VbeDispi& dispi, const bool& big_endian,
+              VgaDirty& dirty, const Clock& clock)
+        : video_(video), regs_(regs), dispi_(dispi), big_endian_(big_endian), dirty_(dirty), clock_(clock) {}
+
+    void refresh(Display& display, bool full) override;
+    void unwatched() override;
+    /// What was drawn means nothing any more: draw everything next time.
+    void invalidate() { valid_ = false; }
+
+private:
+    void stop_tracking();
+    void draw_blank(VgaCanvas& canvas, bool redraw);
+    void draw_text(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
+    void draw_cells(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
+    void draw_packed(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
+    void collect_guest_writes(u64 first_byte, u64 length);
+    bool cells_dirty(const VgaFrame& frame, u32 address, unsigned cells) const;
+
+    VideoMemory& video_;
+    const VgaRegs::State& regs_;
+    const VbeDispi& dispi_;
+    const bool& big_endian_;
+    VgaDirty& dirty_;
+    const Clock& clock_;
+
+    bool valid_ = false; ///< frame_ and surface_ are what was drawn last
+    VgaFrame frame_;
+    Surface surface_;
+    bool tracking_ = false; ///< guest writes are being collected
+    VgaText text_;
+    std::vector<u32> line_;
+    std::vector<u8> guest_dirty_;
+};
+
+} // namespace dm

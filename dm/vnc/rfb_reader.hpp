@@ -1,0 +1,95 @@
+// What viewers send once they are in: RFB 3.8 client messages (RFC 6143, section 7.5) and the extensions that
+// we offer, parsed strictly. Everything else ends the connection, or is skipped where old viewers send it
+// unasked.
+//
+// This stands in front of LibVNCServer, whose own parser also takes file transfers, chats, clipboards and
+// scaling.
+#pragma once
+
+#include "dm/core/types.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace dm::vnc {
+
+struct PixelFormat {
+    u8 bits_per_pixel = 32;
+    u8 depth = 24;
+    bool big_endian = false;
+    bool true_colour = true;
+    u16 red_max = 255;
+    u16 green_max = 255;
+    u16 blue_max = 255;
+    u8 red_shift = 16;
+    u8 green_shift = 8;
+    u8 blue_shift = 0;
+    bool operator==(const PixelFormat&) const = default;
+};
+
+/// What SetEncodings asks for, as far as we have it.
+struct Encodings {
+    s32 preferred = 0; ///< Raw, Hextile, Zlib, Tight or ZRLE: the first of them in the list
+    bool new_fb_size = false;
+    bool extended_desktop_size = false;
+    bool last_rect = false;
+    bool extended_key_events = false;
+    std::optional<u8> compress_level; ///< 0..9
+    std::optional<u8> jpeg_quality;   ///< 0..9
+    bool operator==(const Encodings&) const = default;
+};
+
+struct UpdateRequest {
+    bool incremental = false;
+    u16 x = 0;
+    u16 y = 0;
+    u16 width = 0;
+    u16 height = 0;
+};
+
+/// Who is told; called in the reading thread.
+class RfbEvents {
+public:
+    virtual ~RfbEvents() = default;
+    virtual void set_pixel_format(const PixelFormat& format) = 0;
+    virtual void set_encodings(const Encodings& encodings) = 0;
+    virtual void update_requested(const UpdateRequest& request) = 0;
+    virtual void key_symbol(u32 keysym, bool down) = 0;
+    virtual void extended_key(u32 keysym, u32 keycode, bool down) = 0;
+    virtual void pointer(u16 x, u16 y, u8 buttons) = 0;
+    virtual void desktop_size_requested() = 0;
+};
+
+class RfbReader {
+public:
+    /// Reads from a socket that does not block. `events` must outlive the reader.
+    RfbReader(int fd, RfbEvents& events) : fd_(fd), events_(events) {}
+
+    /// Reads and reports one message. False when the connection is over; why() tells.
+    bool message();
+    const std::string& why() const { return why_; }
+
+private:
+    bool end(std::string why);
+    bool read(std::span<u8> out, int timeout_ms);
+    bool skip(u64 bytes);
+    bool pixel_format();
+    bool encodings();
+    bool update_request();
+    bool key_event();
+    bool pointer_event();
+    bool cut_text();
+    bool desktop_size();
+    bool qemu_message();
+
+    int fd_;
+    RfbEvents& events_;
+    std::string why_;
+    std::array<u8, 1024> buffer_{};
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+};
+
+} // namespace dm::vnc

@@ -1,0 +1,41 @@
+#include "dm/vnc/vnc_server.hpp"
+
+#include "dm/vnc/vnc_server_impl.hpp"
+
+#include <fmt/ranges.h>
+
+namespace dm::vnc {
+
+Result<std::unique_ptr<VncServer>> VncServer::create(const VncOptions& options, std::string_view guest_name,
+                                                     EventLoop& loop, DisplaySource* source,
+                                                     InputSink& input) {
+    const Keymap* keymap = Keymap::find(options.keymap);
+    if (keymap == nullptr) {
+        Log("vnc").warning("-k {}: no such keyboard layout, en-us is used; there are {}", options.keymap,
+                           fmt::join(Keymap::names(), ", "));
+        keymap = Keymap::find("en-us");
+    }
+    DM_TRY_ASSIGN(VncListener listener, VncListener::open(options));
+    DM_TRY_ASSIGN(PixelBuffer buffer, PixelBuffer::reserve());
+    auto impl = std::make_shared<Impl>(options, guest_name, loop, source, input, std::move(listener),
+                                       std::move(buffer), *keymap);
+    DM_TRY(impl->start());
+    return std::unique_ptr<VncServer>(new VncServer(std::move(impl)));
+}
+
+VncServer::~VncServer() {
+    impl_->shut_down();
+}
+
+VncInfo VncServer::info() const {
+    return impl_->info();
+}
+
+Status VncServer::set_password(std::string_view password) {
+    if (!impl_->auth().required())
+        return fail("VNC password authentication is off: start the guest with vncpasswd set");
+    impl_->auth().set_password(password);
+    return {};
+}
+
+} // namespace dm::vnc

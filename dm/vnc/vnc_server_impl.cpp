@@ -1,0 +1,333 @@
+#include "dm/vnc/vnc_server_impl.hpp"
+
+#include "dm/vnc/libvncserver.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdarg>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace dm::vnc {
+namespace {
+
+constexpr auto kPictureWait = std::chrono::milliseconds(500);
+constexpr int kWriteTimeoutMs = 20'000; // a viewer that takes nothing for so long is gone
+constexpr unsigned kNotesPerMinute = 30;
+constexpr u64 kMinute = 60 * kSecond;
+
+/// LibVNCServer's messages are about what viewers send: for those who debug.
+void library_log(const char* format, ...) {
+    if (!Log::debug_enabled()) return;
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    // The format is the library's; it is the way it logs.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    std::vsnprintf(text, sizeof(text), format, arguments);
+#pragma GCC diagnostic pop
+    va_end(arguments);
+    std::string_view line(text);
+    while (!line.empty() && line.back() == '\n')
+        line.remove_suffix(1);
+    Log("libvncserver").debug("{}", line);
+}
+
+std::string who(const Endpoint& peer) {
+    return peer.family == "unix" ? std::string("a local viewer") : peer.host + " port " + peer.service;
+}
+
+} // namespace
+
+VncServer::Impl::Impl(const VncOptions& options, std::string_view guest_name, EventLoop& loop,
+                      DisplaySource* source, InputSink& input, VncListener listener, PixelBuffer buffer,
+                      const Keymap& keymap)
+    : options_(options), title_(guest_name), loop_(loop), input_(input), keymap_(keymap),
+      listener_(std::move(listener)), buffer_(std::move(buffer)), auth_(options.password_required),
+      screen_(loop, source, buffer_.pixels(),
+              [this](const ScreenSize& size, std::span<const Rect> changed) { publish(size, changed); }) {}
+
+VncServer::Impl::~Impl() {
+    shut_down();
+    for (rfbScreenInfo* screen : free_screens_)
+        rfbScreenCleanup(screen);
+}
+
+Status VncServer::Impl::start() {
+    rfbLog = library_log;
+    rfbErr = library_log;
+    for (std::size_t i = 0; i < kMostViewers; ++i) {
+        rfbScreenInfo* const screen = make_screen();
+        if (screen == nullptr) return fail("-vnc: out of memory");
+        free_screens_.push_back(screen);
+    }
+    int ends[2] = {-1, -1};
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail("-vnc: no pipe: {}", std::strerror(errno));
+    wake_read_ = UniqueFd(ends[0]);
+    wake_write_ = UniqueFd(ends[1]);
+    if (!accepting_.start("vnc-accept", [this] { accept_viewers(); }))
+        return fail("-vnc: no thread to be had");
+    const Endpoint& at = listener_.endpoint();
+    log_.info("listening on {}{}{}", at.host, at.service.empty() ? "" : " port ", at.service);
+    return {};
+}
+
+void VncServer::Impl::shut_down() {
+    if (std::exchange(shut_down_, true)) return;
+    closing_ = true;
+    wake_accepting_thread();
+    accepting_.join();
+    Sessions sessions;
+    {
+        const std::lock_guard lock(mutex_);
+        picture_drawn_.notify_all();
+        for (const auto& session : sessions_)
+            session->stop("the server ends");
+        std::swap(sessions, sessions_);
+    }
+    for (const auto& session : sessions)
+        session->join();
+    for (const auto& session : sessions)
+        free_screens_.push_back(session->screen());
+    screen_.watch(false);
+    queue_.drain(input_); // the keys that the viewers still held are released
+}
+
+u64 VncServer::Impl::now_ns() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<u64>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
+void VncServer::Impl::post(void (Impl::*task)()) {
+    loop_.post([weak = weak_from_this(), task] {
+        const auto self = weak.lock();
+        if (self && !self->shut_down_) (self.get()->*task)();
+    });
+}
+
+void VncServer::Impl::note(std::string text) {
+    {
+        const std::lock_guard lock(mutex_);
+        const u64 now = now_ns();
+        if (notes_since_ns_ == 0 || now - notes_since_ns_ > kMinute) {
+            notes_since_ns_ = now;
+            notes_left_ = kNotesPerMinute;
+        }
+        if (notes_left_ == 0) return;
+        if (--notes_left_ == 0) text += " (no more of this for a minute)";
+    }
+    log_.info("{}", text);
+}
+
+VncInfo VncServer::Impl::info() {
+    const Endpoint& at = listener_.endpoint();
+    VncInfo info{at.host, at.service, at.family, auth_.required() ? "vnc" : "none", {}};
+    const std::lock_guard lock(mutex_);
+    for (const auto& session : sessions_)
+        if (session->entered() && !session->finished())
+            info.clients.push_back({session->peer().host, session->peer().service});
+    return info;
+}
+
+// ---- the accepting thread
+
+rfbScreenInfo* VncServer::Impl::make_screen() {
+    rfbScreenInfo* const screen = rfbGetScreen(nullptr, nullptr, static_cast<int>(size_.width),
+                                               static_cast<int>(size_.height), 8, 3, 4);
+    if (screen == nullptr) return nullptr;
+    screen->frameBuffer = reinterpret_cast<char*>(buffer_.pixels());
+    screen->paddedWidthInBytes = static_cast<int>(PixelBuffer::kMaxWidth * sizeof(u32));
+    screen->serverFormat.depth = 24;
+    screen->serverFormat.redShift = 16; // pixels are 0x00RRGGBB
+    screen->serverFormat.greenShift = 8;
+    screen->serverFormat.blueShift = 0;
+    screen->desktopName = title_.c_str();
+    screen->cursor = nullptr;    // the guest draws its own
+    screen->alwaysShared = TRUE; // decided in wants(), where all viewers are known
+    screen->deferUpdateTime = 0;
+    screen->maxClientWait = kWriteTimeoutMs;
+    // Its client's socket is closed by us, not by whatever call finds out that the viewer has left.
+    screen->backgroundLoop = TRUE;
+    screen->passwordCheck = &VncSession::check_password;
+    screen->authPasswdData = auth_.required() ? this : nullptr; // only whether it is null counts
+    return screen;
+}
+
+void VncServer::Impl::wake_accepting_thread() {
+    const char byte = 0;
+    // When the pipe is full there are wake-ups enough.
+    if (write(wake_write_.get(), &byte, 1) < 0) return;
+}
+
+void VncServer::Impl::accept_viewers() {
+    while (!closing_) {
+        std::array<pollfd, 2> fds = {{{listener_.fd(), POLLIN, 0}, {wake_read_.get(), POLLIN, 0}}};
+        if (poll(fds.data(), fds.size(), -1) < 0) continue;
+        std::array<char, 64> bytes{};
+        while (read(wake_read_.get(), bytes.data(), bytes.size()) > 0) {
+        }
+        reap();
+        if (!closing_ && fds[0].revents != 0) accept_one();
+    }
+}
+
+void VncServer::Impl::accept_one() {
+    sockaddr_storage address{};
+    socklen_t length = sizeof(address);
+    UniqueFd fd(accept4(listener_.fd(), reinterpret_cast<sockaddr*>(&address), &length,
+                        SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!fd) {
+        // Out of descriptors: the connection stays in the backlog, and poll() would return at once for ever.
+        if (errno != EAGAIN && errno != ECONNABORTED) usleep(100'000);
+        return;
+    }
+    Endpoint peer = describe(address, length);
+    if (!make_room()) {
+        note(who(peer) + " was turned away: " + std::to_string(kMostViewers) + " viewers are the most");
+        return;
+    }
+    const std::lock_guard lock(mutex_);
+    rfbScreenInfo* const screen = free_screens_.back();
+    free_screens_.pop_back();
+    screen->width = static_cast<int>(size_.width);
+    screen->height = static_cast<int>(size_.height);
+    sessions_.push_back(std::make_unique<VncSession>(*this, std::move(fd), std::move(peer), screen, keymap_));
+    if (sessions_.back()->start()) return;
+    free_screens_.push_back(screen);
+    sessions_.pop_back();
+}
+
+void VncServer::Impl::remove(VncSession& session) {
+    session.join();
+    const std::lock_guard lock(mutex_);
+    free_screens_.push_back(session.screen());
+    std::erase_if(sessions_, [&](const auto& s) { return s.get() == &session; });
+}
+
+void VncServer::Impl::reap() {
+    std::vector<VncSession*> done;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& session : sessions_)
+            if (session->finished()) done.push_back(session.get());
+    }
+    for (VncSession* session : done)
+        remove(*session);
+}
+
+// Connections that have not got in yet make way for new ones, the oldest first: whoever opens many and says
+// nothing keeps nobody out.
+bool VncServer::Impl::make_room() {
+    reap();
+    VncSession* oldest = nullptr;
+    {
+        const std::lock_guard lock(mutex_);
+        if (sessions_.size() < kMostViewers) return true;
+        const auto it =
+            std::find_if(sessions_.begin(), sessions_.end(), [](const auto& s) { return !s->entered(); });
+        if (it == sessions_.end()) return false;
+        oldest = it->get();
+    }
+    oldest->stop("made room for another connection");
+    remove(*oldest);
+    return true;
+}
+
+// ---- the viewers' threads
+
+bool VncServer::Impl::password_right(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
+                                     std::span<const u8, kChallengeBytes> response) {
+    const Endpoint& peer = session.peer();
+    switch (auth_.check(peer.family == "unix" ? peer.family : peer.host, challenge, response, now_ns())) {
+    case VncAuth::Verdict::Right: return true;
+    case VncAuth::Verdict::Wrong: note(who(peer) + " gave a wrong password"); return false;
+    case VncAuth::Verdict::NoPasswordSet:
+        note(who(peer) + " was turned away: no password has been set yet");
+        return false;
+    case VncAuth::Verdict::TooManyTries:
+        note(who(peer) + " was turned away: too many wrong passwords, it has to wait");
+        return false;
+    }
+    return false;
+}
+
+ScreenSize VncServer::Impl::entered(VncSession& session) {
+    note(who(session.peer()) + " connected");
+    {
+        const std::lock_guard lock(mutex_);
+        ++viewers_;
+    }
+    post(&Impl::update_watch);
+    std::unique_lock lock(mutex_);
+    picture_drawn_.wait_for(lock, kPictureWait, [this] { return picture_ready_ || closing_; });
+    return size_;
+}
+
+void VncServer::Impl::wants(VncSession& session, bool exclusive) {
+    if (!exclusive || options_.share != VncShare::AllowExclusive) return;
+    const std::lock_guard lock(mutex_);
+    for (const auto& other : sessions_)
+        if (other.get() != &session && other->entered())
+            other->stop("another viewer asked to be the only one");
+}
+
+void VncServer::Impl::key(KeyCode code, bool down) {
+    if (queue_.push_key(code, down)) post(&Impl::deliver_input);
+}
+
+void VncServer::Impl::pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) {
+    if (queue_.push_pointer(x, y, screen.width, screen.height, buttons)) post(&Impl::deliver_input);
+}
+
+void VncServer::Impl::left(VncSession& session, const std::string& why) {
+    if (session.entered()) {
+        note(who(session.peer()) + " left: " + why);
+        {
+            const std::lock_guard lock(mutex_);
+            --viewers_;
+        }
+        post(&Impl::update_watch);
+    }
+    wake_accepting_thread();
+}
+
+// ---- the device thread
+
+void VncServer::Impl::update_watch() {
+    bool wanted = false;
+    {
+        const std::lock_guard lock(mutex_);
+        wanted = viewers_ > 0;
+    }
+    if (wanted == screen_.watched()) return;
+    if (!wanted) {
+        {
+            const std::lock_guard lock(mutex_);
+            picture_ready_ = false;
+        }
+        screen_.watch(false);
+        buffer_.release();
+        return;
+    }
+    screen_.watch(true); // draws and publishes
+    const std::lock_guard lock(mutex_);
+    picture_ready_ = true;
+    picture_drawn_.notify_all();
+}
+
+void VncServer::Impl::deliver_input() {
+    if (queue_.drain(input_)) screen_.hasten();
+}
+
+void VncServer::Impl::publish(const ScreenSize& size, std::span<const Rect> changed) {
+    const std::lock_guard lock(mutex_);
+    size_ = size;
+    for (const auto& session : sessions_)
+        session->publish(size, changed);
+}
+
+} // namespace dm::vnc

@@ -1,0 +1,97 @@
+// Inside the VNC server: the viewers and the thread that lets them in.
+#pragma once
+
+#include "dm/core/log.hpp"
+#include "dm/vnc/input_queue.hpp"
+#include "dm/vnc/pixel_buffer.hpp"
+#include "dm/vnc/vnc_auth.hpp"
+#include "dm/vnc/vnc_listener.hpp"
+#include "dm/vnc/vnc_screen.hpp"
+#include "dm/vnc/vnc_server.hpp"
+#include "dm/vnc/vnc_session.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace dm::vnc {
+
+class VncServer::Impl final : public VncSessionHost, public std::enable_shared_from_this<Impl> {
+public:
+    Impl(const VncOptions& options, std::string_view guest_name, EventLoop& loop, DisplaySource* source,
+         InputSink& input, VncListener listener, PixelBuffer buffer, const Keymap& keymap);
+    ~Impl() override;
+
+    Status start();
+    /// Device thread. Nothing of the server runs afterwards.
+    void shut_down();
+
+    VncInfo info();
+    VncAuth& auth() { return auth_; }
+
+private:
+    using Sessions = std::vector<std::unique_ptr<VncSession>>;
+
+    // Viewers' threads
+    bool password_right(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
+                        std::span<const u8, kChallengeBytes> response) override;
+    ScreenSize entered(VncSession& session) override;
+    void wants(VncSession& session, bool exclusive) override;
+    void key(KeyCode code, bool down) override;
+    void pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) override;
+    void left(VncSession& session, const std::string& why) override;
+
+    // Accepting thread
+    void accept_viewers();
+    void accept_one();
+    void reap();
+    bool make_room();
+    void remove(VncSession& session);
+    _rfbScreenInfo* make_screen();
+    void wake_accepting_thread();
+
+    // Device thread
+    void update_watch();
+    void deliver_input();
+    void publish(const ScreenSize& size, std::span<const Rect> changed);
+
+    /// Runs `task` in the device thread unless the server is gone by then.
+    void post(void (Impl::*task)());
+    /// A line about viewers: they must not be able to fill the log.
+    void note(std::string text);
+    static u64 now_ns();
+
+    const VncOptions options_;
+    const std::string title_;
+    EventLoop& loop_;
+    InputSink& input_;
+    const Keymap& keymap_;
+    Log log_{"vnc"};
+    VncListener listener_;
+    PixelBuffer buffer_;
+    VncAuth auth_;
+    InputQueue queue_;
+    VncScreen screen_;
+    bool shut_down_ = false; ///< device thread's
+
+    UniqueFd wake_read_;
+    UniqueFd wake_write_;
+    std::atomic<bool> closing_ = false;
+
+    std::mutex mutex_; // guards what follows
+    std::condition_variable picture_drawn_;
+    Sessions sessions_;                         ///< changed by the accepting thread only
+    std::vector<_rfbScreenInfo*> free_screens_; ///< made before there are threads
+    unsigned viewers_ = 0;                      ///< those that are in
+    bool picture_ready_ = false;                ///< the pixel buffer shows the screen
+    ScreenSize size_{720, 400};
+    unsigned notes_left_ = 0;
+    u64 notes_since_ns_ = 0;
+
+    Thread accepting_;
+};
+
+} // namespace dm::vnc

@@ -1,0 +1,144 @@
+// One viewer: two threads, a private LibVNCServer screen, and a mailbox between them and the device thread.
+//
+// LibVNCServer does the handshake and encodes pictures. Its own threads, client list and message parser are
+// not used: they share locks between viewers and hold them while they write to a socket, so that one stalled
+// viewer stalls others and the caller. Here each viewer has a screen of its own, one thread touches it, and
+// whoever has something for the viewer leaves it in the mailbox.
+#pragma once
+
+#include "dm/core/display.hpp"
+#include "dm/core/log.hpp"
+#include "dm/vnc/keymap.hpp"
+#include "dm/vnc/posix.hpp"
+#include "dm/vnc/rfb_reader.hpp"
+#include "dm/vnc/vnc_auth.hpp"
+#include "dm/vnc/vnc_listener.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+
+struct _rfbClientRec;
+struct _rfbScreenInfo;
+
+namespace dm::vnc {
+
+class VncSession;
+
+struct ScreenSize {
+    unsigned width = 0;
+    unsigned height = 0;
+    bool operator==(const ScreenSize&) const = default;
+};
+
+/// The server as its sessions see it. Called from their threads.
+class VncSessionHost {
+public:
+    virtual ~VncSessionHost() = default;
+    virtual bool password_right(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
+                                std::span<const u8, kChallengeBytes> response) = 0;
+    /// The viewer is in. Returns the screen's size once there is a picture, or after a moment without.
+    virtual ScreenSize entered(VncSession& session) = 0;
+    /// The viewer said whether it tolerates others.
+    virtual void wants(VncSession& session, bool exclusive) = 0;
+    virtual void key(KeyCode code, bool down) = 0;
+    virtual void pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) = 0;
+    /// The last thing a session does.
+    virtual void left(VncSession& session, const std::string& why) = 0;
+};
+
+class VncSession final : private RfbEvents {
+public:
+    /// `screen`: for this session alone, set up by the server.
+    VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, _rfbScreenInfo* screen,
+               const Keymap& keymap);
+    ~VncSession() override;
+    VncSession(const VncSession&) = delete;
+    VncSession& operator=(const VncSession&) = delete;
+
+    /// False when there is no thread to be had.
+    [[nodiscard]] bool start();
+    /// Hangs up; returns at once. Any thread.
+    void stop(std::string_view why);
+    /// Waits for the threads; soon over after stop().
+    void join() { main_.join(); }
+
+    bool finished() const { return finished_; }
+    /// Past authentication.
+    bool entered() const { return entered_; }
+    const Endpoint& peer() const { return peer_; }
+    _rfbScreenInfo* screen() const { return screen_; }
+
+    /// The screen has this size now and changed there. Any thread; never waits for the viewer.
+    void publish(const ScreenSize& size, std::span<const Rect> changed);
+
+    /// LibVNCServer's passwordCheck.
+    static signed char check_password(_rfbClientRec* client, const char* response, int length);
+
+    static constexpr int kHandshakeMs = 120'000; ///< enough to type a password
+
+private:
+    static constexpr std::size_t kMostRects = 32;
+
+    /// What others left for the thread that owns the LibVNCServer client.
+    struct Mail {
+        bool stop = false;
+        std::optional<PixelFormat> format;
+        std::optional<Encodings> encodings;
+        std::optional<ScreenSize> size;
+        std::array<Rect, kMostRects> changed{};
+        std::size_t changes = 0;
+        Rect requested; ///< bounding box of the requests; empty: none
+        Rect wanted;    ///< of those that are not incremental
+        bool desktop_size_refused = false;
+        bool empty() const {
+            return !stop && !format && !encodings && !size && changes == 0 && requested.width == 0 &&
+                   !desktop_size_refused;
+        }
+    };
+
+    void run();
+    bool create_client();
+    bool shake_hands();
+    bool read_version();
+    bool await_input();
+    void serve();
+    void read_messages();
+    void apply(const Mail& mail);
+    void apply_size(const ScreenSize& size);
+    void apply_encodings(const Encodings& encodings);
+    void apply_requests(const Mail& mail);
+    void send_updates();
+    template <class Change> void post(Change change);
+    std::string reason();
+
+    // RfbEvents, in the reading thread
+    void set_pixel_format(const PixelFormat& format) override;
+    void set_encodings(const Encodings& encodings) override;
+    void update_requested(const UpdateRequest& request) override;
+    void key_symbol(u32 keysym, bool down) override;
+    void extended_key(u32 keysym, u32 keycode, bool down) override;
+    void pointer(u16 x, u16 y, u8 buttons) override;
+    void desktop_size_requested() override;
+
+    VncSessionHost& host_;
+    UniqueFd fd_;
+    const Endpoint peer_;
+    _rfbScreenInfo* const screen_;
+    KeyTranslator keys_;
+    _rfbClientRec* client_ = nullptr;
+    std::atomic<bool> finished_ = false;
+    std::atomic<bool> entered_ = false;
+    std::atomic<u32> shown_size_ = 0; ///< width << 16 | height, as the viewer knows it
+
+    std::mutex mutex_; // guards what follows
+    std::condition_variable mail_arrived_;
+    Mail mail_;
+    std::string why_;
+
+    Thread reader_;
+    Thread main_;
+};
+
+} // namespace dm::vnc

@@ -1,0 +1,189 @@
+// Key symbols to keys, and the queue to the device thread.
+#include "dm/vnc/input_queue.hpp"
+#include "dm/vnc/keymap.hpp"
+
+#include <gmock/gmock.h>
+
+namespace dm::vnc {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr u32 kShift = 0xffe1;
+constexpr u32 kAltGr = 0xfe03;
+constexpr u32 kCapsLock = 0xffe5;
+
+struct Keyboard {
+    explicit Keyboard(std::string_view layout)
+        : translator(*Keymap::find(layout),
+                     [this](KeyCode code, bool down) { events.push_back(down ? int{code} : -int{code}); }) {}
+    std::vector<int> press(u32 keysym) {
+        return act([&] { translator.symbol(keysym, true); });
+    }
+    std::vector<int> release(u32 keysym) {
+        return act([&] { translator.symbol(keysym, false); });
+    }
+    template <class F> std::vector<int> act(F f) {
+        events.clear();
+        f();
+        return events;
+    }
+    std::vector<int> events;
+    KeyTranslator translator;
+};
+
+TEST(Keymap, KnowsTheLayoutsByQemusNames) {
+    EXPECT_THAT(Keymap::names(), testing::IsSupersetOf({"en-us", "en-gb", "de", "fr"}));
+    EXPECT_EQ(Keymap::find("xx"), nullptr);
+}
+
+TEST(Keymap, EveryLayoutHasTheAsciiCharacters) {
+    for (const std::string_view name : Keymap::names())
+        for (char32_t c = 0x20; c < 0x7f; ++c) {
+            if (name == "it" && (c == U'`' || c == U'~' || c == U'{' || c == U'}'))
+                continue;                                               // has none of them
+            if ((name == "da" || name == "no") && c == U'\\') continue; // by other keys
+            if (name == "es" && c == U'~') continue;
+            EXPECT_TRUE(Keymap::find(name)->stroke(c)) << name << " " << static_cast<char>(c);
+        }
+}
+
+TEST(Keymap, LayoutsPutCharactersOnDifferentKeys) {
+    EXPECT_EQ(Keymap::find("en-us")->stroke(U'y')->code, 0x15);
+    EXPECT_EQ(Keymap::find("de")->stroke(U'y')->code, 0x2c);
+    EXPECT_EQ(Keymap::find("fr")->stroke(U'a')->code, 0x10);
+    const KeyStroke at = *Keymap::find("de")->stroke(U'@');
+    EXPECT_EQ(at.code, 0x10);
+    EXPECT_TRUE(at.altgr);
+    const KeyStroke pound = *Keymap::find("en-gb")->stroke(U'£');
+    EXPECT_EQ(pound.code, 0x04);
+    EXPECT_TRUE(pound.shift);
+}
+
+TEST(KeyTranslator, PlainAndNamedKeys) {
+    Keyboard k("en-us");
+    EXPECT_THAT(k.press('a'), ElementsAre(0x1e));
+    EXPECT_THAT(k.release('a'), ElementsAre(-0x1e));
+    EXPECT_THAT(k.press(0xff1b), ElementsAre(0x01));
+    EXPECT_THAT(k.press(0xff13), ElementsAre(0xc6));
+    EXPECT_THAT(k.press(0xff61), ElementsAre(0xb7));
+    EXPECT_THAT(k.press(0xffff), ElementsAre(0xd3));
+    EXPECT_THAT(k.press(0x01000041), ElementsAre(0x2a, 0x1e, -0x2a)); // 'A' as a Unicode keysym
+}
+
+TEST(KeyTranslator, ShiftIsAsTheViewerHoldsItWhenThatFits) {
+    Keyboard k("en-us");
+    k.press(kShift);
+    EXPECT_THAT(k.press('A'), ElementsAre(0x1e));
+    EXPECT_THAT(k.press('!'), ElementsAre(0x02));
+}
+
+TEST(KeyTranslator, ShiftIsAddedAroundTheKeyWhereTheLayoutNeedsIt) {
+    Keyboard k("de"); // the viewer has a layout where '/' is plain
+    EXPECT_THAT(k.press('/'), ElementsAre(0x2a, 0x08, -0x2a));
+    EXPECT_THAT(k.release('/'), ElementsAre(-0x08));
+}
+
+TEST(KeyTranslator, ShiftIsTakenAwayAroundTheKeyWhereTheLayoutDoesNotNeedIt) {
+    Keyboard k("fr");
+    k.press(kShift);
+    EXPECT_THAT(k.press('!'), ElementsAre(-0x2a, 0x35, 0x2a));
+}
+
+TEST(KeyTranslator, AltGrIsAddedWhereTheViewerDidNotNeedIt) {
+    Keyboard k("de");
+    k.press(kShift);
+    EXPECT_THAT(k.press('@'), ElementsAre(0xb8, 0x10, -0xb8)); // Shift+2 at the viewer
+    Keyboard own("de");
+    EXPECT_THAT(own.press(kAltGr), ElementsAre(0xb8));
+    EXPECT_THAT(own.press('@'), ElementsAre(0x10));
+}
+
+TEST(KeyTranslator, InLayoutsOfTwoLevelsTheRightAltIsAPlainAlt) {
+    Keyboard k("en-us");
+    k.press(0xffea); // Alt_R
+    EXPECT_THAT(k.press('x'), ElementsAre(0x2d));
+}
+
+TEST(KeyTranslator, CapsLockCountsForLetters) {
+    Keyboard k("en-us");
+    k.press(kCapsLock);
+    k.release(kCapsLock);
+    EXPECT_THAT(k.press('A'), ElementsAre(0x1e)); // the guest has Caps Lock on too
+    EXPECT_THAT(k.press('1'), ElementsAre(0x02));
+    k.press(kCapsLock);
+    k.release(kCapsLock);
+    EXPECT_THAT(k.press('A'), ElementsAre(0x2a, 0x1e, -0x2a)); // the viewer's is on, the guest's is not
+}
+
+TEST(KeyTranslator, DeadKeysAndUnknownSymbols) {
+    Keyboard k("de");
+    EXPECT_THAT(k.press(0xfe52), ElementsAre(0x29)); // dead_circumflex
+    EXPECT_THAT(k.press(0x06c1), IsEmpty());         // a Cyrillic letter
+    EXPECT_THAT(k.press(0), IsEmpty());
+    EXPECT_THAT(k.press(0xffffffff), IsEmpty());
+}
+
+TEST(KeyTranslator, ReleasesOfKeysThatAreNotDownAreDropped) {
+    Keyboard k("en-us");
+    EXPECT_THAT(k.release('a'), IsEmpty());
+    EXPECT_THAT(k.act([&] { k.translator.key(0x1e, false); }), IsEmpty());
+}
+
+TEST(KeyTranslator, AllKeysAreReleasedInTheEnd) {
+    Keyboard k("en-us");
+    k.press(kShift);
+    k.press('A');
+    k.translator.key(0xcb, true);
+    EXPECT_THAT(k.act([&] { k.translator.release_all(); }), ElementsAre(-0x1e, -0x2a, -0xcb));
+    EXPECT_THAT(k.act([&] { k.translator.release_all(); }), IsEmpty());
+}
+
+struct Sink : InputSink {
+    void key(KeyCode code, bool down) override { keys.push_back(down ? int{code} : -int{code}); }
+    void pointer(unsigned x, unsigned y, unsigned, unsigned, u8 buttons) override {
+        moves.push_back({x, y, buttons});
+    }
+    std::vector<int> keys;
+    std::vector<std::array<unsigned, 3>> moves;
+};
+
+TEST(InputQueue, KeepsTheOrderAndWakesOnce) {
+    InputQueue queue;
+    Sink sink;
+    EXPECT_FALSE(queue.drain(sink));
+    EXPECT_TRUE(queue.push_key(1, true));
+    EXPECT_FALSE(queue.push_key(1, false));
+    EXPECT_FALSE(queue.push_key(2, true));
+    EXPECT_TRUE(queue.drain(sink));
+    EXPECT_THAT(sink.keys, ElementsAre(1, -1, 2));
+    EXPECT_TRUE(queue.push_key(2, false));
+}
+
+TEST(InputQueue, OfAMotionOnlyTheEndCounts) {
+    InputQueue queue;
+    Sink sink;
+    for (unsigned i = 0; i < 1000; ++i)
+        queue.push_pointer(i, i, 1000, 1000, 0);
+    queue.push_pointer(999, 999, 1000, 1000, 1);
+    queue.push_pointer(999, 999, 1000, 1000, 0);
+    queue.drain(sink);
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(999U, 999U, 0U), ElementsAre(999U, 999U, 1U),
+                                        ElementsAre(999U, 999U, 0U)));
+}
+
+TEST(InputQueue, WhenFullNoKeyStaysDown) {
+    InputQueue queue;
+    Sink sink;
+    for (unsigned i = 0; i < InputQueue::kCapacity; ++i)
+        queue.push_key(7, i % 2 == 0);
+    queue.push_key(8, true);
+    queue.push_key(9, false);
+    queue.drain(sink);
+    EXPECT_EQ(sink.keys.size(), InputQueue::kCapacity + 1);
+    EXPECT_EQ(sink.keys.back(), -9);
+}
+
+} // namespace
+} // namespace dm::vnc
