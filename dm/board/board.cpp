@@ -1,0 +1,212 @@
+#include "dm/board/board.hpp"
+
+namespace dm {
+namespace {
+
+struct SerialPort {
+    Port base;
+    unsigned irq;
+};
+constexpr std::array<SerialPort, kSerialPorts> kComPorts{{{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}}};
+
+// Fixed places on bus 0; everything else takes the first free device number from 2 on, as guests are used to.
+constexpr Bdf kHostBridge{0, 0, 0};
+constexpr Bdf kIsaBridge{0, 1, 0};
+constexpr Bdf kIde{0, 1, 1};
+constexpr Bdf kPowerManagement{0, 1, 3};
+constexpr u8 kFirstFreeDevice = 2;
+
+constexpr u8 kIntA = 1;
+
+} // namespace
+
+Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hypervisor, BoardParts parts) {
+    std::unique_ptr<Board> board(new Board(timers, hypervisor));
+    DM_TRY(board->build(std::move(parts)));
+    return board;
+}
+
+/// Fixed ports first: where a guest lays a BAR over them, they stay on top.
+Status Board::build(BoardParts parts) {
+    on_shutdown_ = std::move(parts.on_shutdown);
+    DM_TRY(add_bridges());
+    add_isa(parts);
+    add_input(parts);
+    add_serial(parts);
+    DM_TRY(add_ide(parts));
+    DM_TRY(add_power_management(parts));
+    if (parts.xen_platform) DM_TRY(add_xen_platform());
+    if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
+    reset();
+    return {};
+}
+
+void Board::map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset) {
+    windows_.push_back(ports_.map(
+        {.base = base, .length = length, .max_width = width, .first_offset = first_offset}, handler));
+}
+
+PciWiring Board::wiring(u8 device, u8 pin) {
+    IrqLine line;
+    if (pin != 0) line = IrqLine{hypervisor_.pci_intx(), device * 4U + pin - 1};
+    return {ports_, memory_, std::move(line)};
+}
+
+Status Board::attach(Bdf bdf, PciFunction& function) {
+    if (!pci_.attach(bdf, function))
+        return fail("{}: PCI place {:02x}.{} is taken; choose another addr=", function.name(), bdf.dev,
+                    bdf.fn);
+    return {};
+}
+
+void Board::shutdown(ShutdownReason reason) {
+    if (on_shutdown_) on_shutdown_(reason);
+    hypervisor_.shutdown(reason);
+}
+
+Status Board::add_bridges() {
+    add(i440fx_, "i440fx", wiring(kHostBridge.dev, 0));
+    DM_TRY(attach(kHostBridge, *i440fx_));
+    add(piix3_, "piix3-isa", wiring(kIsaBridge.dev, 0),
+        Piix3Isa::Wiring{
+            .route_link = [this](unsigned link, u8 irq) { hypervisor_.route_pci_link(link, irq); },
+            .shutdown = [this](ShutdownReason reason) { shutdown(reason); }});
+    DM_TRY(attach(kIsaBridge, *piix3_));
+    map(0x92, 1, piix3_->port92(), 1);
+    add(pci_host_, "pci-host", pci_, piix3_->reset_control());
+    map(0xcf8, 4, *pci_host_, 4);
+    map(0xcfc, 4, *pci_host_, 4, PciHost::CONFDATA);
+    return {};
+}
+
+Status Board::add_power_management(const BoardParts& parts) {
+    add(pm_, "piix4-pm", wiring(kPowerManagement.dev, kIntA),
+        Piix4Pm::Wiring{.shutdown = [this](ShutdownReason reason) { shutdown(reason); },
+                        .sleep = [this](unsigned state) { hypervisor_.set_acpi_sleep_state(state); }},
+        Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr, .com2 = parts.serials[1] != nullptr});
+    DM_TRY(attach(kPowerManagement, *pm_));
+    map(0xb2, 2, pm_->apm(), 1);
+    return {};
+}
+
+void Board::add_isa(const BoardParts& parts) {
+    add(gpe_, "gpe", isa(9),
+        GpeHotplug::Options{.cpus = parts.cpus, .max_cpus = parts.max_cpus, .eject = [this](unsigned slot) {
+                                log_.guest("ejected PCI slot {}, which is empty", slot);
+                            }});
+    map(GpeHotplug::kGpeBase, GpeHotplug::kGpeLength, gpe_->gpe_block(), 4);
+    map(GpeHotplug::kPciBase, GpeHotplug::kPciLength, gpe_->pci_block(), 4);
+    map(GpeHotplug::kCpuBase, GpeHotplug::kCpuLength, gpe_->cpu_block(), 4);
+
+    add(cmos_, "cmos",
+        CmosContents{.boot_order = parts.boot_order,
+                     .memory_below_4g = parts.ram_below_4g,
+                     .memory_above_4g = parts.ram_above_4g,
+                     .vcpus = parts.cpus});
+    map(0x70, 2, *cmos_, 1);
+
+    add(dma_, "dma", hypervisor_.memory());
+    map(0x00, 16, dma_->first_controller(), 1);
+    map(0x80, 16, dma_->page_registers(), 1);
+    map(0xc0, 32, dma_->second_controller(), 1);
+    map(0x480, 16, dma_->high_page_registers(), 1);
+
+    misc_ = std::make_unique<MiscPorts>(ports_);
+}
+
+void Board::add_input(const BoardParts& parts) {
+    add(keyboard_, "ps2-keyboard", timers_, parts.on_leds);
+    add(mouse_, "ps2-mouse");
+    add(i8042_, "i8042", timers_,
+        I8042::Wiring{.keyboard_irq = isa(1),
+                      .aux_irq = isa(12),
+                      .keyboard = *keyboard_,
+                      .aux = *mouse_,
+                      .reset_machine = [this] { shutdown(ShutdownReason::Reboot); },
+                      .set_a20 = {}});
+    map(0x60, 1, *i8042_, 1, I8042::DATA);
+    map(0x64, 1, *i8042_, 1, I8042::STATUS_COMMAND);
+    input_ = std::make_unique<Ps2Input>(*keyboard_, *mouse_);
+}
+
+void Board::add_serial(const BoardParts& parts) {
+    serial_irqs_ = {std::make_unique<IrqOr>(isa(4)), std::make_unique<IrqOr>(isa(3))};
+    for (unsigned i = 0; i < kSerialPorts; ++i) {
+        if (parts.serials[i] == nullptr) continue;
+        const SerialPort& port = kComPorts[i];
+        add(serials_[i], fmt::format("serial{}", i), serial_irqs_[port.irq == 4 ? 0 : 1]->input(), timers_,
+            *parts.serials[i]);
+        map(port.base, 8, *serials_[i], 1);
+    }
+}
+
+Status Board::add_ide(const BoardParts& parts) {
+    add(ide_, "piix3-ide", parts.ide, hypervisor_.memory(),
+        Piix3Ide::Irqs{.primary = isa(14), .secondary = isa(15)}, wiring(kIde.dev, 0));
+    return attach(kIde, *ide_);
+}
+
+Status Board::add_xen_platform() {
+    const u8 device = kFirstFreeDevice;
+    add(xen_platform_, "xen-platform", wiring(device, kIntA), static_cast<UnplugHandler&>(*this),
+        [this](bool locked) { hypervisor_.lock_roms(locked); });
+    map(XenPlatform::kPortBase, XenPlatform::kPortLength, xen_platform_->fixed_ports(), 4);
+    return attach({0, device, 0}, *xen_platform_);
+}
+
+Status Board::add_vga(BoardParts::Vga parts) {
+    const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for the graphics adapter");
+    add(vga_, "vga", wiring(*device, 0), std::move(parts.memory), std::move(parts.rom), timers_.clock());
+    return attach({0, *device, 0}, *vga_);
+}
+
+void Board::unplug_disks(UnplugDisks which) {
+    const bool all = which == UnplugDisks::All;
+    const Status done =
+        ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster);
+    if (!done.ok())
+        log_.error("unplugging disks: {}", done.error().message);
+    else
+        log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+}
+
+void Board::unplug_nics() {
+    log_.info("the guest's PV drivers took over the network");
+}
+
+void Board::reset() {
+    for (Device* device : devices_)
+        device->reset();
+}
+
+void Board::save(StateWriter& out) const {
+    for (const Device* device : devices_)
+        device->save(out);
+}
+
+Status Board::load(StateReader& in) {
+    for (Device* device : devices_)
+        DM_TRY(device->load(in));
+    return in.finish();
+}
+
+std::vector<PciDeviceInfo> Board::pci_devices() const {
+    std::vector<PciDeviceInfo> found;
+    for (u8 dev = 0; dev < 32; ++dev)
+        for (u8 fn = 0; fn < 8; ++fn) {
+            const Bdf bdf{0, dev, fn};
+            const PciFunction* function = pci_.at(bdf);
+            if (function == nullptr) continue;
+            found.push_back({.bus = 0,
+                             .slot = dev,
+                             .function = fn,
+                             .qdev_id = "",
+                             .class_code = function->config_read(pci::CLASS_DEVICE, 2),
+                             .vendor = function->config_read(pci::VENDOR_ID, 2),
+                             .device = function->config_read(pci::DEVICE_ID, 2)});
+        }
+    return found;
+}
+
+} // namespace dm

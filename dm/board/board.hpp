@@ -1,0 +1,138 @@
+// The PC that guests of Xen know (QEMU's "xenfv"): which chip sits at which port, interrupt and PCI place,
+// and what is on the other side of it. Knows no file, socket or hypercall: back ends and the hypervisor are
+// given.
+#pragma once
+
+#include "dm/core/char_backend.hpp"
+#include "dm/core/clock.hpp"
+#include "dm/core/display.hpp"
+#include "dm/core/hypervisor.hpp"
+#include "dm/core/input.hpp"
+#include "dm/core/machine_control.hpp"
+#include "dm/devices/acpi/gpe_hotplug.hpp"
+#include "dm/devices/acpi/piix4_pm.hpp"
+#include "dm/devices/char/uart16550.hpp"
+#include "dm/devices/ide/piix3_ide.hpp"
+#include "dm/devices/input/i8042.hpp"
+#include "dm/devices/input/ps2_input.hpp"
+#include "dm/devices/isa/cmos.hpp"
+#include "dm/devices/isa/dma_8257.hpp"
+#include "dm/devices/isa/misc_ports.hpp"
+#include "dm/devices/pci/i440fx.hpp"
+#include "dm/devices/pci/pci_host.hpp"
+#include "dm/devices/pci/piix3_isa.hpp"
+#include "dm/devices/vga/std_vga.hpp"
+#include "dm/devices/xen_platform/xen_platform.hpp"
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace dm {
+
+inline constexpr unsigned kSerialPorts = 4;
+
+struct BoardParts {
+    unsigned cpus = 1;     ///< online at start
+    unsigned max_cpus = 1; ///< may come later
+    u64 ram_below_4g = 0;
+    u64 ram_above_4g = 0;
+    std::string boot_order = "cda";
+    bool xen_platform = true;
+    struct Vga {
+        std::unique_ptr<VideoMemory> memory;
+        std::vector<u8> rom;
+        std::optional<u8> slot; ///< first free one when not said
+    };
+    std::optional<Vga> vga;
+    std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
+    Piix3Ide::Config ide;
+    std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
+    std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
+};
+
+class Board final : private UnplugHandler {
+public:
+    /// Errors: a PCI place that is taken.
+    static Result<std::unique_ptr<Board>> create(TimerQueue& timers, Hypervisor& hypervisor,
+                                                 BoardParts parts);
+
+    IoSpace& ports() { return ports_; }
+    IoSpace& memory() { return memory_; }
+    PciBus& pci() { return pci_; }
+    Piix3Ide& ide() { return *ide_; }
+    GpeHotplug& hotplug() { return *gpe_; }
+    DisplaySource* display() { return vga_ ? &vga_->display() : nullptr; }
+    Ps2Input& input() { return *input_; }
+
+    /// Waits until nothing is in flight.
+    void quiesce() { ide_->quiesce(); }
+    void reset();
+    void save(StateWriter& out) const;
+    /// All devices or none: on error the machine must not run.
+    Status load(StateReader& in);
+
+    std::vector<PciDeviceInfo> pci_devices() const;
+
+private:
+    Board(TimerQueue& timers, Hypervisor& hypervisor) : timers_(timers), hypervisor_(hypervisor) {}
+
+    Status build(BoardParts parts);
+    Status add_bridges();
+    Status add_power_management(const BoardParts& parts);
+    void add_isa(const BoardParts& parts);
+    void add_input(const BoardParts& parts);
+    void add_serial(const BoardParts& parts);
+    Status add_ide(const BoardParts& parts);
+    Status add_xen_platform();
+    Status add_vga(BoardParts::Vga parts);
+
+    void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
+    IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
+    PciWiring wiring(u8 device, u8 pin);
+    Status attach(Bdf bdf, PciFunction& function);
+    template <class D, class... Args> D& add(std::unique_ptr<D>& place, Args&&... args) {
+        place = std::make_unique<D>(std::forward<Args>(args)...);
+        devices_.push_back(place.get());
+        return *place;
+    }
+    void shutdown(ShutdownReason reason);
+
+    void unplug_disks(UnplugDisks which) override;
+    void unplug_nics() override;
+    void unplug_nvme() override {}
+
+    TimerQueue& timers_;
+    Hypervisor& hypervisor_;
+    std::function<void(ShutdownReason)> on_shutdown_;
+    Log log_{"board"};
+
+    IoSpace ports_{"ports", 0xffff};
+    IoSpace memory_{"memory", ~u64{0}};
+    PciBus pci_;
+
+    // In the order in which they are made; gone in the opposite one.
+    std::unique_ptr<I440fx> i440fx_;
+    std::unique_ptr<Piix3Isa> piix3_;
+    std::unique_ptr<PciHost> pci_host_;
+    std::unique_ptr<Piix4Pm> pm_;
+    std::unique_ptr<GpeHotplug> gpe_;
+    std::unique_ptr<Cmos> cmos_;
+    std::unique_ptr<Dma8257> dma_;
+    std::unique_ptr<MiscPorts> misc_;
+    std::unique_ptr<Ps2Keyboard> keyboard_;
+    std::unique_ptr<Ps2Mouse> mouse_;
+    std::unique_ptr<I8042> i8042_;
+    std::unique_ptr<Ps2Input> input_;
+    std::array<std::unique_ptr<IrqOr>, 2> serial_irqs_; ///< IRQ 4: COM1 and COM3; IRQ 3: COM2 and COM4
+    std::array<std::unique_ptr<Uart16550>, kSerialPorts> serials_;
+    std::unique_ptr<Piix3Ide> ide_;
+    std::unique_ptr<XenPlatform> xen_platform_;
+    std::unique_ptr<StdVga> vga_;
+
+    std::vector<Device*> devices_;
+    std::vector<IoWindow> windows_;
+};
+
+} // namespace dm

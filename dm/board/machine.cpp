@@ -1,0 +1,248 @@
+#include "dm/board/machine.hpp"
+
+#include "dm/host/char_factory.hpp"
+#include "dm/host/lockdown.hpp"
+#include "firmware/rom_files.hpp"
+
+namespace dm {
+namespace {
+
+constexpr u64 kMebibyte = 1 << 20;
+constexpr u64 kFourGibibytes = u64{1} << 32;
+constexpr u64 kDefaultLowRamEnd = 0xf0000000; // HVM_BELOW_4G_RAM_END of xen/include/public/hvm/e820.h
+
+constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
+
+/// The adapter's picture with all that the guest has written so far.
+class Screen final : public DisplaySource {
+public:
+    Screen(Hypervisor& hypervisor, DisplaySource& adapter) : hypervisor_(hypervisor), adapter_(adapter) {}
+    void refresh(Display& display, bool full) override {
+        hypervisor_.drain_buffered();
+        adapter_.refresh(display, full);
+    }
+    void unwatched() override { adapter_.unwatched(); }
+
+private:
+    Hypervisor& hypervisor_;
+    DisplaySource& adapter_;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Machine>> Machine::create(host::Loop& loop, const toolstack::MachineOptions& options) {
+    std::unique_ptr<Machine> machine(new Machine(loop, options));
+    DM_TRY(machine->build());
+    return machine;
+}
+
+Machine::~Machine() {
+    if (board_ != nullptr) {
+        board_->quiesce();
+        // Xen forgets our ranges with the server; telling it of each one would only take time.
+        board_->ports().set_range_sink(nullptr);
+        board_->memory().set_range_sink(nullptr);
+        board_->pci().set_function_sink(nullptr);
+    }
+    loop_.set_round_end({});
+}
+
+/// What the user can get wrong is opened first, so that its error is the one that is seen.
+Status Machine::build() {
+    DM_TRY(open_disks());
+    DM_TRY(open_serials());
+    const u64 low_end = options_.max_ram_below_4g.value_or(kDefaultLowRamEnd);
+    DM_TRY_ASSIGN(hypervisor_,
+                  xen::XenHypervisor::create({.domid = static_cast<u16>(options_.domid.value_or(0)),
+                                              .ram_bytes = options_.memory_mib * kMebibyte,
+                                              .low_ram_limit = low_end,
+                                              .restrict_handles = options_.restrict_to_domain}));
+    DM_TRY(open_taps());
+    DM_TRY(open_vga());
+    DM_TRY_ASSIGN(board_, Board::create(loop_.machine_timers(), *hypervisor_, parts()));
+    DM_TRY(open_vnc());
+    return open_monitors();
+}
+
+BoardParts Machine::parts() {
+    BoardParts p;
+    p.cpus = options_.cpus;
+    p.max_cpus = options_.max_cpus;
+    const u64 ram = options_.memory_mib * kMebibyte;
+    p.ram_below_4g = std::min(ram, options_.max_ram_below_4g.value_or(kDefaultLowRamEnd));
+    p.ram_above_4g = ram - p.ram_below_4g;
+    p.boot_order = options_.boot_order;
+    p.xen_platform = options_.xen_platform;
+    p.vga = std::move(vga_);
+    for (unsigned i = 0; i < kSerialPorts; ++i)
+        p.serials[i] = serials_[i].get();
+    for (const Disk& disk : disks_) {
+        DriveConfig& drive = p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
+        drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
+        drive.medium = disk.file.get();
+        drive.serial = disk.options.serial;
+    }
+    p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
+    return p;
+}
+
+Status Machine::open_disks() {
+    DM_TRY_ASSIGN(block_engine_, host::make_block_engine(loop_));
+    for (const toolstack::DiskOptions& options : options_.disks) {
+        if (!options.emulated) continue;
+        Disk disk{.options = options, .file = nullptr};
+        if (!options.file.empty()) {
+            using Access = host::RawFile::Access;
+            const Access access = options.read_only ? Access::ReadOnly : Access::ReadWrite;
+            DM_TRY_ASSIGN(disk.file, host::RawFile::open(options.file, access, *block_engine_));
+        }
+        disks_.push_back(std::move(disk));
+    }
+    return {};
+}
+
+Status Machine::open_serials() {
+    for (std::size_t i = 0; i < options_.serials.size(); ++i) {
+        if (!options_.serials[i]) continue;
+        DM_TRY_ASSIGN(serials_[i], host::make_char_backend(loop_, *options_.serials[i]));
+    }
+    return {};
+}
+
+/// libxl's hotplug script wants the tap to exist, whether there is a card behind it or not.
+Status Machine::open_taps() {
+    for (const toolstack::NicOptions& nic : options_.nics) {
+        if (nic.tap.empty()) continue;
+        DM_TRY_ASSIGN(host::Tap tap, host::Tap::open({.interface = nic.tap}));
+        taps_.push_back(std::move(tap));
+    }
+    return {};
+}
+
+Status Machine::open_vga() {
+    if (options_.vga.model == toolstack::VgaModel::None) return {};
+    std::vector<std::string> directories = options_.firmware_dirs;
+    for (std::string& directory : firmware::default_directories())
+        directories.push_back(std::move(directory));
+    BoardParts::Vga vga;
+    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, directories));
+    DM_TRY_ASSIGN(vga.memory, hypervisor_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
+    if (options_.vga.pci_slot) vga.slot = static_cast<u8>(*options_.vga.pci_slot);
+    vga_ = std::move(vga);
+    return {};
+}
+
+Status Machine::open_vnc() {
+    if (!options_.vnc.enabled) return {};
+    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*hypervisor_, *board_->display());
+    DM_TRY_ASSIGN(vnc_,
+                  vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), board_->input()));
+    return {};
+}
+
+Status Machine::open_monitors() {
+    qmp_ = std::make_unique<toolstack::QmpServer>(loop_, *this);
+    for (const toolstack::InheritedFd& inherited : options_.inherited_fds)
+        DM_TRY(qmp_->add(inherited));
+    for (const toolstack::MonitorOptions& monitor : options_.monitors)
+        DM_TRY(qmp_->open(monitor));
+    return {};
+}
+
+Status Machine::lock_down() {
+    host::Lockdown lockdown{.chroot_dir = options_.chroot_dir, .ids = std::nullopt};
+    if (options_.run_as && !options_.run_as->user.empty()) {
+        DM_TRY_ASSIGN(lockdown.ids, host::find_user(options_.run_as->user));
+    } else if (options_.run_as) {
+        lockdown.ids = host::UserIds{options_.run_as->uid, options_.run_as->gid};
+    }
+    if (options_.restrict_to_domain) DM_TRY(hypervisor_->restrict_handles());
+    return host::lock_down(lockdown);
+}
+
+Status Machine::start() {
+    DM_TRY(hypervisor_->start(loop_, board_->ports(), board_->memory(), board_->pci()));
+    loop_.set_round_end([this] { hypervisor_->trim(); });
+    if (!options_.start_paused) {
+        DM_TRY(resume());
+        if (!options_.restrict_to_domain) hypervisor_->announce_running();
+    }
+    return lock_down();
+}
+
+Status Machine::resume() {
+    if (state_ == RunState::Running) return {};
+    DM_TRY(hypervisor_->set_serving(true));
+    loop_.machine_clock().start();
+    state_ = RunState::Running;
+    if (qmp_ != nullptr) qmp_->resumed();
+    return {};
+}
+
+Status Machine::stop() {
+    if (state_ != RunState::Running) return {};
+    hypervisor_->drain_buffered();
+    board_->quiesce();
+    loop_.machine_clock().stop();
+    DM_TRY(hypervisor_->set_serving(false));
+    state_ = RunState::Paused;
+    qmp_->stopped();
+    return {};
+}
+
+void Machine::quit() {
+    loop_.quit(0);
+}
+
+void Machine::guest_shut_down(ShutdownReason reason) {
+    const bool reboot = reason == ShutdownReason::Reboot;
+    log_.info("the guest {}", reboot ? "asks for a reboot" : "has switched itself off");
+    if (reboot)
+        qmp_->reset(toolstack::QmpCause::Guest, "guest-reset");
+    else
+        qmp_->shutdown(toolstack::QmpCause::Guest, "guest-shutdown");
+    if (options_.exit_on_shutdown) loop_.quit(0);
+}
+
+std::vector<CharDeviceInfo> Machine::char_devices() const {
+    std::vector<CharDeviceInfo> found;
+    for (unsigned i = 0; i < kSerialPorts; ++i)
+        if (serials_[i] != nullptr)
+            found.push_back({.label = fmt::format("serial{}", i), .filename = serials_[i]->description()});
+    for (const toolstack::MonitorOptions& monitor : options_.monitors)
+        found.push_back({.label = monitor.id, .filename = fmt::format("unix:{},server=on", monitor.path)});
+    return found;
+}
+
+std::optional<VncInfo> Machine::vnc() const {
+    return vnc_ != nullptr ? std::optional(vnc_->info()) : std::nullopt;
+}
+
+Status Machine::set_vnc_password(const std::string& password) {
+    if (vnc_ == nullptr)
+        return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
+    return vnc_->set_password(password);
+}
+
+std::vector<DriveInfo> Machine::drives() const {
+    std::vector<DriveInfo> found;
+    for (const Disk& disk : disks_) {
+        const host::RawFile::Stats stats = disk.file != nullptr ? disk.file->stats() : host::RawFile::Stats{};
+        found.push_back({.device = disk.options.id,
+                         .file = disk.options.file,
+                         .removable = disk.options.media == toolstack::DiskMedia::Cdrom,
+                         .read_only = disk.options.read_only,
+                         .read_bytes = stats.read_bytes,
+                         .written_bytes = stats.written_bytes,
+                         .read_operations = stats.reads,
+                         .write_operations = stats.writes});
+    }
+    return found;
+}
+
+Status Machine::log_dirty_pages(bool enable) {
+    hypervisor_->set_log_dirty(enable);
+    return {};
+}
+
+} // namespace dm

@@ -1,0 +1,85 @@
+// One guest's machine: the board, what hangs on it in the host, and the toolstack's grip on both.
+#pragma once
+
+#include "dm/board/board.hpp"
+#include "dm/core/machine_control.hpp"
+#include "dm/host/block_engine.hpp"
+#include "dm/host/loop.hpp"
+#include "dm/host/raw_file.hpp"
+#include "dm/host/tap.hpp"
+#include "dm/toolstack/options.hpp"
+#include "dm/toolstack/qmp_server.hpp"
+#include "dm/vnc/vnc_server.hpp"
+#include "dm/xen/xen_hypervisor.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace dm {
+
+class Machine final : public MachineControl {
+public:
+    /// Opens everything and builds the machine. Errors name the option and the remedy.
+    static Result<std::unique_ptr<Machine>> create(host::Loop& loop,
+                                                   const toolstack::MachineOptions& options);
+    ~Machine() override;
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
+
+    /// Locks down, enables the ioreq server, and unless -S was given announces that the guest may run.
+    Status start();
+
+    // MachineControl
+    RunState run_state() const override { return state_; }
+    Status resume() override;
+    Status stop() override;
+    void quit() override;
+    std::string name() const override { return options_.name; }
+    unsigned vcpus() const override { return options_.cpus; }
+    unsigned max_vcpus() const override { return options_.max_cpus; }
+    std::vector<CharDeviceInfo> char_devices() const override;
+    std::optional<VncInfo> vnc() const override;
+    Status set_vnc_password(const std::string& password) override;
+    std::vector<PciDeviceInfo> pci_devices() const override { return board_->pci_devices(); }
+    std::vector<DriveInfo> drives() const override;
+    Status log_dirty_pages(bool enable) override;
+
+private:
+    Machine(host::Loop& loop, const toolstack::MachineOptions& options) : loop_(loop), options_(options) {}
+
+    Status build();
+    Status open_disks();
+    Status open_serials();
+    Status open_taps();
+    Status open_vga();
+    Status open_vnc();
+    Status open_monitors();
+    Status lock_down();
+    BoardParts parts();
+    void guest_shut_down(ShutdownReason reason);
+
+    /// A disk of the configuration with its open image.
+    struct Disk {
+        toolstack::DiskOptions options;
+        std::unique_ptr<host::RawFile> file; ///< null: a CD-ROM drive without medium
+    };
+
+    host::Loop& loop_;
+    toolstack::MachineOptions options_;
+    RunState state_ = RunState::Prelaunch;
+    Log log_{"machine"};
+
+    // In the order of who outlives whom.
+    std::unique_ptr<xen::XenHypervisor> hypervisor_;
+    std::unique_ptr<host::BlockEngine> block_engine_;
+    std::vector<Disk> disks_;
+    std::array<std::unique_ptr<CharBackend>, kSerialPorts> serials_;
+    std::vector<host::Tap> taps_;
+    std::optional<BoardParts::Vga> vga_; ///< until the board takes it
+    std::unique_ptr<Board> board_;
+    std::unique_ptr<DisplaySource> screen_;
+    std::unique_ptr<vnc::VncServer> vnc_;
+    std::unique_ptr<toolstack::QmpServer> qmp_;
+};
+
+} // namespace dm
