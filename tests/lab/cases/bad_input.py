@@ -6,46 +6,49 @@ from lablib import machine
 from lablib.case import case
 from lablib.images import blank, xl_disk
 from lablib.lab import HVMDM_IN_DOM0
+from lablib.settings import patience
 
 ONLY_OURS = ("hvmdm",)
 MOST_SECONDS = 15
 
 
 def one_error(lab, what, log, names):
-    """The log is one line, and it names what is wrong."""
+    """The log ends with its only error line; that names what is wrong, and what helps after a ; ( or full stop."""
     lines = [line for line in log.splitlines() if line.strip()]
-    lab.check(len(lines) == 1, f"{what}: wanted exactly one line in the log, got {len(lines)}:\n{log}")
+    errors = [line for line in lines if "error:" in line]
+    lab.check(len(errors) == 1 and errors == lines[-1:], f"{what}: wanted exactly one error, in the log's last line:\n{log}")
     for name in names:
-        lab.check(name in lines[0], f"{what}: the error does not name '{name}':\n{lines[0]}")
-    lab.check(len(lines[0]) > len(" ".join(names)) + 30, f"{what}: the error gives no remedy:\n{lines[0]}")
-    lab.note(f"{what}: {lines[0]}")
+        lab.check(name in errors[0], f"{what}: the error does not name '{name}':\n{errors[0]}")
+    lab.check(re.search(r"[;(.] ?\S.{8,}", errors[0].partition("error:")[2].rpartition(names[-1])[2]),
+              f"{what}: the error gives no remedy:\n{errors[0]}")
+    lab.note(f"{what}: {errors[0]}")
 
 
 def refused(lab, guest, what, *names):
     began = time.monotonic()
     done = guest.try_create()
     took = time.monotonic() - began
-    lab.check(done.returncode != 0, f"{what}: xl create succeeded")
+    lab.check(done.returncode != 0, f"{what}: xl create succeeded; the device model's log:\n{guest.dm_log()}")
     one_error(lab, what, guest.dm_log(), names)
-    lab.matches(f"{what}: xl's words", done.stdout + done.stderr, r"exited with error status 1$")
-    lab.check(took < MOST_SECONDS, f"{what}: xl create took {took:.0f} s to fail, more than {MOST_SECONDS}")
+    lab.matches(f"{what}: xl's words", done.stdout + done.stderr, r"device model: spawn failed|device model did not start")
+    lab.check(took < MOST_SECONDS * patience(), f"{what}: xl create took {took:.0f} s to fail, more than {MOST_SECONDS}")
     lab.equal(f"{what}: domains left", lab.sh("xl list | awk 'NR > 2'"), "")
 
 
 @case("a disk image that is not there", 60, ONLY_OURS, order=70)
 def bad_disk_missing(lab):
-    # a script lets libxl accept a path that it would itself find missing
+    # libxl itself would find a missing path of disk=, so it is given to the device model directly
     path = blank("vanishing", 1 << 20)
     guest = lab.guest("bad", disk=[xl_disk(path, "hda")], device_model_args_hvm=[
         "-drive", "file=/lab/work/nothing-here.img,if=ide,index=1,media=disk,format=raw,cache=writeback"])
-    refused(lab, guest, "missing image", "-drive", "/lab/work/nothing-here.img")
+    refused(lab, guest, "missing image", "disk", "/lab/work/nothing-here.img")
 
 
 @case("a disk image that is a directory", 60, ONLY_OURS, order=70)
 def bad_disk_directory(lab):
     guest = lab.guest("bad", disk=[xl_disk(blank("disk", 1 << 20), "hda")], device_model_args_hvm=[
         "-drive", "file=/lab/work,if=ide,index=1,media=disk,format=raw,cache=writeback"])
-    refused(lab, guest, "directory as image", "-drive", "/lab/work")
+    refused(lab, guest, "directory as image", "disk", "/lab/work")
 
 
 @case("a VNC display that is taken", 60, ONLY_OURS, order=70)
@@ -77,7 +80,7 @@ def by_hand(lab, what, domid, prefix="", names=()):
     began = time.monotonic()
     done = machine.ssh(f"{prefix} timeout 30 {HVMDM_IN_DOM0} {arguments} 2>&1 </dev/null", check=False)
     lab.equal(f"{what}: exit status", done.returncode, 1)
-    lab.check(time.monotonic() - began < MOST_SECONDS, f"{what}: took too long to fail")
+    lab.check(time.monotonic() - began < MOST_SECONDS * patience(), f"{what}: took too long to fail")
     one_error(lab, what, done.stdout, names)
 
 
@@ -97,5 +100,5 @@ def by_hand_help(lab):
     bare = machine.ssh(f"timeout 30 {HVMDM_IN_DOM0} 2>&1 </dev/null", check=False)
     lab.equal("exit status without arguments", bare.returncode, 1)
     one_error(lab, "no arguments", bare.stdout, ["-xen-domid"])
-    lab.matches("--version", lab.sh(f"{HVMDM_IN_DOM0} --version"), r"hvmdm \d")
-    lab.check(re.search("-xen-domid", lab.sh(f"{HVMDM_IN_DOM0} --help")), "--help does not mention -xen-domid")
+    lab.matches("--version", lab.sh(f"{HVMDM_IN_DOM0} --version"), r"hvmdm .*\d")
+    lab.matches("--help", lab.sh(f"{HVMDM_IN_DOM0} --help"), "-xen-domid")
