@@ -69,7 +69,7 @@ def measure(rounds, models):
 
 
 def boot_once(lab):
-    guest = lab.linux("bench", "report", timeout=1)
+    guest = lab.linux("bench", "report", menu_seconds=1)
     guest.create()
     guest.expect("GNU GRUB", 400)
     grub = time.monotonic() - guest.created_at

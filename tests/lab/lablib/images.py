@@ -23,10 +23,10 @@ def bootable(kind, name, settings=""):
     return path
 
 
-def linux(name, test, arguments="", timeout=0):
+def linux(name, test, arguments="", menu_seconds=0):
     """An image whose Linux runs the guest test of that name."""
     words = f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
-    return bootable("linux", name, f'set timeout={timeout}\nset arguments="{words}"\n')
+    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{words}"\n')
 
 
 def blank(name, size):
