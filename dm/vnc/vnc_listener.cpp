@@ -52,7 +52,7 @@ Error cannot_listen(const VncOptions& options, const std::string& host, unsigned
     const unsigned first = options.display;
     if (error == EADDRINUSE) {
         if (last == first)
-            return fail("-vnc {}:{}: port {} is taken: choose another vncdisplay, or set vncunused=1", host,
+            return fail("-vnc {}:{}: port {} is taken; choose another vncdisplay, or set vncunused=1", host,
                         first, kVncBasePort + first);
         return fail(
             "-vnc {}:{},to={}: ports {} to {} are all taken: end some guests, or choose a higher vncdisplay",
