@@ -252,11 +252,10 @@ void Dma8257::reset() {
 Status Dma8257::load(StateReader& in) {
     DM_TRY(load_section(in, name(), state_, [this](const State& s) -> Status {
         for (const Controller& c : s.controllers) {
-            unsigned bits = c.mask | c.reached_tc | c.software_request | c.dreq;
+            bool possible = ((c.mask | c.reached_tc | c.software_request | c.dreq) & ~kAllChannels) == 0;
             for (const Channel& channel : c.channels)
-                bits |= (channel.mode & kChannelSelect) << 4;
-            if ((bits & ~unsigned{kAllChannels}) != 0)
-                return fail("saved state: {}: impossible channel masks or modes", name());
+                possible = possible && (channel.mode & kChannelSelect) == 0;
+            if (!possible) return fail("saved state: {}: impossible channel masks or modes", name());
         }
         return {};
     }));
