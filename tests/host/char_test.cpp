@@ -191,6 +191,19 @@ TEST_F(SocketTest, AClientThatLeavesWhileThePortWaitsFreesThePort) {
     EXPECT_EQ(write("x"), 1U);
 }
 
+TEST_F(SocketTest, AClientThatEndsItsInputWhileThePortWaitsFreesThePort) {
+    serve();
+    const UniqueFd client = connect_unix();
+    run_until([&] { return is_connected(); });
+    const std::string text(4096, 'x');
+    while (write(text) == text.size()) {
+    }
+    ASSERT_EQ(::shutdown(client.get(), SHUT_WR), 0); // an end of file, not a hang-up
+    run_until([&] { return port.writable_calls > 0; });
+    EXPECT_GE(port.writable_calls, 1U);
+    EXPECT_FALSE(is_connected());
+}
+
 TEST_F(SocketTest, WhatAClientSentBeforeItLeftIsReadByASlowGuest) {
     port.room = 2;
     serve();
