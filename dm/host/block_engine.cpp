@@ -25,19 +25,22 @@ void BlockEngine::post(std::function<void()> task) {
 
 void BlockEngine::finished(Task& task) {
     finished_.push_back(&task);
-    if (std::exchange(run_posted_, true)) return;
+    if (dispatching_ || std::exchange(dispatch_posted_, true)) return;
     post([this] {
-        run_posted_ = false;
-        run_finished();
+        dispatch_posted_ = false;
+        dispatch();
     });
 }
 
-void BlockEngine::run_finished() {
+void BlockEngine::dispatch() {
+    dispatching_ = true;
+    collect();
     while (!finished_.empty()) {
         Task* task = finished_.front();
         finished_.pop_front();
         task->done(*task);
     }
+    dispatching_ = false;
 }
 
 void BlockEngine::wait(const void* owner) {

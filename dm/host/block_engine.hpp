@@ -53,7 +53,8 @@ protected:
 
     /// `task` has its result; its done() runs from the loop.
     void finished(Task& task);
-    void run_finished();
+    /// From the loop: collects what is done and runs the done() of all of it.
+    void dispatch();
     EventLoop& loop() { return loop_; }
     /// Runs `task` from the loop, if this engine still exists then. Any thread.
     void post(std::function<void()> task);
@@ -61,7 +62,8 @@ protected:
 private:
     EventLoop& loop_;
     std::deque<Task*> finished_;
-    bool run_posted_ = false;
+    bool dispatching_ = false;
+    bool dispatch_posted_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -82,10 +82,7 @@ void IoThreads::work() {
         result_ready_.notify_all();
         if (!first) continue; // the loop has been told
         lock.unlock();
-        post([this] {
-            collect();
-            run_finished();
-        });
+        post([this] { dispatch(); });
         lock.lock();
     }
 }

@@ -49,10 +49,7 @@ int Uring::set_up() {
     const int error = io_uring_queue_init_params(kEntries, &ring_, &params);
     if (error < 0) return -error;
     open_ = true;
-    loop().watch(ring_.ring_fd, FdEvents::Readable, [this](FdReady) {
-        collect();
-        run_finished();
-    });
+    loop().watch(ring_.ring_fd, FdEvents::Readable, [this](FdReady) { dispatch(); });
     // Without NODROP a completion could be lost; without SUBMIT_STABLE old kernels read vectors late.
     const unsigned needed = IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE;
     return (params.features & needed) == needed ? 0 : ENOSYS;

@@ -156,6 +156,22 @@ TEST(Piix3Ide, ACommandWhileTheDriveIsBusyIsIgnored) {
     EXPECT_EQ(r.pull(512), IdeRig::part(r.disk, 3 * 512, 512));
 }
 
+TEST(Piix3Ide, RegistersAreLockedDuringATransfer) {
+    BothRig r;
+    for (const bool busy : {false, true}) {
+        r.disk.hold = busy; // BSY or DRQ
+        r.lba28(0x20, 3, 1);
+        for (const Reg reg : {ERROR, COUNT, LOW, MID, HIGH, DEVICE})
+            r.set(reg, 0x1f); // for DEVICE: the other drive
+        EXPECT_EQ(r.reg(LOW), 3);
+        EXPECT_EQ(r.reg(COUNT), 1);
+        EXPECT_EQ(r.reg(DEVICE), 0xe0);
+        r.disk.drain();
+        EXPECT_EQ(r.pull(512), IdeRig::part(r.disk, 3 * 512, 512));
+        EXPECT_EQ(r.reg(STATUS), kReady);
+    }
+}
+
 TEST(Piix3Ide, UnplugLetsGoOfTheDisksButNotOfTheCdBesideThem) {
     BothRig r;
     ASSERT_TRUE(r.dev.unplug_disks(Piix3Ide::Unplug::AllDisks).ok());
