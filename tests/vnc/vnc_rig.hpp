@@ -227,15 +227,16 @@ class Viewer {
 public:
     struct Options {
         const char* encodings = "raw";
-        std::string password;
+        std::string password{};
         bool shared = true;
         bool native_format = true; ///< the server's pixel format
         std::string host = "127.0.0.1";
     };
     Viewer(int port, const Options& options) : password_(options.password) {
-        rfbClientLog = rfbClientErr = [](const char*, ...) {};
+        rfbEnableClientLogging = getenv("VIEWER_LOG") != nullptr ? TRUE : FALSE;
         client_ = rfbGetClient(8, 3, 4);
         rfbClientSetClientData(client_, &tag_, this);
+        std::free(client_->serverHost);
         client_->serverHost = strdup(options.host.c_str());
         client_->serverPort = port;
         client_->canHandleNewFBSize = TRUE;
@@ -274,7 +275,8 @@ public:
         const auto end = steady_clock::now() + within;
         while (!condition()) {
             if (client_ == nullptr || steady_clock::now() > end) return false;
-            const int n = WaitForMessage(client_, 5000);
+            // It reads ahead, and does not wait for what it has read.
+            const int n = client_->buffered > 0 ? 1 : WaitForMessage(client_, 5000);
             if (n < 0 || (n > 0 && !HandleRFBServerMessage(client_))) return false;
         }
         return true;

@@ -1,4 +1,5 @@
 // The server with real viewers over the loopback interface.
+#include "dm/vnc/vnc_auth.hpp"
 #include "tests/vnc/vnc_rig.hpp"
 
 #include <gmock/gmock.h>
@@ -214,11 +215,27 @@ VncOptions with_password() {
     return options;
 }
 
+/// libvncclient does not even answer with an empty one.
+bool lets_in_with_empty_password(int port) {
+    RawViewer viewer(port);
+    viewer.receive(12);
+    viewer.send("RFB 003.008\n");
+    viewer.receive(2);
+    viewer.send({2});
+    const std::string text = viewer.receive(kChallengeBytes);
+    if (text.size() != kChallengeBytes) return false;
+    std::array<u8, kChallengeBytes> challenge{};
+    std::copy(text.begin(), text.end(), challenge.begin());
+    const auto answer = vnc_response("", challenge);
+    viewer.send(std::string_view(reinterpret_cast<const char*>(answer.data()), answer.size()));
+    return viewer.receive(4) == std::string(4, '\0');
+}
+
 TEST(VncServer, NobodyEntersBeforeAPasswordWasSet) {
     VncRig rig(with_password());
     EXPECT_EQ(rig.info().auth, "vnc");
     EXPECT_FALSE(Viewer(rig.port(), {.password = "secret"}).connected());
-    EXPECT_FALSE(Viewer(rig.port(), {.password = ""}).connected());
+    EXPECT_FALSE(lets_in_with_empty_password(rig.port()));
 }
 
 TEST(VncServer, TheRightPasswordOpensAndAWrongOneDoesNot) {
@@ -238,7 +255,7 @@ TEST(VncServer, ThePasswordCanBeChangedAndTakenBack) {
     EXPECT_FALSE(Viewer(rig.port(), {.password = "first"}).connected());
     EXPECT_TRUE(Viewer(rig.port(), {.password = "longer than eight"}).connected());
     EXPECT_TRUE(rig.password(""));
-    EXPECT_FALSE(Viewer(rig.port(), {.password = ""}).connected());
+    EXPECT_FALSE(lets_in_with_empty_password(rig.port()));
 }
 
 TEST(VncServer, APasswordWithoutPasswordOnIsRefused) {
