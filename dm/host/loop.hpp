@@ -1,9 +1,9 @@
 // The device thread's event loop.
 #pragma once
 
+#include "dm/core/unique_fd.hpp"
 #include "dm/host/host_clock.hpp"
 #include "dm/host/poller.hpp"
-#include "dm/core/unique_fd.hpp"
 
 #include <memory>
 #include <mutex>

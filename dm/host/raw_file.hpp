@@ -7,8 +7,8 @@
 
 #include "dm/core/block_backend.hpp"
 #include "dm/core/log.hpp"
-#include "dm/host/block_engine.hpp"
 #include "dm/core/unique_fd.hpp"
+#include "dm/host/block_engine.hpp"
 
 #include <deque>
 #include <memory>

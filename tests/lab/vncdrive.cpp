@@ -1,5 +1,5 @@
-// vncdrive: a VNC client driven by commands on standard input, built on libvncclient so that the pictures it sees are
-// decoded by code that shares nothing with the server under test.
+// vncdrive: a VNC client driven by commands on standard input, built on libvncclient so that the pictures it
+// sees are decoded by code that shares nothing with the server under test.
 //
 //   vncdrive [--password TEXT] [--encodings "hextile raw"] [--key-delay MS] HOST:PORT
 //
@@ -55,24 +55,52 @@ unsigned long updates = 0;
 
 std::optional<rfbKeySym> keysym_of(const std::string& name) {
     static const std::map<std::string, rfbKeySym> names = {
-        {"Return", XK_Return},     {"Enter", XK_Return},        {"Escape", XK_Escape},   {"Tab", XK_Tab},
-        {"BackSpace", XK_BackSpace}, {"Delete", XK_Delete},     {"Insert", XK_Insert},   {"Home", XK_Home},
-        {"End", XK_End},           {"Page_Up", XK_Page_Up},     {"Page_Down", XK_Page_Down}, {"Up", XK_Up},
-        {"Down", XK_Down},         {"Left", XK_Left},           {"Right", XK_Right},     {"Space", XK_space},
-        {"Shift_L", XK_Shift_L},   {"Shift_R", XK_Shift_R},     {"Control_L", XK_Control_L},
-        {"Control_R", XK_Control_R}, {"Alt_L", XK_Alt_L},       {"Alt_R", XK_Alt_R},     {"Super_L", XK_Super_L},
-        {"Super_R", XK_Super_R},   {"Menu", XK_Menu},           {"Caps_Lock", XK_Caps_Lock},
-        {"Num_Lock", XK_Num_Lock}, {"Scroll_Lock", XK_Scroll_Lock}, {"Print", XK_Print}, {"Pause", XK_Pause},
-        {"KP_Enter", XK_KP_Enter}, {"KP_Add", XK_KP_Add},       {"KP_Subtract", XK_KP_Subtract},
-        {"KP_Multiply", XK_KP_Multiply}, {"KP_Divide", XK_KP_Divide}, {"KP_Decimal", XK_KP_Decimal},
+        {"Return", XK_Return},
+        {"Enter", XK_Return},
+        {"Escape", XK_Escape},
+        {"Tab", XK_Tab},
+        {"BackSpace", XK_BackSpace},
+        {"Delete", XK_Delete},
+        {"Insert", XK_Insert},
+        {"Home", XK_Home},
+        {"End", XK_End},
+        {"Page_Up", XK_Page_Up},
+        {"Page_Down", XK_Page_Down},
+        {"Up", XK_Up},
+        {"Down", XK_Down},
+        {"Left", XK_Left},
+        {"Right", XK_Right},
+        {"Space", XK_space},
+        {"Shift_L", XK_Shift_L},
+        {"Shift_R", XK_Shift_R},
+        {"Control_L", XK_Control_L},
+        {"Control_R", XK_Control_R},
+        {"Alt_L", XK_Alt_L},
+        {"Alt_R", XK_Alt_R},
+        {"Super_L", XK_Super_L},
+        {"Super_R", XK_Super_R},
+        {"Menu", XK_Menu},
+        {"Caps_Lock", XK_Caps_Lock},
+        {"Num_Lock", XK_Num_Lock},
+        {"Scroll_Lock", XK_Scroll_Lock},
+        {"Print", XK_Print},
+        {"Pause", XK_Pause},
+        {"KP_Enter", XK_KP_Enter},
+        {"KP_Add", XK_KP_Add},
+        {"KP_Subtract", XK_KP_Subtract},
+        {"KP_Multiply", XK_KP_Multiply},
+        {"KP_Divide", XK_KP_Divide},
+        {"KP_Decimal", XK_KP_Decimal},
         {"ISO_Level3_Shift", XK_ISO_Level3_Shift},
     };
     if (name.size() == 1) return static_cast<unsigned char>(name[0]);
     if (name.starts_with("0x")) return static_cast<rfbKeySym>(std::strtoul(name.c_str(), nullptr, 16));
     if (auto found = names.find(name); found != names.end()) return found->second;
     int number = 0;
-    if (std::sscanf(name.c_str(), "F%d", &number) == 1 && number >= 1 && number <= 12) return XK_F1 + number - 1;
-    if (std::sscanf(name.c_str(), "KP_%d", &number) == 1 && number >= 0 && number <= 9) return XK_KP_0 + number;
+    if (std::sscanf(name.c_str(), "F%d", &number) == 1 && number >= 1 && number <= 12)
+        return XK_F1 + number - 1;
+    if (std::sscanf(name.c_str(), "KP_%d", &number) == 1 && number >= 0 && number <= 9)
+        return XK_KP_0 + number;
     return std::nullopt;
 }
 
@@ -88,7 +116,8 @@ public:
     bool run_for(milliseconds time) {
         const auto end = Clock::now() + time;
         do {
-            const auto left = std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now()).count();
+            const auto left =
+                std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now()).count();
             const int ready = WaitForMessage(rfb_, static_cast<unsigned>(left > 0 ? left : 0));
             if (ready < 0) return false;
             if (ready > 0 && HandleRFBServerMessage(rfb_) == FALSE) return false;
@@ -134,7 +163,8 @@ private:
         const auto pixels = static_cast<size_t>(rfb_->width) * static_cast<size_t>(rfb_->height);
         std::string bytes;
         bytes.reserve(pixels * 3);
-        for (size_t i = 0; i < pixels; ++i) { // see the pixel format in connect(): bytes are red, green, blue, unused
+        for (size_t i = 0; i < pixels;
+             ++i) { // see the pixel format in connect(): bytes are red, green, blue, unused
             bytes.append(reinterpret_cast<const char*>(rfb_->frameBuffer) + i * 4, 3);
         }
         file << bytes;
@@ -144,7 +174,8 @@ private:
     }
 
     std::optional<std::string> refresh() {
-        if (SendFramebufferUpdateRequest(rfb_, 0, 0, rfb_->width, rfb_->height, FALSE) == FALSE) return std::nullopt;
+        if (SendFramebufferUpdateRequest(rfb_, 0, 0, rfb_->width, rfb_->height, FALSE) == FALSE)
+            return std::nullopt;
         return wait_for_update(milliseconds(10000), "error no answer within 10 s");
     }
 
@@ -185,7 +216,8 @@ private:
         for (const char c : text) {
             const bool shift = needs_shift(c);
             const auto sym = static_cast<unsigned char>(c);
-            const bool sent = (!shift || send_key(XK_Shift_L, true)) && press(sym) && (!shift || send_key(XK_Shift_L, false));
+            const bool sent = (!shift || send_key(XK_Shift_L, true)) && press(sym) &&
+                              (!shift || send_key(XK_Shift_L, false));
             if (!sent) return std::nullopt;
         }
         return "ok";
@@ -209,12 +241,14 @@ private:
     rfbClient* rfb_;
 };
 
-// The numbers of the named encodings, and DesktopSize. libvncclient would also offer ExtendedDesktopSize, but version 0.9.14
-// overlooks new sizes announced that way by servers whose screen has the number 0, and JPEG quality, which loses colours.
+// The numbers of the named encodings, and DesktopSize. libvncclient would also offer ExtendedDesktopSize, but
+// version 0.9.14 overlooks new sizes announced that way by servers whose screen has the number 0, and JPEG
+// quality, which loses colours.
 std::optional<std::vector<uint32_t>> encoding_numbers(const std::string& text) {
     static const std::map<std::string, uint32_t> known = {
-        {"raw", rfbEncodingRaw},   {"copyrect", rfbEncodingCopyRect}, {"rre", rfbEncodingRRE},     {"corre", rfbEncodingCoRRE},
-        {"zlib", rfbEncodingZlib}, {"hextile", rfbEncodingHextile},   {"tight", rfbEncodingTight}, {"zrle", rfbEncodingZRLE},
+        {"raw", rfbEncodingRaw},     {"copyrect", rfbEncodingCopyRect}, {"rre", rfbEncodingRRE},
+        {"corre", rfbEncodingCoRRE}, {"zlib", rfbEncodingZlib},         {"hextile", rfbEncodingHextile},
+        {"tight", rfbEncodingTight}, {"zrle", rfbEncodingZRLE},
     };
     std::vector<uint32_t> numbers;
     std::istringstream names(text);
@@ -228,8 +262,7 @@ std::optional<std::vector<uint32_t>> encoding_numbers(const std::string& text) {
     return numbers;
 }
 
-template <typename Message>
-bool send_message(rfbClient* rfb, const Message& message, unsigned size) {
+template <typename Message> bool send_message(rfbClient* rfb, const Message& message, unsigned size) {
     Message copy = message;
     return WriteToRFBServer(rfb, reinterpret_cast<const char*>(&copy), size) != FALSE;
 }
@@ -287,11 +320,16 @@ bool parse(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
         const bool has_value = i + 1 < argc;
-        if (word == "--password" && has_value) options.password = argv[++i];
-        else if (word == "--encodings" && has_value) options.encodings = argv[++i];
-        else if (word == "--key-delay" && has_value) options.key_delay = milliseconds(std::atoi(argv[++i]));
-        else if (target.empty() && !word.starts_with("-")) target = word;
-        else return false;
+        if (word == "--password" && has_value)
+            options.password = argv[++i];
+        else if (word == "--encodings" && has_value)
+            options.encodings = argv[++i];
+        else if (word == "--key-delay" && has_value)
+            options.key_delay = milliseconds(std::atoi(argv[++i]));
+        else if (target.empty() && !word.starts_with("-"))
+            target = word;
+        else
+            return false;
     }
     const auto colon = target.rfind(':');
     if (colon == std::string::npos) return false;
@@ -300,7 +338,9 @@ bool parse(int argc, char** argv) {
     return options.port > 0 && encoding_numbers(options.encodings).has_value();
 }
 
-void answer(const std::string& text) { std::cout << text << std::endl; }
+void answer(const std::string& text) {
+    std::cout << text << std::endl;
+}
 
 // Takes commands from standard input and messages from the server until either ends.
 int serve(Client& client) {

@@ -5,10 +5,10 @@
 
 namespace dm {
 
-using mmc::Cdb;
 using mmc::be16;
 using mmc::be24;
 using mmc::be32;
+using mmc::Cdb;
 using mmc::Opcode;
 
 namespace {
