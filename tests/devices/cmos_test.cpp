@@ -99,7 +99,7 @@ TEST(Cmos, MemorySizesAreInTheirUnits) {
 }
 
 TEST(Cmos, AVerySmallMachineHasNoExtendedMemory) {
-    CmosRig r{{.memory_below_4g = 512 * 1024}};
+    CmosRig r{{.memory_below_4g = u64{512} * 1024}};
     EXPECT_EQ(r.get16(Cmos::BASE_MEMORY), 512U);
     EXPECT_EQ(r.get16(Cmos::EXTENDED_MEMORY), 0U);
     EXPECT_EQ(r.get16(Cmos::MEMORY_ABOVE_16M), 0U);
