@@ -63,10 +63,7 @@ int main(int argc, char** argv) {
     const std::span<const char* const> arguments(argv + 1, static_cast<std::size_t>(argc > 0 ? argc - 1 : 0));
     Result<toolstack::CommandLine> parsed = toolstack::parse_command_line(arguments);
     if (!parsed.ok()) return give_up(parsed.error());
-    if (parsed->print) {
-        std::fputs(parsed->print->c_str(), stdout);
-        return 0;
-    }
+    if (parsed->print) return std::fputs(parsed->print->c_str(), stdout) < 0 ? 1 : 0;
     const toolstack::MachineOptions& options = parsed->machine;
     Log::enable_debug(options.debug);
     host::ignore_io_signals();

@@ -107,7 +107,7 @@ void Board::add_isa(const BoardParts& parts) {
 
     add(dma_, "dma", hypervisor_.memory());
     map(0x00, 16, dma_->first_controller(), 1);
-    map(0x80, 16, dma_->page_registers(), 1);
+    map(0x81, 15, dma_->page_registers(), 1, 1); // port 0x80 stays with Xen, which answers without waking us
     map(0xc0, 32, dma_->second_controller(), 1);
     map(0x480, 16, dma_->high_page_registers(), 1);
 

@@ -8,9 +8,9 @@
 namespace dm {
 namespace {
 
-constexpr u64 kBurst = 8;                       // lines one device may log at once
-constexpr u64 kSecondsPerLine = 10;             // afterwards
-constexpr u64 kGuestBytesPerMinute = 64 * 1024; // all devices together
+constexpr u64 kBurst = 8;                            // lines one device may log at once
+constexpr u64 kSecondsPerLine = 10;                  // afterwards
+constexpr u64 kGuestBytesPerMinute = u64{64} * 1024; // all devices together
 constexpr std::size_t kLineMax = 4096;
 
 Log::Sink& sink() {

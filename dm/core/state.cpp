@@ -128,7 +128,7 @@ StateReader::Record* StateReader::Struct::take(std::string_view name) {
     return nullptr;
 }
 
-void StateReader::Struct::check(std::string_view, Status status) {
+void StateReader::Struct::check(std::string_view, const Status& status) {
     if (!error_ && !status.ok()) error_ = status.error();
 }
 

@@ -165,7 +165,7 @@ private:
 
     private:
         Record* take(std::string_view name);
-        void check(std::string_view name, Status status);
+        void check(std::string_view name, const Status& status);
 
         std::vector<Record> records_;
         std::string where_;

@@ -14,8 +14,8 @@ namespace dm {
 /// that are not RAM swallow what is written there and read as ones, like a bus where nobody answers.
 class DmaList {
 public:
-    static constexpr std::size_t kMostSegments = 512;  ///< of one piece; below every system's IOV_MAX
-    static constexpr u64 kMostBytes = 2 * 1024 * 1024; ///< of one piece
+    static constexpr std::size_t kMostSegments = 512; ///< of one piece; below every system's IOV_MAX
+    static constexpr u64 kMostBytes = u64{2} << 20;   ///< of one piece
 
     DmaList();
     DmaList(const DmaList&) = delete;
