@@ -83,6 +83,13 @@ def release():
     return build("release", "1 minute the first time, seconds later")
 
 
+def configure_clang():
+    status, output = run(["cmake", "--preset", "dev-clang"])
+    if status != 0:
+        say(output[-3000:])
+    return Tally.one("configure dev-clang", status == 0)
+
+
 def lint():
     """clang-tidy on each file whose text, headers' text or rules changed since it last passed."""
     files = sources("dm/*.cpp", "firmware/*.cpp", "tests/*.cpp", "tools/*.cpp")
