@@ -8,7 +8,6 @@ namespace dm {
 namespace {
 
 constexpr u64 kMebibyte = 1 << 20;
-constexpr u64 kFourGibibytes = u64{1} << 32;
 constexpr u64 kDefaultLowRamEnd = 0xf0000000; // HVM_BELOW_4G_RAM_END of xen/include/public/hvm/e820.h
 
 constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";

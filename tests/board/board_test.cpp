@@ -1,0 +1,189 @@
+#include "dm/board/board.hpp"
+
+#include "tests/support/fakes.hpp"
+
+#include <gmock/gmock.h>
+
+namespace dm {
+namespace {
+
+using testing::ElementsAre;
+
+/// A whole machine on a hypervisor that only takes notes.
+struct BoardTest : testing::Test {
+    BoardTest() { build(); }
+    void build(std::function<void(BoardParts&)> change = {}) {
+        board.reset();
+        BoardParts parts;
+        parts.cpus = 2;
+        parts.max_cpus = 4;
+        parts.boot_order = "dc";
+        parts.ram_below_4g = 256 << 20;
+        parts.serials[0] = &com1;
+        parts.ide.drives[0].emplace().medium = &disk;
+        parts.vga =
+            BoardParts::Vga{.memory = std::make_unique<test::FakeVideoMemory>(StdVga::memory_size(16)),
+                            .rom = rom,
+                            .slot = {}};
+        parts.on_shutdown = [this](ShutdownReason) { ++told; };
+        if (change) change(parts);
+        auto made = Board::create(timers, hypervisor, std::move(parts));
+        ASSERT_TRUE(made.ok()) << made.error().message;
+        board = std::move(made).value();
+    }
+    u64 in(u64 port, unsigned size = 1) { return board->ports().read(port, size); }
+    void out(u64 port, u64 value, unsigned size = 1) { board->ports().write(port, size, value); }
+    u32 config(u8 dev, u8 fn, unsigned reg, unsigned size = 4) {
+        return board->pci().config_read({0, dev, fn}, reg, size);
+    }
+    void set_config(u8 dev, u8 fn, unsigned reg, u32 value, unsigned size = 4) {
+        board->pci().config_write({0, dev, fn}, reg, size, value);
+    }
+    /// The BAR at `base`, as firmware does it: sized with decoding off, then switched on.
+    void place(u8 dev, unsigned reg, u32 base) {
+        set_config(dev, 0, pci::COMMAND, 0, 2);
+        set_config(dev, 0, reg, base);
+        set_config(dev, 0, pci::COMMAND, 7, 2);
+    }
+
+    test::FakeClock clock;
+    TimerQueue timers{clock};
+    test::FakeHypervisor hypervisor{1 << 20};
+    test::FakeBlock disk{1 << 20};
+    test::FakeChar com1;
+    std::vector<u8> rom = std::vector<u8>(65536, 0x55);
+    unsigned told = 0;
+    std::unique_ptr<Board> board;
+};
+
+TEST_F(BoardTest, HasTheFunctionsThatGuestsOfXenKnowAtTheirPlaces) {
+    std::vector<std::string> found;
+    for (const PciDeviceInfo& d : board->pci_devices())
+        found.push_back(fmt::format("{}.{} {:04x}:{:04x}", d.slot, d.function, d.vendor, d.device));
+    EXPECT_THAT(found, ElementsAre("0.0 8086:1237", "1.0 8086:7000", "1.1 8086:7010", "1.3 8086:7113",
+                                   "2.0 5853:0001", "3.0 1234:1111"));
+}
+
+TEST_F(BoardTest, WithoutThePlatformDeviceTheGraphicsAdapterMovesUp) {
+    build([](BoardParts& parts) { parts.xen_platform = false; });
+    EXPECT_EQ(config(2, 0, 0), 0x11111234U);
+    EXPECT_EQ(in(0x10, 2), 0xffffU);
+}
+
+TEST_F(BoardTest, ATakenPciPlaceIsAnError) {
+    BoardParts parts;
+    parts.vga = BoardParts::Vga{.memory = std::make_unique<test::FakeVideoMemory>(StdVga::memory_size(16)),
+                                .rom = rom,
+                                .slot = u8{1}};
+    const auto made = Board::create(timers, hypervisor, std::move(parts));
+    ASSERT_FALSE(made.ok());
+    EXPECT_THAT(made.error().message, testing::HasSubstr("01.0 is taken"));
+}
+
+TEST_F(BoardTest, SeaBiosFindsTheBootOrderInTheCmos) {
+    out(0x70, 0x3d);
+    EXPECT_EQ(in(0x71), 0x23U); // CD first, then disk
+    out(0x70, 0x5f);
+    EXPECT_EQ(in(0x71), 1U); // CPUs - 1
+}
+
+TEST_F(BoardTest, EveryWayToResetEndsTheDomainWithReasonReboot) {
+    out(0xcf9, 6);
+    out(0x64, 0xfe);
+    out(0x92, 1);
+    EXPECT_THAT(hypervisor.shutdowns,
+                ElementsAre(ShutdownReason::Reboot, ShutdownReason::Reboot, ShutdownReason::Reboot));
+    EXPECT_EQ(told, 3U);
+}
+
+TEST_F(BoardTest, AcpiPowerOffEndsTheDomainWithReasonPoweroff) {
+    set_config(1, 3, 0x40, 0xb001);
+    set_config(1, 3, 0x80, 1, 1);
+    out(0xb004, 0x2000, 2);
+    EXPECT_THAT(hypervisor.shutdowns, ElementsAre(ShutdownReason::PowerOff));
+}
+
+TEST_F(BoardTest, HvmloadersLinkRoutesReachTheHypervisor) {
+    set_config(1, 0, 0x60, 0x0b0a0a05);
+    EXPECT_EQ(hypervisor.links[0], 5);
+    EXPECT_EQ(hypervisor.links[3], 11);
+}
+
+TEST_F(BoardTest, TheDiskAnswersOnThePrimaryChannelAndRaisesIrq14) {
+    out(0x1f6, 0xa0);
+    out(0x1f7, 0xec);
+    EXPECT_EQ(in(0x1f7) & 0x08, 0x08U) << "DRQ";
+    EXPECT_TRUE(hypervisor.isa.changes[14] > 0);
+}
+
+TEST_F(BoardTest, SerialOutputGoesToItsBackEndAndAbsentPortsReadAsOnes) {
+    out(0x3f8, 'h');
+    out(0x3f8, 'i');
+    EXPECT_EQ(com1.sent, "hi");
+    EXPECT_EQ(in(0x2fd), 0xffU);
+}
+
+TEST_F(BoardTest, TheFrameBufferFollowsItsBar) {
+    place(3, pci::BAR0, 0xf1000000);
+    board->memory().write(0xf1000004, 4, 0x11223344);
+    EXPECT_EQ(board->memory().read(0xf1000004, 4), 0x11223344U);
+}
+
+TEST_F(BoardTest, AFixedPortStaysOnTopOfABarThatIsLaidOverIt) {
+    set_config(1, 1, 0x20, 0x60); // the bus master's BAR4 over the keyboard controller
+    set_config(1, 1, pci::COMMAND, 5, 2);
+    EXPECT_EQ(in(0x64) & 0x10, 0x10U) << "the 8042's own status";
+}
+
+TEST_F(BoardTest, UnplugTakesTheDisksAwayBeforeTheWriteReturns) {
+    EXPECT_EQ(in(0x10, 2), 0x49d2U);
+    out(0x10, 1, 2);
+    out(0x1f6, 0xa0);
+    EXPECT_EQ(in(0x1f7), 0U) << "no device";
+    EXPECT_GT(disk.flushes, 0U);
+}
+
+TEST_F(BoardTest, PlatformDeviceLocksTheRoms) {
+    out(0x10, 1);
+    EXPECT_TRUE(hypervisor.roms_locked);
+    out(0x10, 0);
+    EXPECT_FALSE(hypervisor.roms_locked);
+}
+
+TEST_F(BoardTest, ASavedMachineLoadsIntoAnotherOneAndSavesTheSame) {
+    out(0x70, 0x20);
+    out(0x71, 0x77);
+    set_config(1, 0, 0x60, 0x0b, 1);
+    place(3, pci::BAR0, 0xf1000000);
+    const auto image = [this] {
+        StateWriter out;
+        board->save(out);
+        return std::move(out).take();
+    };
+    const std::vector<u8> saved = image();
+    EXPECT_LT(saved.size(), 100U * 1024) << "budget of a saved machine beyond RAM";
+    build();
+    auto reader = StateReader::open(saved);
+    ASSERT_TRUE(reader.ok());
+    const Status loaded = board->load(*reader);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(image(), saved);
+    out(0x70, 0x20);
+    EXPECT_EQ(in(0x71), 0x77U);
+}
+
+TEST_F(BoardTest, TrafficToEveryPortAndAddressKeepsTheMachineStanding) {
+    for (u64 port = 0; port < 0x10000; port += 3) {
+        in(port, 4);
+        out(port, 0x5a5a5a5a, 4);
+        in(port, 1);
+    }
+    for (u64 at = 0xa0000; at < 0xc0000; at += 509)
+        board->memory().write(at, 4, at);
+    board->quiesce();
+    board->reset();
+    EXPECT_EQ(config(1, 0, 0), 0x70008086U);
+}
+
+} // namespace
+} // namespace dm
