@@ -27,6 +27,7 @@ public:
     Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
     /// A unique_ptr<Derived> where a unique_ptr<Base> is wanted, and the like.
     template <class U>
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): `requires` keeps Result itself out
     requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T>) Result(U&& value)
         : content_(std::in_place_index<0>, std::forward<U>(value)) {}
 
@@ -80,9 +81,11 @@ using Status = Result<void>;
         if (!dm_try_result.ok()) return dm_try_result.error();                                               \
     } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` may be a declaration, `name` is one
 /// DM_TRY_ASSIGN(auto fd, open_it(path)): declares or assigns on success, returns the error otherwise.
 #define DM_TRY_ASSIGN(target, expr) DM_TRY_ASSIGN_(DM_CONCAT(dm_try_, __LINE__), target, expr)
 #define DM_TRY_ASSIGN_(name, target, expr)                                                                   \
     auto name = (expr);                                                                                      \
     if (!name.ok()) return name.error();                                                                     \
     target = std::move(name).value()
+// NOLINTEND(bugprone-macro-parentheses)
