@@ -10,7 +10,7 @@
 namespace dm::toolstack {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = std::size_t{64} * 1024;
 constexpr int kChunksAtOnce = 8; // then the rest of the machine has its turn
 
 u64 microseconds_now() {
@@ -123,8 +123,7 @@ void QmpServer::serve(Client& client, FdReady ready) {
 
 void QmpServer::read(Client& client, bool all) {
     std::vector<char> buffer(kChunk);
-    for (int i = 0; (all || i < kChunksAtOnce) && client.session.wants_input() && !client.ended;
-         ++i) {
+    for (int i = 0; (all || i < kChunksAtOnce) && client.session.wants_input() && !client.ended; ++i) {
         Received received = receive_with_fds(client.fd.get(), buffer);
         switch (received.outcome) {
         case Received::Outcome::Nothing: return;

@@ -18,7 +18,7 @@ namespace dm::toolstack {
 class QmpSession {
 public:
     /// With more unsent output than this no command is executed and no event is queued.
-    static constexpr std::size_t kOutputPause = 256 * 1024;
+    static constexpr std::size_t kOutputPause = std::size_t{256} * 1024;
     static constexpr std::size_t kMostFds = 16; ///< waiting for add-fd
 
     /// `events`: the client may get them once it has negotiated.
