@@ -90,7 +90,8 @@ struct InheritedFd {
     std::string opaque;
 };
 
-struct MachineOptions {
+// Grouped by meaning; there is one of it.
+struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
     // The domain
     std::optional<unsigned> domid; ///< always there unless probe or Accel::Qtest
     std::string name;

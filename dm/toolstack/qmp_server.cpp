@@ -10,7 +10,7 @@
 namespace dm::toolstack {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = std::size_t{64} * 1024;
 constexpr int kChunksAtOnce = 8; // then the rest of the machine has its turn
 
 u64 microseconds_now() {

@@ -27,8 +27,8 @@ public:
     bool step() {
         std::vector<pollfd> fds;
         for (const auto& [fd, watch] : watched_) {
-            const auto wants = [&](FdEvents what) {
-                return (static_cast<u8>(watch.events) & static_cast<u8>(what)) != 0;
+            const auto wants = [events = watch.events](FdEvents what) {
+                return (static_cast<u8>(events) & static_cast<u8>(what)) != 0;
             };
             fds.push_back({fd,
                            static_cast<short>((wants(FdEvents::Readable) ? POLLIN : 0) |
