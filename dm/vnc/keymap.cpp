@@ -164,6 +164,7 @@ const Keymap* Keymap::find(std::string_view name) {
 
 std::vector<std::string_view> Keymap::names() {
     std::vector<std::string_view> all;
+    all.reserve(kKeymaps.size());
     for (const Keymap& map : kKeymaps)
         all.push_back(map.name);
     return all;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdarg>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,18 +21,18 @@ constexpr unsigned kNotesPerMinute = 30;
 constexpr u64 kMinute = 60 * kSecond;
 
 /// LibVNCServer's messages are about what viewers send: for those who debug.
-void library_log(const char* format, ...) {
+void library_log(const char* format, ...) { // NOLINT(cert-dcl50-cpp): the library's way to log
     if (!Log::debug_enabled()) return;
-    char text[256];
+    std::array<char, 256> text{};
     va_list arguments;
     va_start(arguments, format);
-    // The format is the library's; it is the way it logs.
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    std::vsnprintf(text, sizeof(text), format, arguments);
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" // the format is the library's
+    const int length = std::vsnprintf(text.data(), text.size(), format, arguments);
 #pragma GCC diagnostic pop
     va_end(arguments);
-    std::string_view line(text);
+    if (length < 0) return;
+    std::string_view line(text.data());
     while (!line.empty() && line.back() == '\n')
         line.remove_suffix(1);
     Log("libvncserver").debug("{}", line);

@@ -19,8 +19,9 @@
 #include <mutex>
 #include <optional>
 
-struct _rfbClientRec;
-struct _rfbScreenInfo;
+// The names are LibVNCServer's.
+struct _rfbClientRec;  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+struct _rfbScreenInfo; // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 namespace dm::vnc {
 
