@@ -70,7 +70,8 @@ TEST_F(IoreqPagesTest, AReadyReadIsAnsweredInPlace) {
 }
 
 TEST_F(IoreqPagesTest, ASlotWithoutRequestIsLeftAlone) {
-    for (const unsigned state : {STATE_IOREQ_NONE, STATE_IOREQ_INPROCESS, STATE_IORESP_READY}) {
+    for (const unsigned state :
+         {unsigned{STATE_IOREQ_NONE}, unsigned{STATE_IOREQ_INPROCESS}, unsigned{STATE_IORESP_READY}}) {
         post(0, true, 0x100);
         slot(0).state = state & 0xf;
         EXPECT_FALSE(pages.serve(0));
