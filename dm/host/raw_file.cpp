@@ -39,7 +39,7 @@ Error cannot_open(const std::string& path, RawFile::Access access, int error) {
     }
 }
 
-/// Bytes of a block device; an errno value when it does not tell.
+/// Bytes of a block device.
 Result<u64> device_size(const std::string& path, int fd) {
     u64 size = 0;
 #if defined(__linux__)

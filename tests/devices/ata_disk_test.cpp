@@ -156,7 +156,7 @@ TEST_F(AtaDiskTest, StringsAndSingleWordsDoTheSame) {
     other.lba28(0x30, 3, 20);
     r.push(data);
     for (std::size_t i = 0; i < data.size(); i += 2)
-        other.out(kPrimary, data[i] | data[i + 1] << 8, 2);
+        other.out(kPrimary, data[i] | u64{data[i + 1]} << 8, 2);
     EXPECT_EQ(r.disk.data, other.disk.data);
     EXPECT_EQ(snapshot(r), snapshot(other));
 }
@@ -230,8 +230,8 @@ TEST_F(AtaDiskTest, ChsUsesTheTranslationThatTheHostSet) {
     r.set(HIGH, 0);
     r.set(STATUS, 0x20);
     EXPECT_EQ(r.pull(512), sectors((7 * 4 + 2) * 9 + 4, 1));
-    for (const auto& [head, sector] : {std::pair{4, 1}, std::pair{0, 10}, std::pair{0, 0}}) {
-        r.set(DEVICE, 0xa0 | head);
+    for (const auto& [head, sector] : {std::pair{4U, 1U}, std::pair{0U, 10U}, std::pair{0U, 0U}}) {
+        r.set(DEVICE, 0xa0U | head);
         r.set(COUNT, 1);
         r.set(LOW, sector);
         r.set(STATUS, 0x20);
@@ -244,7 +244,7 @@ TEST_F(AtaDiskTest, AGeometryWithoutSectorsIsRefused) { // GL1243, GL2399: divid
     r.set(STATUS, 0x91);
     expect_error(ABRT);
     for (u8 head = 0; head < 16; ++head) {
-        r.set(DEVICE, 0xa0 | head);
+        r.set(DEVICE, 0xa0U | head);
         r.set(COUNT, 1);
         r.set(STATUS, 0x91);
         r.set(LOW, 1);

@@ -39,8 +39,8 @@ enum class Opcode : u8 {
 constexpr u32 kBufferSectors = AtaChannel::kBufferSize / ata::kSectorSize;
 static_assert(kBufferSectors % ata::kMostSectorsPerBlock == 0);
 
-std::string or_default(const std::string& given, std::string fallback) {
-    return given.empty() ? std::move(fallback) : given;
+std::string or_default(const std::string& given, std::string_view fallback) {
+    return given.empty() ? std::string(fallback) : given;
 }
 
 } // namespace

@@ -12,8 +12,9 @@ constexpr u64 kMostLba28 = 0x0fff'ffff;
 class Words {
 public:
     void set(unsigned word, u64 value) {
-        data_[word * 2] = byte_of(value, 0);
-        data_[word * 2 + 1] = byte_of(value, 1);
+        const std::size_t at = std::size_t{word} * 2;
+        data_[at] = byte_of(value, 0);
+        data_[at + 1] = byte_of(value, 1);
     }
     void set32(unsigned word, u64 value) {
         set(word, value);
@@ -21,10 +22,10 @@ public:
     }
     /// ASCII, padded with spaces, the first character in the high byte of the word.
     void text(unsigned word, unsigned words, std::string_view value) {
-        for (unsigned i = 0; i < words * 2; ++i) {
+        for (std::size_t i = 0; i < std::size_t{words} * 2; ++i) {
             const char c = i < value.size() ? value[i] : ' ';
             const bool printable = c >= 0x20 && c < 0x7f;
-            data_[word * 2 + (i ^ 1U)] = static_cast<u8>(printable ? c : '?');
+            data_[std::size_t{word} * 2 + (i ^ 1U)] = static_cast<u8>(printable ? c : '?');
         }
     }
     void names(const Names& n) {
@@ -50,7 +51,7 @@ private:
 } // namespace
 
 Geometry default_geometry(u64 sectors) {
-    const u64 cylinders = sectors / (16 * 63);
+    const u64 cylinders = sectors / (u64{16} * 63);
     return {static_cast<u32>(std::clamp<u64>(cylinders, 1, kMostCylinders)), 16, 63};
 }
 

@@ -23,7 +23,7 @@ constexpr u8 attr_mask(unsigned index) {
     case AR_MODE_CONTROL: return 0xef;
     case AR_OVERSCAN: return 0xff;
     case AR_COLOR_PLANE_ENABLE: return 0x3f;
-    case AR_HORIZONTAL_PEL_PANNING: return 0x0f;
+    case AR_HORIZONTAL_PEL_PANNING:
     case AR_COLOR_SELECT: return 0x0f;
     }
     return 0;
