@@ -263,6 +263,16 @@ TEST_F(I8042Test, KeyboardEventsKeepAMillisecondBetweenThem) {
     EXPECT_EQ(r.get(), 0xf0);
 }
 
+TEST_F(I8042Test, AKeyWhoseTurnComesWhileTheControllerLooksIsNotForgotten) {
+    r.input.key(kA, true);
+    r.input.key(kA, false);
+    r.clock.per_look = 400 * kMicrosecond;
+    EXPECT_EQ(r.get(), 0x1c);
+    r.clock.per_look = 0;
+    r.advance(kMillisecond);
+    EXPECT_EQ(r.get(), 0xf0);
+}
+
 TEST_F(I8042Test, RepliesDoNotWaitForTheMillisecond) {
     r.input.key(kA, true);
     EXPECT_EQ(r.get(), 0x1c);

@@ -19,8 +19,9 @@ namespace dm::test {
 
 class FakeClock final : public Clock {
 public:
-    u64 now_ns() const override { return now; }
-    u64 now = 1'000'000;
+    u64 now_ns() const override { return now += per_look; }
+    mutable u64 now = 1'000'000;
+    u64 per_look = 0; ///< time that passes with each look at the clock, as it does on a busy host
 };
 
 /// Levels of all lines, and how often each changed.

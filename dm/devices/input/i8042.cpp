@@ -217,10 +217,10 @@ void I8042::derive_outputs() {
         if (wires_.set_a20) wires_.set_a20(a20);
     }
 
-    // Only a key that waits for its turn needs the timer.
-    const bool waits = !full && !state_.mode.has(Mode::KBD_DISABLE) &&
-                       wires_.keyboard.ps2_pending() == Ps2Pending::Event &&
-                       state_.keyboard_after_ns.value_or(0) > timers_.now_ns();
+    // Only a key that waits for its turn needs the timer. The clock is not looked at again here: the turn may
+    // have come since update() looked, and then the timer fires at once.
+    const bool waits =
+        !full && !state_.mode.has(Mode::KBD_DISABLE) && wires_.keyboard.ps2_pending() == Ps2Pending::Event;
     keyboard_timer_.arm(waits ? state_.keyboard_after_ns : std::nullopt);
 }
 
