@@ -36,6 +36,8 @@ enum class Opcode : u8 {
     FLUSH_CACHE_EXT = 0xea,
 };
 
+constexpr u8 kIdentifyPacketDevice = 0xa1; // how firmware asks whether a drive is a CD-ROM
+
 constexpr u32 kBufferSectors = AtaChannel::kBufferSize / ata::kSectorSize;
 static_assert(kBufferSectors % ata::kMostSectorsPerBlock == 0);
 
@@ -57,7 +59,7 @@ void AtaDisk::command(u8 opcode) {
     task().error = 0;
     if (transfer_command(opcode)) return;
     if (non_data_command(opcode)) return;
-    log_.guest("unknown command {:#04x}", opcode);
+    if (opcode != kIdentifyPacketDevice) log_.guest("unknown command {:#04x}", opcode);
     aborted();
 }
 
