@@ -43,6 +43,8 @@ Machine::~Machine() {
         board_->memory().set_range_sink(nullptr);
         board_->pci().set_function_sink(nullptr);
     }
+    for (const host::Tap& tap : taps_)
+        loop_.unwatch(tap.fd());
     loop_.set_round_end({});
 }
 
@@ -103,7 +105,9 @@ Status Machine::open_disks() {
 Status Machine::open_serials() {
     for (std::size_t i = 0; i < options_.serials.size(); ++i) {
         if (!options_.serials[i]) continue;
-        DM_TRY_ASSIGN(serials_[i], host::make_char_backend(loop_, *options_.serials[i]));
+        DM_TRY_ASSIGN(std::unique_ptr<CharBackend> far_end,
+                      host::make_char_backend(loop_, *options_.serials[i]));
+        serials_[i] = std::make_unique<CharGate>(std::move(far_end));
     }
     return {};
 }
@@ -115,7 +119,14 @@ Status Machine::open_taps() {
         DM_TRY_ASSIGN(host::Tap tap, host::Tap::open({.interface = nic.tap}));
         taps_.push_back(std::move(tap));
     }
+    for (std::size_t i = 0; i < taps_.size(); ++i)
+        loop_.watch(taps_[i].fd(), FdEvents::Readable, [this, i](FdReady) { drain_tap(i); });
     return {};
+}
+
+/// No card takes the frames, and the bridge must not queue them for ever.
+void Machine::drain_tap(std::size_t index) {
+    if (!taps_[index].discard().ok()) loop_.unwatch(taps_[index].fd()); // the interface was deleted
 }
 
 Status Machine::open_vga() {
@@ -133,9 +144,9 @@ Status Machine::open_vga() {
 
 Status Machine::open_vnc() {
     if (!options_.vnc.enabled) return {};
+    input_ = std::make_unique<InputGate>(board_->input());
     if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*hypervisor_, *board_->display());
-    DM_TRY_ASSIGN(vnc_,
-                  vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), board_->input()));
+    DM_TRY_ASSIGN(vnc_, vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), *input_));
     return {};
 }
 
@@ -174,12 +185,14 @@ Status Machine::resume() {
     DM_TRY(hypervisor_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
+    open_gates();
     if (qmp_ != nullptr) qmp_->resumed();
     return {};
 }
 
 Status Machine::stop() {
     if (state_ != RunState::Running) return {};
+    close_gates();
     hypervisor_->drain_buffered();
     board_->quiesce();
     loop_.machine_clock().stop();
@@ -187,6 +200,18 @@ Status Machine::stop() {
     state_ = RunState::Paused;
     qmp_->stopped();
     return {};
+}
+
+void Machine::open_gates() {
+    for (const auto& serial : serials_)
+        if (serial != nullptr) serial->open();
+    if (input_ != nullptr) input_->open();
+}
+
+void Machine::close_gates() {
+    for (const auto& serial : serials_)
+        if (serial != nullptr) serial->close();
+    if (input_ != nullptr) input_->close();
 }
 
 void Machine::quit() {

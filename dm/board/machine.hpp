@@ -2,6 +2,8 @@
 #pragma once
 
 #include "dm/board/board.hpp"
+#include "dm/board/char_gate.hpp"
+#include "dm/board/input_gate.hpp"
 #include "dm/core/machine_control.hpp"
 #include "dm/host/block_engine.hpp"
 #include "dm/host/loop.hpp"
@@ -51,11 +53,14 @@ private:
     Status open_disks();
     Status open_serials();
     Status open_taps();
+    void drain_tap(std::size_t index);
     Status open_vga();
     Status open_vnc();
     Status open_monitors();
     Status lock_down();
     BoardParts parts();
+    void open_gates();
+    void close_gates();
     void guest_shut_down(ShutdownReason reason);
 
     /// A disk of the configuration with its open image.
@@ -73,10 +78,11 @@ private:
     std::unique_ptr<xen::XenHypervisor> hypervisor_;
     std::unique_ptr<host::BlockEngine> block_engine_;
     std::vector<Disk> disks_;
-    std::array<std::unique_ptr<CharBackend>, kSerialPorts> serials_;
+    std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
     std::optional<BoardParts::Vga> vga_; ///< until the board takes it
     std::unique_ptr<Board> board_;
+    std::unique_ptr<InputGate> input_;
     std::unique_ptr<DisplaySource> screen_;
     std::unique_ptr<vnc::VncServer> vnc_;
     std::unique_ptr<toolstack::QmpServer> qmp_;

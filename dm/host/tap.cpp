@@ -29,12 +29,13 @@ Result<Tap::Sent> Tap::write(std::span<const u8> frame) const {
     }
 }
 
-void Tap::discard(unsigned frames) const {
+Status Tap::discard(unsigned frames) const {
     std::array<u8, 2048> sink{};
     for (; frames > 0; --frames) {
-        const Result<std::size_t> length = read(sink);
-        if (!length.ok() || length.value() == 0) return;
+        DM_TRY_ASSIGN(const std::size_t length, read(sink));
+        if (length == 0) break;
     }
+    return {};
 }
 
 } // namespace dm::host

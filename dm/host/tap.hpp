@@ -41,8 +41,9 @@ public:
     /// An error: the interface is gone for good.
     Result<Sent> write(std::span<const u8> frame) const;
 
-    /// Throws away what has come, at most `frames` of it; for an owner that has no card for it yet.
-    void discard(unsigned frames = 64) const;
+    /// Throws away what has come, at most `frames` of it; for an owner that has no card for it. An error: the
+    /// interface is gone for good.
+    Status discard(unsigned frames = 64) const;
 
 private:
     UniqueFd fd_;

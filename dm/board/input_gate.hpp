@@ -1,0 +1,29 @@
+// Between viewers and the keyboard and mouse: a stopped machine's keys and pointer do not move.
+#pragma once
+
+#include "dm/core/input.hpp"
+
+#include <bitset>
+
+namespace dm {
+
+/// Closed at first. A key that goes up while the gate is closed goes up for the guest when it opens; one that
+/// goes down meanwhile never does.
+class InputGate final : public InputSink {
+public:
+    explicit InputGate(InputSink& devices) : devices_(devices) {}
+
+    void open();
+    void close() { open_ = false; }
+
+    void key(KeyCode code, bool down) override;
+    void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
+
+private:
+    InputSink& devices_;
+    bool open_ = false;
+    std::bitset<256> down_;    ///< as the guest knows
+    std::bitset<256> went_up_; ///< since the gate was closed
+};
+
+} // namespace dm
