@@ -40,6 +40,9 @@ function(hvmdm_tests name)
   add_executable(tests_${name} ${sources})
   target_link_libraries(tests_${name} PRIVATE hvmdm_rules ${ARG_DEPENDS} GTest::gmock_main)
   target_precompile_headers(tests_${name} PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
-  add_test(NAME ${name} COMMAND tests_${name})
+  # Optimising what runs for milliseconds takes most of a test build's time. The second half is for ccache.
+  target_compile_options(tests_${name} PRIVATE -O0
+    $<IF:$<CXX_COMPILER_ID:Clang>,SHELL:-Xclang -fno-pch-timestamp,-fpch-preprocess>)
+  add_test(NAME ${name} COMMAND tests_${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES TIMEOUT 300)
 endfunction()

@@ -1,9 +1,11 @@
 """The steps of a test run; each returns a Tally."""
 import hashlib
 import json
+import os
 import re
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from .shell import BUILD, CORES, REPO, Step, run, say, sources
 from .tally import Tally
@@ -45,18 +47,20 @@ def build_and_test(preset, usual):
         status, listing = run(["ctest", "--test-dir", BUILD / preset, "--show-only=json-v1"])
         if status != 0:
             return Tally.one(f"list of tests {preset}", False)
-        programs = [(test["name"], test["command"]) for test in json.loads(listing)["tests"]]
+        programs = [(test["name"], test["command"], shard) for test in json.loads(listing)["tests"]
+                    for shard in range(CORES if Path(test["command"][0]).name.startswith("tests_") else 1)]
         with ThreadPoolExecutor(CORES) as pool:
             for tally in pool.map(lambda program: run_program(preset, *program), programs):
                 total += tally
     return total
 
 
-def run_program(preset, name, command):
-    """One test program: GoogleTest's own count where there is one, else one test."""
+def run_program(preset, name, command, shard):
+    """A share of a GoogleTest program's tests, by its own count; any other program is one test."""
     name = f"{preset}/{name}"
+    environment = dict(os.environ, GTEST_TOTAL_SHARDS=str(CORES), GTEST_SHARD_INDEX=str(shard))
     try:
-        status, output = run(command, timeout=600)
+        status, output = run(command, timeout=600, env=environment)
     except subprocess.TimeoutExpired:
         say(f"{name} did not end within 600 s")
         return Tally.one(name, False)
