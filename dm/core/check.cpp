@@ -6,7 +6,8 @@
 namespace dm {
 
 void check_failed(const char* condition, const char* file, int line) {
-    std::fprintf(stderr, "hvmdm: internal error, please report: %s at %s:%d\n", condition, file, line);
+    static_cast<void>(
+        std::fprintf(stderr, "hvmdm: internal error, please report: %s at %s:%d\n", condition, file, line));
     std::abort();
 }
 

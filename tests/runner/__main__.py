@@ -7,18 +7,18 @@ from .tally import Tally
 
 HELP = """usage: tools/test [--quick | --no-lab | --lint]
 
-  (nothing)   format, gcc build and unit tests with address and undefined-behaviour sanitizers, release build, and the
-              lab: real guests on a real Xen host inside an emulated machine (the cases named in tests/lab/gate)
-              (about 25 minutes on 2 cores; about 15 more the first time, when the lab is built)
+  (nothing)   format; build and unit tests with gcc and with clang, each with address and undefined-behaviour
+              sanitizers; release build; and the lab: real guests on a real Xen host inside an emulated machine
+              (about 25 minutes on 2 cores once built; about 20 more the first time, when the lab is built)
   --quick     format, gcc build and unit tests; under a minute once built
-  --no-lab    all but the lab, and the unit tests built with clang as well
+  --no-lab    all but the lab
   --lint      clang-tidy on what changed since it last passed (about 15 minutes for everything)
 
 Needs Debian 12; as root it installs the packages that are missing. The last line counts the tests."""
 
 QUICK = [steps.formatting, steps.unit_gcc]
-NO_LAB = [*QUICK, steps.release, steps.unit_clang]
-ALL = [*QUICK, steps.release, steps.lab]
+NO_LAB = [*QUICK, steps.unit_clang, steps.release]
+ALL = [*NO_LAB, steps.lab]
 LINT = [steps.configure_clang, steps.lint]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 BUILD = REPO / "build"
+LINTED = Path(os.environ.get("HVMDM_CACHE") or Path.home() / ".cache/hvmdm") / "lint"
 CORES = os.cpu_count() or 1
 
 
