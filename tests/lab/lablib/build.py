@@ -101,6 +101,8 @@ def make_guest_initrd(directory, log):
     shutil.copy("/bin/busybox", root / "bin/busybox")
     shutil.copy(LAB / "guests/linux/init", root / "init")
     shutil.copytree(LAB / "guests/linux/tests", root / "tests")
+    run_logged(["gcc", "-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
+                "-fno-pie", "-no-pie", "-s", "-o", root / "bin/ports", LAB / "guests/linux/ports.c"], log)
     names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
     packed = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], input="\n".join(names).encode(), cwd=root,
                             capture_output=True, check=True).stdout
@@ -122,19 +124,27 @@ def make_vncdrive(directory, log):
                 LAB / "vncdrive.cpp", "-lvncclient"], log)
 
 
+def make_ioreq_limit(directory, log):
+    run_logged(["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-o", directory / "ioreq-limit",
+                LAB / IOREQ_LIMIT_SOURCE, "-lxendevicemodel", "-lxenforeignmemory", "-lxenevtchn"], log)
+
+
+IOREQ_LIMIT_SOURCE = "../../tools/ioreq_limit/ioreq_limit.cpp"
+
 SSH_KEY = Artefact("ssh-key", "the lab's ssh key", 1, make_ssh_key)
 XEN = Artefact("xen", "the Xen image", 1, make_xen)
 DOM0 = Artefact("dom0", "dom0's disk image", 200, make_dom0, ["dom0"], [SSH_KEY])
 GUEST_KERNEL = Artefact("guest-kernel", "the guests' Linux kernel", 360, make_guest_kernel, ["guests/linux/kernel.config"])
 GUEST_INITRD = Artefact("guest-initrd", "the guests' user space", 2, make_guest_initrd,
-                        ["guests/linux/init", "guests/linux/tests"])
+                        ["guests/linux/init", "guests/linux/tests", "guests/linux/ports.c"])
 LINUX_IMAGE = Artefact("linux-image", "the Linux guest's disk image", 3, make_linux_image,
                        ["guests/linux/grub.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
 GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_image,
                       ["guests/grub/grub.cfg", "lablib/grubimage.py"])
 VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.cpp"])
+IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
-ALL = [SSH_KEY, XEN, VNCDRIVE, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE]
+ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE]
 IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE}
 
 

@@ -32,12 +32,16 @@ class Guest:
         done = self.try_create("-p", timeout=timeout)
         if done.returncode != 0:
             raise LabError(f"xl create {self.name} failed:\n{done.stdout}{done.stderr}device model's log:\n{self.dm_log()}")
-        self._read_domid()
-        if self.keys.get("serial"):
-            self.attach_serial()
+        self.adopt()
         if not paused:
             self.xl("unpause")
         return self
+
+    def adopt(self):
+        """Takes on the domain that xl create -p has made."""
+        self._read_domid()
+        if self.keys.get("serial"):
+            self.attach_serial()
 
     def try_create(self, options="", timeout=90):
         """xl create as is; returns the finished process."""

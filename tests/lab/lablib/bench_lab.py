@@ -1,0 +1,110 @@
+"""One guest, measured from xl create until it has been idle for a while."""
+import re
+import time
+
+from . import build, machine, xlconfig
+from .lab import Lab, clean_dom0
+from .say import LabError
+
+LIMIT = "/lab/ioreq-limit"
+LIMIT_PORTS = "0x5650 8"
+IDLE_SECONDS = 10
+STAMP = r"""perl -MTime::HiRes=time -ne '$| = 1; printf("%.4f %s", time, $_)'"""
+
+# What a process uses: everything that /proc tells of it, in one go.
+PROCESS = r"""
+cd /proc/{pid}
+sed -n 's/^\(Rss\|Pss\|Private_Clean\|Private_Dirty\): *\([0-9]*\).*/\1 \2/p' smaps_rollup
+echo binary $(stat -L -c %s exe)
+echo libraries $(grep -oE '/[^ ]*\.so[^ ]*' maps | sort -u | wc -l)
+"""
+ACTIVITY = r"""
+cd /proc/{pid}
+echo wakeups $(cat task/*/status | awk '/^voluntary/ {{n += $2}} END {{print n}}')
+echo cpu $(cut -d' ' -f14,15 stat | awk -v hz=$(getconf CLK_TCK) '{{print ($1 + $2) * 1000 / hz}}')
+"""
+
+
+def measure(model, log_dir):
+    """{figure: value} of one guest on that device model, and what the limit took."""
+    clean_dom0()
+    lab = Lab(log_dir, model)
+    try:
+        return measure_guest(lab.linux("bench", "bench", menu_seconds=1))
+    finally:
+        lab.close()
+        machine.ssh("pkill -KILL -x ioreq-limit", check=False)
+
+
+def measure_guest(guest):
+    found = {"start": create(guest)}
+    start_limit(guest.domid)
+    pid = guest.dm_pid()
+    vnc = guest.vnc()
+    guest.xl("unpause")
+    vnc.expect("SeaBIOS", 120)
+    found["seabios"] = time.monotonic() - guest.created_at
+    guest.expect("GNU GRUB", 400)
+    found["grub"] = time.monotonic() - guest.created_at
+    guest.expect("^GUEST up", 600)
+    found["linux"] = time.monotonic() - guest.created_at
+    found["cpu"] = numbers(ACTIVITY, pid)["cpu"] / 1000
+    guest.expect("^GUEST ready", 300)
+    found.update(round_trips(guest.serial.text))
+    vnc.close()
+    found.update(memory(numbers(PROCESS, pid)))
+    found.update(idle(pid))
+    return found
+
+
+def create(guest):
+    """xl create, left paused; returns the milliseconds from the device model's start to its word that it runs."""
+    path = f"/lab/work/{guest.name}.cfg"
+    machine.ssh(f"mkdir -p /lab/work && cat >{path}", input=xlconfig.write(guest.keys))
+    guest.created_at = time.monotonic()
+    log = machine.ssh(f"xl -vvv create -p {path} 2>&1 | {STAMP}", timeout=120).stdout
+    guest.adopt()
+    return 1000 * (stamp(log, r"spawn watch p=running") - stamp(log, r"Spawning device-model"))
+
+
+def stamp(log, pattern):
+    for line in log.splitlines():
+        if re.search(pattern, line):
+            return float(line.split()[0])
+    raise LabError(f"xl -vvv did not say /{pattern}/:\n{log[-2000:]}")
+
+
+def start_limit(domid):
+    if machine.ssh(f"[ -x {LIMIT} ]", check=False).returncode != 0:
+        machine.ssh("mkdir -p /lab")
+        machine.put(build.IOREQ_LIMIT.file("ioreq-limit"), LIMIT)
+    machine.ssh(f"{LIMIT} {domid} {LIMIT_PORTS} >/lab/limit.out 2>&1 </dev/null & "
+                "for i in $(seq 50); do grep -q ready /lab/limit.out && exit 0; sleep 0.1; done; cat /lab/limit.out; exit 1")
+
+
+def round_trips(text):
+    """Microseconds of one access: median and the one that 1 in 100 exceeds."""
+    mhz = float(re.search(r"GUEST mhz ([\d.]+)", text)[1])
+    found = {}
+    for name in ("device", "limit"):
+        median, p99 = re.search(rf"GUEST port-{name} (\d+) (\d+)", text).groups()
+        found[f"{name}_p50"], found[f"{name}_p99"] = int(median) / mhz, int(p99) / mhz
+    return found
+
+
+def numbers(script, pid):
+    lines = machine.ssh(script.format(pid=pid)).stdout.split("\n")
+    return {words[0]: float(words[1]) for words in map(str.split, lines) if len(words) == 2}
+
+
+def memory(of):
+    return {"uss": (of["Private_Clean"] + of["Private_Dirty"]) / 1024, "pss": of["Pss"] / 1024, "rss": of["Rss"] / 1024,
+            "binary": of["binary"] / (1 << 20), "libraries": of["libraries"]}
+
+
+def idle(pid):
+    time.sleep(5)  # what the boot still sets off
+    before, began = numbers(ACTIVITY, pid), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    after, took = numbers(ACTIVITY, pid), time.monotonic() - began
+    return {"wakeups": (after["wakeups"] - before["wakeups"]) / took, "idle_cpu": (after["cpu"] - before["cpu"]) / took}

@@ -1,0 +1,93 @@
+"""Figures of several rounds as a table, as JSON and as a picture."""
+import json
+import statistics
+from dataclasses import dataclass
+
+
+@dataclass
+class Row:
+    key: str
+    what: str
+    unit: str
+    digits: int = 1
+    limit: str = ""  # key of the figure that shows the least possible
+
+
+ROWS = [
+    Row("start", "device model started to `running`", "ms", 0),
+    Row("seabios", "`xl create` to SeaBIOS on the screen", "s", 2),
+    Row("grub", "`xl create` to GRUB's menu", "s"),
+    Row("linux", "`xl create` to Linux user space (GRUB waits 1 s)", "s"),
+    Row("cpu", "the device model's CPU time until then", "s", 2),
+    Row("device_p50", "one port access, median", "µs", 0, "limit_p50"),
+    Row("device_p99", "one port access, p99", "µs", 0, "limit_p99"),
+    Row("uss", "memory of its own (USS), guest idle", "MiB"),
+    Row("pss", "the same with its part of what is shared (PSS)", "MiB"),
+    Row("rss", "resident memory (RSS)", "MiB"),
+    Row("binary", "binary", "MiB", 2),
+    Row("libraries", "shared libraries", "", 0),
+    Row("wakeups", "wake-ups a second, guest idle, no viewer", "1/s"),
+    Row("idle_cpu", "CPU time a second meanwhile", "ms/s", 2),
+]
+
+
+def p95(values):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
+
+
+def summary(rounds):
+    """{device model: [figures of a round]} as [{row, model: {median, p95}, limit, ratio}]."""
+    lines = []
+    for row in ROWS:
+        line = {"key": row.key, "what": row.what, "unit": row.unit}
+        for model, figures in rounds.items():
+            values = [figure[row.key] for figure in figures]
+            line[model] = {"median": statistics.median(values), "p95": p95(values), "values": values}
+        if row.limit:
+            line["limit"] = statistics.median(figure[row.limit] for figures in rounds.values() for figure in figures)
+        if len(rounds) == 2 and line["hvmdm"]["median"] > 0:
+            line["ratio"] = line["qemu"]["median"] / line["hvmdm"]["median"]
+        lines.append(line)
+    return lines
+
+
+def table(lines, models):
+    """Markdown."""
+    heads = ["", *(f"{model} (p95)" for model in models), "limit", "QEMU / hvmdm"]
+    rows = []
+    for row, line in zip(ROWS, lines):
+        def number(value):
+            return f"{value:.{row.digits}f}"
+        cells = [f"{number(line[m]['median'])} ({number(line[m]['p95'])}) {row.unit}".rstrip() for m in models]
+        limit = f"{number(line['limit'])} {row.unit}" if "limit" in line else ""
+        rows.append([row.what, *cells, limit, f"{line['ratio']:.1f}" if "ratio" in line else ""])
+    widths = [max(len(cells[i]) for cells in [heads, *rows]) for i in range(len(heads))]
+    def text(cells):
+        return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
+    return "\n".join([text(heads), "|" + "|".join("-" * (width + 2) for width in widths) + "|", *map(text, rows)])
+
+
+def to_json(lines, about):
+    return json.dumps({**about, "rows": lines}, indent=1, ensure_ascii=False) + "\n"
+
+
+def to_svg(lines, about):
+    """Bars: how many times as much the packaged QEMU takes."""
+    shown = [line for line in lines if "ratio" in line]
+    most = max(line["ratio"] for line in shown)
+    height, left, width = 24, 340, 380
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{height * (len(shown) + 2)}" '
+             'font-family="sans-serif" font-size="13">',
+             '<rect width="100%" height="100%" fill="white"/>',
+             f'<text x="10" y="17" font-weight="bold">Packaged QEMU / hvmdm: {about["rounds"]} rounds, {about["date"]}</text>']
+    for number, line in enumerate(shown, 1):
+        y = number * height + 6
+        length = max(1, width * line["ratio"] / most)
+        colour = "#3a7d44" if line["ratio"] >= 1 else "#b5382a"
+        parts.append(f'<text x="10" y="{y + 13}">{line["what"].replace("`", "")}</text>'
+                     f'<rect x="{left}" y="{y}" width="{length:.0f}" height="16" fill="{colour}"/>'
+                     f'<text x="{left + length + 6:.0f}" y="{y + 13}">{line["ratio"]:.1f}</text>')
+    one = left + width / most
+    parts.append(f'<line x1="{one:.0f}" y1="{height}" x2="{one:.0f}" y2="{height * (len(shown) + 1) + 6}" stroke="black" stroke-dasharray="3"/>')
+    return "\n".join(parts) + "\n</svg>\n"
