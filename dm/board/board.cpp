@@ -1,5 +1,7 @@
 #include "dm/board/board.hpp"
 
+#include <algorithm>
+
 namespace dm {
 namespace {
 
@@ -17,6 +19,18 @@ constexpr Bdf kPowerManagement{0, 1, 3};
 constexpr u8 kFirstFreeDevice = 2;
 
 constexpr u8 kIntA = 1;
+
+/// What the BIOS is told of a drive; only hard disks stand in the CMOS.
+std::optional<CmosContents::Disk> cmos_disk(const std::optional<DriveConfig>& drive) {
+    if (!drive || drive->kind != DriveKind::Disk || drive->medium == nullptr) return std::nullopt;
+    const u64 sectors = drive->medium->size_bytes() / ata::kSectorSize;
+    const ata::Geometry geometry = drive->geometry.value_or(ata::default_geometry(sectors));
+    return CmosContents::Disk{.cylinders = static_cast<u16>(geometry.cylinders),
+                              .heads = static_cast<u8>(geometry.heads),
+                              .sectors = static_cast<u8>(geometry.sectors),
+                              .translation =
+                                  CmosTranslation{static_cast<u8>(ata::bios_translation(geometry))}};
+}
 
 } // namespace
 
@@ -98,11 +112,12 @@ void Board::add_isa(const BoardParts& parts) {
     map(GpeHotplug::kPciBase, GpeHotplug::kPciLength, gpe_->pci_block(), 4);
     map(GpeHotplug::kCpuBase, GpeHotplug::kCpuLength, gpe_->cpu_block(), 4);
 
-    add(cmos_, "cmos",
-        CmosContents{.boot_order = parts.boot_order,
-                     .memory_below_4g = parts.ram_below_4g,
-                     .memory_above_4g = parts.ram_above_4g,
-                     .vcpus = parts.cpus});
+    CmosContents contents{.boot_order = parts.boot_order,
+                          .memory_below_4g = parts.ram_below_4g,
+                          .memory_above_4g = parts.ram_above_4g,
+                          .vcpus = parts.cpus};
+    std::ranges::transform(parts.ide.drives, contents.ide_disks.begin(), cmos_disk);
+    add(cmos_, "cmos", contents);
     map(0x70, 2, *cmos_, 1);
 
     add(dma_, "dma", hypervisor_.memory());

@@ -45,7 +45,7 @@ Result<std::unique_ptr<Signals>> Signals::create(EventLoop& loop, std::initializ
 
 Signals::~Signals() {
     for (const int number : signals_)
-        std::signal(number, SIG_DFL);
+        static_cast<void>(std::signal(number, SIG_DFL));
     signal_pipe = -1;
     loop_.unwatch(read_end_.get());
 }
@@ -61,8 +61,8 @@ void Signals::drain() {
 }
 
 void ignore_io_signals() {
-    std::signal(SIGPIPE, SIG_IGN);
-    std::signal(SIGXFSZ, SIG_IGN);
+    static_cast<void>(std::signal(SIGPIPE, SIG_IGN)); // only an unknown number could fail
+    static_cast<void>(std::signal(SIGXFSZ, SIG_IGN));
 }
 
 } // namespace dm::host

@@ -31,7 +31,7 @@ GuestVideoMemory::~GuestVideoMemory() {
 }
 
 Status GuestVideoMemory::populate() {
-    const Status done = populate_physmap(handles_, domid_, parking_, pages_);
+    Status done = populate_physmap(handles_, domid_, parking_, pages_);
     if (done.ok()) return done;
     return fail(
         "{} MiB of video memory cannot be had: {}. Is videoram= in the guest's configuration at least "

@@ -18,7 +18,7 @@ extern "C" __attribute__((format(printf, 5, 0))) void library_message(xentoollog
                                                                       const char* format, va_list args) {
     if (!Log::debug_enabled()) return;
     std::array<char, 512> text{};
-    std::vsnprintf(text.data(), text.size(), format, args);
+    static_cast<void>(std::vsnprintf(text.data(), text.size(), format, args));
     Log("xen").debug("{}: {} (errno {})", context != nullptr ? context : "libxen", text.data(), errnoval);
 }
 extern "C" void library_progress(xentoollog_logger*, const char*, const char*, int, unsigned long,

@@ -12,7 +12,7 @@ using testing::ElementsAre;
 /// A whole machine on a hypervisor that only takes notes.
 struct BoardTest : testing::Test {
     BoardTest() { build(); }
-    void build(std::function<void(BoardParts&)> change = {}) {
+    void build(const std::function<void(BoardParts&)>& change = {}) {
         board.reset();
         BoardParts parts;
         parts.cpus = 2;
@@ -85,6 +85,16 @@ TEST_F(BoardTest, SeaBiosFindsTheBootOrderInTheCmos) {
     EXPECT_EQ(in(0x71), 0x23U); // CD first, then disk
     out(0x70, 0x5f);
     EXPECT_EQ(in(0x71), 1U); // CPUs - 1
+}
+
+TEST_F(BoardTest, SeaBiosFindsTheTranslationOfLargeDisksInTheCmos) {
+    test::FakeBlock large{0};
+    large.claimed_size = u64{20} << 30;
+    build([&](BoardParts& parts) { parts.ide.drives[3].emplace().medium = &large; });
+    out(0x70, 0x39);
+    EXPECT_EQ(in(0x71), 0x40U) << "none for the small one, LBA for the secondary slave";
+    out(0x70, 0x12);
+    EXPECT_EQ(in(0x71), 0xf0U) << "one disk on the primary channel";
 }
 
 TEST_F(BoardTest, EveryWayToResetEndsTheDomainWithReasonReboot) {

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ public:
 /// cache.
 class FlatMemory final : public GuestMemory {
 public:
-    explicit FlatMemory(u64 size, u64 chunk = 64 * 1024) : ram(size, 0), chunk_(chunk) {}
+    explicit FlatMemory(u64 size, u64 chunk = u64{64} * 1024) : ram(size, 0), chunk_(chunk) {}
 
     std::span<u8> view(GuestPhys addr, u64 length) override {
         if (addr >= ram.size() || length == 0) return {};
@@ -74,7 +75,7 @@ private:
 class FakeBlock final : public BlockBackend {
 public:
     explicit FakeBlock(u64 size) : data(size, 0) {}
-    u64 size_bytes() const override { return data.size(); }
+    u64 size_bytes() const override { return claimed_size.value_or(data.size()); }
     bool read_only() const override { return readonly; }
     void submit(BlockIo& io) override {
         ++submitted;
@@ -95,6 +96,7 @@ public:
     }
 
     std::vector<u8> data;
+    std::optional<u64> claimed_size; ///< instead of the size of `data`
     bool readonly = false;
     bool hold = false;
     int next_error = 0; ///< errno for the next request that finishes

@@ -86,7 +86,7 @@ inline void hammer(Rig& rig, Rng& rng, std::vector<u64>& trace) {
     // Small numbers and single bits reach more states than noise.
     u64 value = rng.next();
     if (rng.one_in(3))
-        value = u64{1} << rng.below(size * 8);
+        value = u64{1} << rng.below(u64{size} * 8);
     else if (rng.one_in(3))
         value = rng.below(256);
     switch (target.kind) {

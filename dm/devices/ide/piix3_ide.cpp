@@ -43,10 +43,10 @@ Piix3Ide::Piix3Ide(std::string_view device_name, const Config& config, GuestMemo
     for (unsigned index = 0; index < kDrives; ++index)
         if (config.drives[index]) add_drive(index, *config.drives[index]);
     for (unsigned i = 0; i < channels_.size(); ++i) {
-        legacy_windows_[2 * i] = ports.map({.base = kLegacy[i].command, .length = 8, .max_width = 4},
-                                           channels_[i].command_block());
-        legacy_windows_[2 * i + 1] = ports.map({.base = kLegacy[i].control, .length = 1, .max_width = 1},
-                                               channels_[i].control_block());
+        legacy_windows_[i * std::size_t{2}] = ports.map(
+            {.base = kLegacy[i].command, .length = 8, .max_width = 4}, channels_[i].command_block());
+        legacy_windows_[i * std::size_t{2} + 1] = ports.map(
+            {.base = kLegacy[i].control, .length = 1, .max_width = 1}, channels_[i].control_block());
         channels_[i].power_on();
     }
     finish_config();
