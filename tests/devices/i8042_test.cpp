@@ -9,7 +9,6 @@ namespace dm::test {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 constexpr Port kData = 0x60;
 constexpr Port kStatus = 0x64;

@@ -22,7 +22,7 @@ inline constexpr u64 kPrdTable = 0x1000;
 inline constexpr u64 kData = 0x10000;
 inline constexpr u64 kRamSize = 256 * 1024;
 inline constexpr u64 kDiskSize = 1024 * 1024;
-inline constexpr u64 kDiscSize = 512 * 1024;
+inline constexpr u64 kDiscSize = u64{512} * 1024;
 
 enum Reg : Port { DATA, ERROR, COUNT, LOW, MID, HIGH, DEVICE, STATUS };
 inline constexpr u8 BSY = 0x80, DRDY = 0x40, DF = 0x20, DSC = 0x10, DRQ = 0x08, ERR = 0x01;

@@ -33,7 +33,7 @@ struct Target {
 ///
 /// Two rigs of a kind given the same calls must behave the same.
 struct Rig {
-    explicit Rig(u64 ram_size = 256 * 1024) : hypervisor(ram_size) {}
+    explicit Rig(u64 ram_size = u64{256} * 1024) : hypervisor(ram_size) {}
     virtual ~Rig() = default;
     Rig(const Rig&) = delete;
     Rig& operator=(const Rig&) = delete;
