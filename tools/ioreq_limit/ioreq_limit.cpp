@@ -1,5 +1,5 @@
-// The least that an ioreq server can do: answers each access to one range of ports at once, with zero. What a device
-// model's round trip costs beyond this is its own; tools/bench shows both side by side.
+// The least that an ioreq server can do: answers each access to one range of ports at once, with zero. What a
+// device model's round trip costs beyond this is its own; tools/bench shows both side by side.
 //
 //   ioreq-limit DOMID PORT COUNT      prints "ready" when the guest may try; runs until killed
 #include <array>
@@ -42,14 +42,15 @@ public:
         if (xendevicemodel_create_ioreq_server(model_, domid_, 0, &id_) != 0) give_up("ioreq server");
         void* page = nullptr;
         constexpr unsigned long kFirstSlotPage = 1; // frame 0 would be the ring of buffered writes
-        if (xenforeignmemory_map_resource(memory_, domid_, XENMEM_resource_ioreq_server, id_, kFirstSlotPage, 1, &page,
-                                          PROT_READ | PROT_WRITE, 0) == nullptr)
+        if (xenforeignmemory_map_resource(memory_, domid_, XENMEM_resource_ioreq_server, id_, kFirstSlotPage,
+                                          1, &page, PROT_READ | PROT_WRITE, 0) == nullptr)
             give_up("request page");
         slots_ = static_cast<ioreq_t*>(page);
     }
 
     void answer(std::uint64_t first, std::uint64_t last) {
-        if (xendevicemodel_map_io_range_to_ioreq_server(model_, domid_, id_, 0, first, last) != 0) give_up("ports");
+        if (xendevicemodel_map_io_range_to_ioreq_server(model_, domid_, id_, 0, first, last) != 0)
+            give_up("ports");
         if (xendevicemodel_set_ioreq_server_state(model_, domid_, id_, 1) != 0) give_up("enabling");
         if (xendevicemodel_nr_vcpus(model_, domid_, &vcpus_) != 0) give_up("vCPUs");
         if (vcpus_ > kPageSize / sizeof(ioreq_t)) vcpus_ = kPageSize / sizeof(ioreq_t);

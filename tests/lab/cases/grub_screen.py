@@ -1,5 +1,6 @@
 """Screen, keyboard and serial port before any operating system."""
 from lablib.case import case
+from lablib.images import blank, bootable, xl_disk
 from lablib.say import LabError
 
 MENU = "GNU GRUB"
@@ -65,3 +66,10 @@ def grub_halt_reboot(lab):
     guest.expect("entry echo", 120)
     guest.vnc().tap("End", "Up", "Return")
     guest.wait_gone(60)
+
+
+@case("with boot=d the CD-ROM drive's medium is booted, not the disk", limit=240, order=15)
+def cdrom_boot(lab):
+    disks = [xl_disk(blank("target", 64 << 20), "hda"), xl_disk(bootable("grub", "disc"), "hdc", "r", cdrom=True)]
+    guest = lab.guest("disc", boot="d", disk=disks).create()
+    guest.vnc().expect("entry echo", 200)

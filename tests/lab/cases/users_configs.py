@@ -1,23 +1,17 @@
-"""Configurations as the users' guides show them, with only device_model_override added (and vga until cirrus is there)."""
+"""Configurations as the users' guides show them, with only device_model_override added."""
 from lablib.case import case
 from lablib.images import blank, bootable, linux, xl_disk
-
-# What hvmdm cannot do yet, replaced; empty this as devices arrive.
-NOT_YET = {"vga": "stdvga"}
 
 
 def as_documented(lab, name, **keys):
     """A guest without the lab's own defaults, except the name and a display of its own."""
     cleared = dict.fromkeys(("vga", "serial", "vncunused", "vncdisplay", "vnclisten", "vnc", "boot", "on_poweroff",
                              "on_reboot", "on_crash", "vcpus", "type"))
-    not_yet = NOT_YET if lab.device_model == "hvmdm" else {}
-    return lab.guest(name, **{**cleared, **not_yet, **keys})
+    return lab.guest(name, **{**cleared, **keys})
 
 
 @case("FreeBSD installer (wiki): blank disk and CD, boot=d, bridge, two vCPUs", 300, order=90)
 def users_installer(lab):
-    if lab.device_model == "hvmdm":
-        lab.skip("needs rtl8139 and CD-ROM, which hvmdm does not have yet")
     guest = as_documented(
         lab, "installer", type="hvm", memory=256, vcpus=2, vif=["bridge=xenbr0"], boot="d", vnc=1, vnclisten="0.0.0.0",
         vncdisplay=1, on_poweroff="destroy", on_reboot="restart", on_crash="restart",
@@ -38,8 +32,6 @@ def users_image(lab):
 
 @case("FreeBSD on ZFS (handbook): builder, MAC address, block device as disk, tablet", 300, order=90)
 def users_zfs(lab):
-    if lab.device_model == "hvmdm":
-        lab.skip("needs rtl8139, CD-ROM and the USB tablet, which hvmdm does not have yet")
     image = bootable("grub", "volume")
     device = lab.sh(f"losetup -f --show {image}").strip()
     try:

@@ -1,5 +1,6 @@
 """One guest, measured from xl create until it has been idle for a while."""
 import re
+import shlex
 import time
 
 from . import build, machine, xlconfig
@@ -9,7 +10,7 @@ from .say import LabError
 LIMIT = "/lab/ioreq-limit"
 LIMIT_PORTS = "0x5650 8"
 IDLE_SECONDS = 10
-STAMP = r"""perl -MTime::HiRes=time -ne '$| = 1; printf("%.4f %s", time, $_)'"""
+STAMP = 'while IFS= read -r line; do echo "$EPOCHREALTIME $line"; done'
 
 # What a process uses: everything that /proc tells of it, in one go.
 PROCESS = r"""
@@ -42,7 +43,7 @@ def measure_guest(guest):
     pid = guest.dm_pid()
     vnc = guest.vnc()
     guest.xl("unpause")
-    vnc.expect("SeaBIOS", 120)
+    vnc.expect_text(120)
     found["seabios"] = time.monotonic() - guest.created_at
     guest.expect("GNU GRUB", 400)
     found["grub"] = time.monotonic() - guest.created_at
@@ -62,7 +63,7 @@ def create(guest):
     path = f"/lab/work/{guest.name}.cfg"
     machine.ssh(f"mkdir -p /lab/work && cat >{path}", input=xlconfig.write(guest.keys))
     guest.created_at = time.monotonic()
-    log = machine.ssh(f"xl -vvv create -p {path} 2>&1 | {STAMP}", timeout=120).stdout
+    log = machine.ssh(f"bash -c {shlex.quote(f'xl -vvv create -p {path} 2>&1 | {STAMP}')}", timeout=120).stdout
     guest.adopt()
     return 1000 * (stamp(log, r"spawn watch p=running") - stamp(log, r"Spawning device-model"))
 

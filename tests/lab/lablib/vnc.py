@@ -62,19 +62,26 @@ class Vnc:
         """The lines of a text mode's screen."""
         return screen.read_text(self.shot(refresh))
 
+    def expect_text(self, timeout=60):
+        """Waits until there is any text."""
+        return self._wait_for(lambda line: line.strip(), "any text", timeout)
+
     def expect(self, text, timeout=60):
         """Waits until a line of the screen contains the text; returns all lines."""
+        return self._wait_for(lambda line: text in line, f"'{text}'", timeout)
+
+    def _wait_for(self, wanted, name, timeout):
         limit = timeout * patience()
         deadline = time.monotonic() + limit
         while True:
             picture = self.shot()
             lines = screen.read_text(picture)
-            if any(text in line for line in lines):
+            if any(wanted(line) for line in lines):
                 picture.remove()
                 return lines
             if time.monotonic() > deadline:
                 shown = "\n".join("    |" + line for line in lines if line.strip())
-                raise LabError(f"screen of {self._name}: waited {duration(limit)} for '{text}'; "
+                raise LabError(f"screen of {self._name}: waited {duration(limit)} for {name}; "
                                f"{picture.width}x{picture.height} shows:\n{shown or '    (no text)'}")
             picture.remove()
             self.do("wait-update 1000")
