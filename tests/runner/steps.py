@@ -10,7 +10,7 @@ from pathlib import Path
 from .shell import BUILD, CORES, LINTED, REPO, Step, run, say, sources
 from .tally import Tally
 
-CODE = ("*.cpp", "*.hpp")
+CODE = ("*.cpp", "*.hpp", "*.c")
 
 
 def formatting():

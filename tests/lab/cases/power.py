@@ -1,41 +1,29 @@
 """Guests that switch themselves off or restart."""
+import re
+
 from lablib.case import case
+from lablib.images import blank, xl_disk
 
 
-@case("Linux powers off by ACPI: the domain is gone, xl says poweroff", 300, order=30)
-def poweroff(lab):
-    guest = lab.linux("off", "poweroff").create()
-    guest.expect("GUEST going", 200)
+@case("Linux restarts by ACPI, keyboard controller and port 0xcf9, each time as a new domain, then powers off by ACPI", 600,
+      order=30)
+def power(lab):
+    guest = lab.linux("again", "power", more_disks=[xl_disk(blank("boots", 1 << 20), "hdb")]).create()
+    for way in ("acpi", "kbd", "pci"):
+        guest.expect(f"GUEST going {way}", 200)
+        guest.wait_reborn(90)
+    guest.expect("GUEST going off", 200)
     guest.wait_gone(60)
-    lab.matches("xl's log", guest.xl_log(), r"has shut down, reason code 0 ")
+    reasons = re.findall(r"has shut down, reason code (\d+) ", guest.xl_log())
+    lab.equal("the reasons of the shutdowns in xl's log", reasons, ["1", "1", "1", "0"])
     lab.matches("xl's log", guest.xl_log(), r"Action for shutdown reason code 0 is destroy")
 
 
-def restart(lab, arguments):
-    guest = lab.linux("again", "reboot", arguments).create()
-    guest.expect("GUEST going", 200)
-    guest.wait_reborn(90)
-    lab.matches("xl's log", guest.xl_log(), r"has shut down, reason code 1 ")
-    guest.expect("GUEST up", 200)
-
-
-@case("Linux restarts by ACPI: a new domain boots", 420, order=31)
-def reboot(lab):
-    restart(lab, "reboot=a")
-
-
-@case("Linux restarts by the keyboard controller", 420, order=32)
-def reboot_keyboard(lab):
-    restart(lab, "reboot=k")
-
-
-@case("Linux restarts by port 0xcf9", 420, order=33)
-def reboot_cf9(lab):
-    restart(lab, "reboot=p")
-
-
-@case("with on_reboot=destroy a restart ends the guest", 300, order=34)
+@case("with on_reboot=destroy a restart ends the guest", 240, order=34)
 def reboot_destroys(lab):
-    guest = lab.linux("once", "reboot", on_reboot="destroy").create()
-    guest.expect("GUEST going", 200)
+    guest = lab.grub("once", on_reboot="destroy").create()
+    guest.expect("entry echo", 120)
+    guest.vnc().tap("End", "Return")
+    guest.expect("CHOSEN reboot", 30)
     guest.wait_gone(60)
+    lab.matches("xl's log", guest.xl_log(), r"Action for shutdown reason code 1 is destroy")
