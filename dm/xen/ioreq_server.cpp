@@ -94,9 +94,11 @@ Status IoreqServer::set_enabled(bool enabled) {
     return {};
 }
 
-/// Ports are unmasked before the slots are looked at, so that a request posted meanwhile announces itself
-/// again.
+/// The guest first: what waits is answered before the event itself is dealt with, which takes two more system
+/// calls. A vCPU that posts meanwhile has raised its event in the same batch or raises it when its port is
+/// unmasked; for the former the slots are looked at once more.
 void IoreqServer::events() {
+    serve_ready();
     const int fd = xenevtchn_fd(handles_.evtchn.get());
     // The device hands out as many pending ports as fit, and unmasks as many as it is given: one system call
     // each for all vCPUs, where xenevtchn_pending() and xenevtchn_unmask() take one per port.
@@ -105,11 +107,11 @@ void IoreqServer::events() {
     if (got < static_cast<ssize_t>(sizeof(ports[0]))) return;
     if (::write(fd, ports.data(), static_cast<std::size_t>(got)) != got)
         log_.guest("event channels could not be unmasked: {}", std::strerror(errno));
-    io_->drain();
     serve_ready();
 }
 
 void IoreqServer::serve_ready() {
+    io_->drain();
     for (unsigned vcpu = 0; vcpu < io_->vcpus(); ++vcpu)
         if (io_->serve(vcpu)) xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
 }

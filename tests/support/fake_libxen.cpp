@@ -119,19 +119,33 @@ void FakeXen::post(unsigned vcpu, bool read, u8 type, u64 addr, u32 size, u64 da
     slot.state = STATE_IOREQ_READY;
     for (const auto& [local, remote] : bound_) {
         if (remote != kFirstRemotePort + vcpu) continue;
-        expect(!masked_.contains(local), "event on a masked port: it was not unmasked after the last one");
-        masked_.insert(local);
-        if (::write(event_write_, &local, sizeof(local)) != sizeof(local)) std::abort();
+        if (masked_.contains(local))
+            latched_.insert(local);
+        else
+            raise_event(local);
     }
 }
 
-std::optional<u64> FakeXen::take_answer(unsigned vcpu) {
-    // Unmasking is a write of port numbers to the event channel device.
+void FakeXen::raise_event(u32 local) {
+    masked_.insert(local);
+    if (::write(event_write_, &local, sizeof(local)) != sizeof(local)) std::abort();
+}
+
+bool FakeXen::take_unmasked() {
+    bool raised = false;
     u32 port = 0;
     while (::recv(event_write_, &port, sizeof(port), MSG_DONTWAIT) == sizeof(port)) {
         expect(masked_.contains(port), "unmask of a port that is not masked");
         masked_.erase(port);
+        if (latched_.erase(port) == 0) continue;
+        raise_event(port);
+        raised = true;
     }
+    return raised;
+}
+
+std::optional<u64> FakeXen::take_answer(unsigned vcpu) {
+    take_unmasked();
     ioreq_t& slot = reinterpret_cast<ioreq_t*>(shared_ + kPageSize)[vcpu];
     if (slot.state != STATE_IORESP_READY) return std::nullopt;
     slot.state = STATE_IOREQ_NONE;
@@ -448,6 +462,7 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle*, uint32_t
 int xenevtchn_notify(xenevtchn_handle*, evtchn_port_t port) {
     xen().expect(xen().bound_.contains(port), "notify: port is not bound");
     ++xen().notifications;
+    if (xen().on_notify) xen().on_notify(xen().bound_[port] - dm::test::kFirstRemotePort);
     return 0;
 }
 

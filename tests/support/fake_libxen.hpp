@@ -37,6 +37,9 @@ public:
     u8* page(u64 gfn);
     /// Xen posts a request on a vCPU and raises its event; needs a started server.
     void post(unsigned vcpu, bool read, u8 type, u64 addr, u32 size, u64 data);
+    /// Unmasking is a write of port numbers to the event channel device: takes those. True: one of the ports
+    /// had an event meanwhile, which is raised now.
+    bool take_unmasked();
     /// The answer is there: reads it and takes the slot back.
     std::optional<u64> take_answer(unsigned vcpu);
 
@@ -57,7 +60,8 @@ public:
     int resource_mappings = 0;
     unsigned map_calls = 0;
     unsigned notifications = 0;
-    std::vector<u64> dirty_vram; ///< gfns written by the guest since it was asked last
+    std::function<void(unsigned vcpu)> on_notify; ///< the guest goes on
+    std::vector<u64> dirty_vram;                  ///< gfns written by the guest since it was asked last
 
     // For the doubles in fake_libxen.cpp
     void expect(bool ok, const std::string& what) {
@@ -71,7 +75,9 @@ public:
     int event_read_ = -1;
     int event_write_ = -1;
     std::map<u32, u32> bound_; ///< local port -> remote port
+    void raise_event(u32 local);
     std::set<u32> masked_;
+    std::set<u32> latched_; ///< raised while masked
     std::optional<std::pair<u64, u64>> tracked_;
 };
 

@@ -31,8 +31,10 @@ public:
     void quit(int) override {}
     void run() const {
         pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
-        while (::poll(&p, 1, 0) == 1)
-            handler({.readable = true});
+        do {
+            while (::poll(&p, 1, 0) == 1)
+                handler({.readable = true});
+        } while (test::FakeXen::current().take_unmasked());
     }
     int fd_ = -1;
     FdHandler handler;
@@ -107,6 +109,39 @@ TEST_F(XenTest, RequestsOfAllVcpusAreServedAndAnswered) {
     xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0); // its port was unmasked
     loop.run();
     EXPECT_EQ(xen.take_answer(0), 0x40U);
+}
+
+struct OnePort : IoHandler {
+    u64 read(u64, unsigned) override { return ++reads; }
+    void write(u64, unsigned, u64) override {}
+    u64 reads = 0;
+};
+
+TEST_F(XenTest, AVcpuThatAsksAgainAtOnceIsHeardAlthoughItsPortIsStillMasked) {
+    OnePort chip;
+    const IoWindow window = ports.map({.base = 0x70, .length = 1}, chip);
+    start();
+    std::vector<std::optional<u64>> answers;
+    xen.on_notify = [&](unsigned vcpu) {
+        answers.push_back(xen.take_answer(vcpu));
+        if (answers.size() < 4) xen.post(vcpu, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    };
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    loop.run();
+    EXPECT_THAT(answers, testing::ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(XenTest, AVcpuThatAsksWhileAnotherIsAnsweredIsNotForgotten) {
+    OnePort chip;
+    const IoWindow window = ports.map({.base = 0x70, .length = 1}, chip);
+    start();
+    xen.on_notify = [&](unsigned vcpu) {
+        if (vcpu == 1) xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0); // slot 0 was looked at already
+    };
+    xen.post(1, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    loop.run();
+    EXPECT_EQ(xen.take_answer(1), 1U);
+    EXPECT_EQ(xen.take_answer(0), 2U);
 }
 
 TEST_F(XenTest, RangesAndFunctionsFollowTheMachine) {

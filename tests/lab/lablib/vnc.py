@@ -62,13 +62,10 @@ class Vnc:
         """The lines of a text mode's screen."""
         return screen.read_text(self.shot(refresh))
 
-    def expect_text(self, timeout=60):
-        """Waits until there is any text."""
-        return self._wait_for(lambda line: line.strip(), "any text", timeout)
-
     def expect(self, text, timeout=60):
-        """Waits until a line of the screen contains the text; returns all lines."""
-        return self._wait_for(lambda line: text in line, f"'{text}'", timeout)
+        """Waits until a line of the screen contains the text, or one of several; returns all lines."""
+        texts = (text,) if isinstance(text, str) else text
+        return self._wait_for(lambda line: any(each in line for each in texts), " or ".join(f"'{each}'" for each in texts), timeout)
 
     def _wait_for(self, wanted, name, timeout):
         limit = timeout * patience()
