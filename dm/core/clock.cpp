@@ -33,8 +33,9 @@ Timer* TimerQueue::next_due(u64 now) {
 }
 
 void TimerQueue::run_due() {
+    if (!earliest_) return;
     const u64 now = clock_.now_ns();
-    if (!earliest_ || *earliest_ > now) return;
+    if (*earliest_ > now) return;
     // A timer that re-arms itself into the past waits for the next round: this loop ends, and nobody starves.
     ++round_;
     while (Timer* timer = next_due(now)) {

@@ -21,6 +21,11 @@ public:
     explicit MachineClock(const Clock& host) : host_(host) {}
     u64 now_ns() const override { return running_ ? base_ns_ + (host_.now_ns() - started_at_ns_) : base_ns_; }
     bool running() const { return running_; }
+    /// The host's time at which this clock, running on, will show `machine_ns`; 0 when that was before it
+    /// started.
+    u64 host_time(u64 machine_ns) const {
+        return machine_ns > base_ns_ ? started_at_ns_ + (machine_ns - base_ns_) : 0;
+    }
     void start() {
         if (running_) return;
         started_at_ns_ = host_.now_ns();

@@ -70,28 +70,28 @@ void Loop::quit(int exit_status) {
     exit_status_ = exit_status;
 }
 
-std::optional<u64> Loop::time_to_sleep(std::optional<u64> most_ns) const {
-    std::optional<u64> sleep = most_ns;
-    const auto consider = [&sleep](const TimerQueue& timers) {
-        if (!timers.next_deadline()) return;
-        const u64 now = timers.now_ns();
-        const u64 left = *timers.next_deadline() > now ? *timers.next_deadline() - now : 0;
-        sleep = std::min(sleep.value_or(left), left);
-    };
-    consider(host_timers_);
-    if (machine_clock_.running()) consider(machine_timers_);
-    return sleep;
+std::optional<u64> Loop::deadline(std::optional<u64> most_ns) const {
+    std::optional<u64> earliest = host_timers_.next_deadline();
+    const auto consider = [&earliest](u64 at) { earliest = std::min(earliest.value_or(at), at); };
+    if (machine_clock_.running() && machine_timers_.next_deadline())
+        consider(machine_clock_.host_time(*machine_timers_.next_deadline()));
+    if (most_ns) consider(host_clock_.now_ns() + *most_ns);
+    return earliest;
+}
+
+void Loop::run_timers() {
+    host_timers_.run_due();
+    if (machine_clock_.running()) machine_timers_.run_due();
 }
 
 void Loop::run_once(std::optional<u64> most_ns) {
     std::array<Poller::Ready, Poller::kMostPerWait> ready{};
-    const std::size_t n = poller_->wait(time_to_sleep(most_ns), ready);
-    for (std::size_t i = 0; i < n; ++i) {
+    const auto [count, due] = poller_->wait(deadline(most_ns), ready);
+    for (std::size_t i = 0; i < count; ++i) {
         auto* watch = static_cast<Watch*>(ready[i].token);
         if (!watch->dead) watch->handler(ready[i].what);
     }
-    host_timers_.run_due();
-    if (machine_clock_.running()) machine_timers_.run_due();
+    if (due) run_timers();
     dead_.clear();
     if (round_end_) round_end_();
 }

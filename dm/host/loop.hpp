@@ -31,7 +31,8 @@ public:
 
     /// Runs until quit(); returns its exit status.
     int run();
-    /// One round: waits for at most `most_ns` (nothing: as long as it takes) and serves what is ready.
+    /// One round: waits for at most `most_ns` (nothing: as long as it takes) and serves what is ready. May
+    /// find nothing to do sooner.
     void run_once(std::optional<u64> most_ns = std::nullopt);
     /// Called after each round: the place for work that must wait until no handler is active.
     void set_round_end(std::function<void()> hook) { round_end_ = std::move(hook); }
@@ -43,7 +44,8 @@ private:
         bool dead = false;
     };
 
-    std::optional<u64> time_to_sleep(std::optional<u64> most_ns) const;
+    std::optional<u64> deadline(std::optional<u64> most_ns) const;
+    void run_timers();
     void run_posted();
 
     HostClock host_clock_;

@@ -21,8 +21,13 @@ public:
     virtual void add(int fd, FdEvents events, void* token) = 0;
     virtual void change(int fd, FdEvents events, void* token) = 0;
     virtual void remove(int fd) = 0;
-    /// Sleeps until something is ready or `timeout_ns` has passed (nothing: for ever); fills `out`.
-    virtual std::size_t wait(std::optional<u64> timeout_ns, std::span<Ready> out) = 0;
+    struct Woken {
+        std::size_t ready; ///< how many of `out` are filled
+        bool due;          ///< a deadline may have passed: one look at the clock tells
+    };
+    /// Sleeps until something is ready or the host's clock reaches `deadline_ns` (nothing: for ever). May
+    /// return early, with neither.
+    virtual Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out) = 0;
 };
 
 /// The best one of this platform.

@@ -1,10 +1,12 @@
 #ifdef __linux__
 #include "dm/core/check.hpp"
+#include "dm/core/unique_fd.hpp"
 #include "dm/host/poller.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 namespace dm::host {
@@ -15,28 +17,39 @@ u32 to_epoll(FdEvents events) {
     return ((bits & 1U) != 0 ? u32{EPOLLIN} : 0) | ((bits & 2U) != 0 ? u32{EPOLLOUT} : 0);
 }
 
+/// Deadlines are a timerfd's: a round in which no deadline moves forward takes no system call for them, and
+/// none for the clock, which is one where dom0 runs on Xen's own clock source.
 class EpollPoller final : public Poller {
 public:
-    EpollPoller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) { DM_CHECK(epoll_ >= 0); }
-    ~EpollPoller() override { ::close(epoll_); }
-    EpollPoller(const EpollPoller&) = delete;
-    EpollPoller& operator=(const EpollPoller&) = delete;
+    EpollPoller()
+        : epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+          timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
+        DM_CHECK(epoll_.get() >= 0 && timer_.get() >= 0);
+        control(EPOLL_CTL_ADD, timer_.get(), FdEvents::Readable, nullptr);
+    }
 
     void add(int fd, FdEvents events, void* token) override { control(EPOLL_CTL_ADD, fd, events, token); }
     void change(int fd, FdEvents events, void* token) override { control(EPOLL_CTL_MOD, fd, events, token); }
-    void remove(int fd) override { ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+    void remove(int fd) override { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
-    std::size_t wait(std::optional<u64> timeout_ns, std::span<Ready> out) override {
+    Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out) override {
+        if (deadline_ns && (!armed_ns_ || *deadline_ns < *armed_ns_)) arm(*deadline_ns);
         std::array<epoll_event, kMostPerWait> events{};
         const int most = static_cast<int>(std::min(out.size(), events.size()));
-        const int n = wait_raw(timeout_ns, events.data(), most);
-        for (int i = 0; i < n; ++i) {
+        const int got = ::epoll_wait(epoll_.get(), events.data(), most, -1);
+        Woken woken{0, false};
+        for (int i = 0; i < got; ++i) {
             const epoll_event& e = events[static_cast<std::size_t>(i)];
-            out[static_cast<std::size_t>(i)] = {e.data.ptr,
-                                                {(e.events & EPOLLIN) != 0, (e.events & EPOLLOUT) != 0,
-                                                 (e.events & (EPOLLHUP | EPOLLERR)) != 0}};
+            if (e.data.ptr == nullptr) {
+                woken.due = true;
+                disarm();
+                continue;
+            }
+            out[woken.ready++] = {e.data.ptr,
+                                  {(e.events & EPOLLIN) != 0, (e.events & EPOLLOUT) != 0,
+                                   (e.events & (EPOLLHUP | EPOLLERR)) != 0}};
         }
-        return n > 0 ? static_cast<std::size_t>(n) : 0;
+        return woken;
     }
 
 private:
@@ -44,24 +57,27 @@ private:
         epoll_event event{};
         event.events = to_epoll(events);
         event.data.ptr = token;
-        DM_CHECK(::epoll_ctl(epoll_, what, fd, &event) == 0);
+        DM_CHECK(::epoll_ctl(epoll_.get(), what, fd, &event) == 0);
     }
 
-    int wait_raw(std::optional<u64> timeout_ns, epoll_event* events, int most) {
-        if (!timeout_ns) return ::epoll_wait(epoll_, events, most, -1);
-        if (nanoseconds_work_) {
-            const timespec limit{static_cast<time_t>(*timeout_ns / kSecond),
-                                 static_cast<long>(*timeout_ns % kSecond)};
-            const int n = ::epoll_pwait2(epoll_, events, most, &limit, nullptr);
-            if (n >= 0 || errno != ENOSYS) return n;
-            nanoseconds_work_ = false; // Linux before 5.11
-        }
-        const u64 ms = (*timeout_ns + kMillisecond - 1) / kMillisecond;
-        return ::epoll_wait(epoll_, events, most, static_cast<int>(std::min<u64>(ms, 1'000'000)));
+    /// A deadline that moves back is left as it is: the timer then fires once for nothing.
+    void arm(u64 deadline_ns) {
+        const u64 at = std::max<u64>(deadline_ns, 1); // 0 would disarm
+        itimerspec when{};
+        when.it_value = {static_cast<time_t>(at / kSecond), static_cast<long>(at % kSecond)};
+        DM_CHECK(::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr) == 0);
+        armed_ns_ = deadline_ns;
     }
 
-    int epoll_;
-    bool nanoseconds_work_ = true;
+    void disarm() {
+        u64 expirations = 0;
+        [[maybe_unused]] const auto got = ::read(timer_.get(), &expirations, sizeof(expirations));
+        armed_ns_.reset();
+    }
+
+    UniqueFd epoll_;
+    UniqueFd timer_;
+    std::optional<u64> armed_ns_;
 };
 
 } // namespace

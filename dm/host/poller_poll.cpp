@@ -1,6 +1,6 @@
+#include "dm/host/host_clock.hpp"
 #include "dm/host/poller.hpp"
 
-#include <algorithm>
 #include <poll.h>
 #include <vector>
 
@@ -30,15 +30,17 @@ public:
             return;
         }
     }
-    std::size_t wait(std::optional<u64> timeout_ns, std::span<Ready> out) override {
+    Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out) override {
         timespec limit{};
-        if (timeout_ns) {
-            limit.tv_sec = static_cast<time_t>(*timeout_ns / kSecond);
-            limit.tv_nsec = static_cast<long>(*timeout_ns % kSecond);
+        if (deadline_ns) {
+            const u64 now = clock_.now_ns();
+            const u64 left = *deadline_ns > now ? *deadline_ns - now : 0;
+            limit.tv_sec = static_cast<time_t>(left / kSecond);
+            limit.tv_nsec = static_cast<long>(left % kSecond);
         }
-        if (::ppoll(fds_.data(), static_cast<nfds_t>(fds_.size()), timeout_ns ? &limit : nullptr, nullptr) <=
-            0)
-            return 0;
+        const bool limited = deadline_ns.has_value();
+        if (::ppoll(fds_.data(), static_cast<nfds_t>(fds_.size()), limited ? &limit : nullptr, nullptr) <= 0)
+            return {0, limited};
         std::size_t n = 0;
         for (std::size_t i = 0; i < fds_.size() && n < out.size(); ++i) {
             const short r = fds_[i].revents;
@@ -46,10 +48,11 @@ public:
             out[n++] = {tokens_[i],
                         {(r & POLLIN) != 0, (r & POLLOUT) != 0, (r & (POLLHUP | POLLERR | POLLNVAL)) != 0}};
         }
-        return n;
+        return {n, limited};
     }
 
 private:
+    HostClock clock_;
     std::vector<pollfd> fds_;
     std::vector<void*> tokens_;
 };
