@@ -51,6 +51,8 @@ Status Machine::build() {
     DM_TRY(open_disks());
     DM_TRY(open_serials());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
+    reboots_in_place_ =
+        accelerator_->reboots_in_place([this] { reset_devices(toolstack::QmpCause::Guest, "guest-reset"); });
     DM_TRY(open_taps());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
@@ -75,6 +77,8 @@ BoardParts Machine::parts() {
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
         drive.medium = disk.file.get();
         drive.serial = disk.options.serial;
+        drive.model = disk.options.model;
+        if (!disk.options.firmware.empty()) drive.firmware = disk.options.firmware;
     }
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     return p;
@@ -211,8 +215,20 @@ void Machine::quit() {
     loop_.quit(0);
 }
 
+Status Machine::reset() {
+    if (!reboots_in_place_) return MachineControl::reset();
+    reset_devices(toolstack::QmpCause::Host, "host-qmp-system-reset");
+    return {};
+}
+
+void Machine::reset_devices(toolstack::QmpCause cause, std::string_view reason) {
+    board_->reset();
+    qmp_->reset(cause, reason);
+}
+
 void Machine::guest_shut_down(ShutdownReason reason) {
     const bool reboot = reason == ShutdownReason::Reboot;
+    if (reboot && reboots_in_place_) return; // the accelerator resets the devices when the access is over
     log_.info("the guest {}", reboot ? "asks for a reboot" : "has switched itself off");
     if (reboot)
         qmp_->reset(toolstack::QmpCause::Guest, "guest-reset");

@@ -36,6 +36,7 @@ public:
     Status resume() override;
     Status stop() override;
     void quit() override;
+    Status reset() override;
     std::string name() const override { return options_.name; }
     unsigned vcpus() const override { return options_.cpus; }
     unsigned max_vcpus() const override { return options_.max_cpus; }
@@ -62,6 +63,7 @@ private:
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);
+    void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
     /// A disk of the configuration with its open image.
     struct Disk {
@@ -72,6 +74,7 @@ private:
     host::Loop& loop_;
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
+    bool reboots_in_place_ = false;
     Log log_{"machine"};
 
     // In the order of who outlives whom.
