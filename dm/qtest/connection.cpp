@@ -24,7 +24,7 @@ void Connection::start(EventLoop& loop) {
 }
 
 void Connection::serve(FdReady ready) {
-    if (ready.writable) flush();
+    if (ready.writable || ready.hangup) flush();
     if (wants_room_) return;
     if (ready.readable || ready.hangup) receive();
     execute_lines();
