@@ -51,14 +51,16 @@ class Register:
 class Device:
     """`options`: the command line's part for both machines. `bursts`: (weight, function(rng) -> lines)."""
 
-    def __init__(self, name, options=(), functions=None, registers=(), setup=(), bursts=(), single=1, ours=(), theirs=()):
+    def __init__(self, name, options=(), functions=None, registers=(), setup=(), bursts=(), single=1, ours=(), theirs=(),
+                 bits=None):
         self.name, self.options, self.functions = name, list(options), functions or {}
         self.ours, self.theirs = list(ours), list(theirs)
         self.registers, self.setup, self.bursts, self.single = list(registers), list(setup), list(bursts), single
+        self.more_bits = bits or {}
         self.weights = [register.weight for register in self.registers]
 
     def bits(self):
-        return {register.name: register.bits for register in self.registers if register.bits is not None}
+        return self.more_bits | {register.name: register.bits for register in self.registers if register.bits is not None}
 
     def traffic(self, rng):
         """One piece of a stream."""

@@ -47,6 +47,13 @@ class Link:
         self.socket.settimeout(ANSWER_SECONDS)
         self.places = {}
 
+    def died(self, error):
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            return Died(f"{self.name} does not answer: {error}")
+        return Died(f"{self.name} ended with status {self.process.returncode}: {self.last_words()}")
+
     def accept(self, listener):
         listener.settimeout(0.25)
         for _ in range(START_SECONDS * 4):
@@ -100,7 +107,7 @@ class Link:
         try:
             self.socket.sendall(("\n".join(commands) + "\n").encode())
         except OSError as error:
-            raise Died(f"{self.name}: {error}") from None
+            raise self.died(error) from None
 
     def receive(self, count):
         """The raw replies to `count` commands, with the interrupt lines between them."""
@@ -110,9 +117,9 @@ class Link:
             try:
                 piece = self.socket.recv(1 << 20)
             except OSError as error:
-                raise Died(f"{self.name}: {error}") from None
+                raise self.died(error) from None
             if not piece:
-                raise Died(f"{self.name} ended: {self.last_words()}")
+                raise self.died("closed")
             parts.append(piece)
             self.rest = b"".join(parts)
             parts = [self.rest]

@@ -2,6 +2,7 @@
 
   DEVICE REGISTER MASK: reason     bits of what a register returns that are not compared
   DEVICE reserved *: reason        bits that the device's table does not name are not compared
+  DEVICE avoided WHAT: reason      what streams leave out
   DEVICE irq NUMBER: reason        an interrupt line's level that is not compared
 
 DEVICE and REGISTER may be several, separated by commas.
@@ -33,6 +34,8 @@ class Rules:
             raise CompareError(f"{FILE.name}, line {number}: expected DEVICE REGISTER MASK: reason")
         self.count += 1
         if device not in words[0].split(","):
+            return
+        if words[1] == "avoided":  # no stream has it
             return
         if words[1] == "reserved":
             self.reserved = True

@@ -6,8 +6,8 @@ from ..stream import Line
 def channel_registers(base, step, first):
     found = []
     for n in range(4):
-        found += [Register(f"ADDRESS{first + n}", base + 2 * n * step, weight=2),
-                  Register(f"COUNT{first + n}", base + (2 * n + 1) * step, weight=2)]
+        found += [Register(f"ADDRESS{first + n}", base + 2 * n * step, write=False),
+                  Register(f"COUNT{first + n}", base + (2 * n + 1) * step, write=False)]
     for offset, name, read, write in [
             (8, "STATUS", True, False), (8, "COMMAND", False, True), (9, "REQUEST", True, True),
             (10, "SINGLE_MASK", True, True), (11, "MODE", True, True), (12, "CLEAR_BYTE_POINTER", True, True),
@@ -22,8 +22,8 @@ OTHER_PAGES = [0x84, 0x85, 0x86, 0x88, 0x8c, 0x8d, 0x8e, 0x8f]
 DMA = [
     *channel_registers(0x00, 1, 0), *channel_registers(0xc0, 2, 4),
     *(Register(f"PAGE{channel}", port) for port, channel in PAGES),
-    *(Register(f"PAGE_{port:02X}", port) for port in OTHER_PAGES),
-    *(Register(f"HIGH_PAGE_{port:03X}", port) for port in range(0x480, 0x490)),
+    *(Register("PAGE_WITHOUT_CHANNEL", port) for port in OTHER_PAGES),
+    *(Register("HIGH_PAGE", port, weight=0.3) for port in range(0x480, 0x490)),
 ]
 
 
@@ -51,13 +51,16 @@ def cmos_access(rng):
 # As Xen has it: the clock's registers below 0x0e never arrive.
 CMOS = [Register("INDEX", 0x70, write=False)]
 
-NOPS = [0x22, 0x23, 0x2e, 0x2f, 0x4e, 0x4f, 0x5e, 0x5f, 0x80, 0xed, 0xf0, 0xf1, 0x5658, 0xb040, 0xb044]
+NOPS = [(0x22, 1), (0x22, 2), (0x2e, 1), (0x2e, 2), (0x4e, 1), (0x4e, 2), (0x5e, 1), (0x5e, 2), (0x80, 1), (0xed, 1),
+        (0xf0, 1), (0xf0, 2), (0x5658, 1), (0x5658, 2), (0x5658, 4), (0xb040, 1), (0xb040, 2), (0xb040, 4), (0xb048, 1)]
 
 DEVICES = [
-    Device("dma-8257", registers=DMA, single=5, bursts=[(1, program_channel)]),
+    Device("dma-8257", registers=DMA, single=3, bursts=[(1, program_channel)]),
     Device("cmos", registers=CMOS, bursts=[(10, cmos_access)],
+           options=["-boot", "order=dc"],
            setup=[line for index in range(0x0e, 0x80)
-                  for line in (Line(f"outb 0x70 {index:#x}", "INDEX"), Line("inb 0x71", f"BYTE_{index:02X}_AT_START"))]),
+                  for line in (Line(f"outb 0x70 {index:#x}", "INDEX"), Line("inb 0x71", f"BYTE_{index:02X}_AT_START"),
+                               Line("outb 0x71 0", f"BYTE_{index:02X}"))]),
     Device("misc-ports", registers=[Register(f"PORT_{port:04X}", port, width, weight=width)
-                                    for port in NOPS for width in (1, 2, 4)]),
+                                    for port, width in NOPS]),
 ]

@@ -11,11 +11,19 @@ HEADER = [
 
 def latch(rng):
     """The address latch by itself, and the window without the enable bit."""
-    address = rng.choice([0, 0x80000000]) | rng.getrandbits(8) & 0xfc | rng.choice([0, 0, 0xf800, 0x10000, 0x700])
+    place = rng.choice([0, 0, 0xf800, 0x10000, 0x700])
+    address = rng.choice([0, 0x80000000]) | rng.choice([0x00, 0x08, 0x2c]) | place
     lines = [Line(f"outl 0xcf8 {address:#x}", "CONFADD"), Line("inl 0xcf8", "CONFADD")]
     port, width = rng.choice([(0xcfc, "l"), (0xcfd, "b"), (0xcfe, "w"), (0xcff, "b")])
     return [*lines, Line(f"in{width} {port:#x}", "CONFDATA")]
 
+
+# They begin with what the datasheet says; then with the same on both sides.
+AT_START = [("DBC", 0x53, 1), ("DRAMC", 0x57, 1), ("DRAMT", 0x58, 1), ("CLT", 0x71, 1),
+            *(("DRB", 0x60 + n, 1) for n in range(8))]
+SETUP = [line for name, offset, _ in AT_START
+         for line in (Line(f"config_readb i440fx {offset:#x}", f"{name}_AT_START"),
+                      Line(f"config_writeb i440fx {offset:#x} 0", name))]
 
 I440FX = [
     *HEADER,
@@ -23,8 +31,7 @@ I440FX = [
     ("PMCCFG", 0x50, 2), ("DETURBO", 0x52, 1), ("AXC", 0x54, 1), ("DRTL", 0x55, 1), ("DRTH", 0x56, 1),
     *((f"PAM{n}", 0x59 + n, 1) for n in range(7)),
     ("FDHC", 0x68, 1), ("MTT", 0x70, 1), ("SMRAM", 0x72, 1, {"bits": 0x47}), ("ERRCMD", 0x90, 1),
-    ("DBC", 0x53, 1), ("DRAMC", 0x57, 1), ("DRAMT", 0x58, 1), ("CLT", 0x71, 1),
-    *((f"DRB{n}", 0x60 + n, 1) for n in range(8)),
+    *AT_START,
     ("ERRSTS", 0x91, 1, {"bits": 0}),
     ("TRC", 0x93, 1, {"bits": 0x0e}),
 ]
@@ -42,7 +49,8 @@ PIIX3 = [
 ]
 
 DEVICES = [
-    Device("i440fx", functions={"i440fx": (0x8086, 0x1237)}, registers=config_registers("i440fx", I440FX), single=20,
+    Device("i440fx", functions={"i440fx": (0x8086, 0x1237)}, setup=SETUP, single=20,
+           registers=config_registers("i440fx", I440FX),
            bursts=[(1, latch)]),
     Device("piix3-isa", functions={"piix3-isa": (0x8086, 0x7000)}, single=1,
            registers=[*config_registers("piix3-isa", PIIX3),

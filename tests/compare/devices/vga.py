@@ -4,8 +4,9 @@ from ..stream import Line
 
 LFB, MMIO = 0xf0000000, 0xf2000000
 DISPI = ["ID", "XRES", "YRES", "BPP", "ENABLE", "BANK", "VIRT_WIDTH", "VIRT_HEIGHT", "X_OFFSET", "Y_OFFSET", "MEMORY"]
+BANK = 5
 DISPI_VALUES = {1: [320, 640, 800, 1024, 1280, 16000, 16008], 2: [200, 480, 600, 768, 12000, 12001],
-                3: [4, 8, 15, 16, 24, 32, 33], 4: [0, 1, 2, 3, 0x41, 0x61, 0x81, 0xc1, 0xe1], 5: [0, 1, 2, 255, 256],
+                3: [4, 8, 15, 16, 24, 32, 33], 4: [0, 1, 2, 3, 0x41, 0x61, 0x81, 0xc1, 0xe1], 5: range(64),
                 0: [0xb0c0, 0xb0c2, 0xb0c4, 0xb0c5, 0xb0c6]}
 
 
@@ -49,7 +50,8 @@ def dispi(rng):
     if by_ports:
         lines.append(Line(f"outw 0x1ce {index:#x}", "DISPI_INDEX"))
     if rng.random() < 0.6:
-        value = rng.choice(DISPI_VALUES[index]) if index in DISPI_VALUES and rng.random() < 0.8 else rng.getrandbits(12)
+        known = index in DISPI_VALUES and (index == BANK or rng.random() < 0.8)
+        value = rng.choice(DISPI_VALUES[index]) if known else rng.getrandbits(12)
         lines.append(Line(f"outw 0x1cf {value:#x}" if by_ports else f"writew {MMIO + 0x500 + 2 * index:#x} {value:#x}", name))
     lines.append(Line("inw 0x1cf" if by_ports else f"readw {MMIO + 0x500 + 2 * index:#x}", name))
     return lines
@@ -112,7 +114,7 @@ SETUP = [Line(f"config_writel vga 0x10 {LFB:#x}", "BAR0"), Line(f"config_writel 
 
 DEVICES = [
     Device("std-vga", options=["-device", "VGA,vgamem_mb=16"], functions={"vga": (0x1234, 0x1111)}, setup=SETUP,
-           registers=[*PORTS, *config_registers("vga", CONFIG)], single=3,
+           registers=[*PORTS, *config_registers("vga", CONFIG)], single=3, bits={"DISPI_ENABLE": 0xe3},
            bursts=[(2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16)), (3, indexed("CR", 0x3d4, 0x19)), (2, attribute),
                    (2, palette), (3, dispi), (4, window), (1, frame_buffer), (1, bar2), (1, extension)]),
 ]
