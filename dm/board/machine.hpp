@@ -4,6 +4,7 @@
 #include "dm/board/board.hpp"
 #include "dm/board/char_gate.hpp"
 #include "dm/board/input_gate.hpp"
+#include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
 #include "dm/host/block_engine.hpp"
 #include "dm/host/loop.hpp"
@@ -12,7 +13,6 @@
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
-#include "dm/xen/xen_hypervisor.hpp"
 
 #include <memory>
 #include <vector>
@@ -36,6 +36,7 @@ public:
     Status resume() override;
     Status stop() override;
     void quit() override;
+    Status reset() override;
     std::string name() const override { return options_.name; }
     unsigned vcpus() const override { return options_.cpus; }
     unsigned max_vcpus() const override { return options_.max_cpus; }
@@ -62,6 +63,7 @@ private:
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);
+    void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
     /// A disk of the configuration with its open image.
     struct Disk {
@@ -72,10 +74,11 @@ private:
     host::Loop& loop_;
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
+    bool reboots_in_place_ = false;
     Log log_{"machine"};
 
     // In the order of who outlives whom.
-    std::unique_ptr<xen::XenHypervisor> hypervisor_;
+    std::unique_ptr<Accelerator> accelerator_;
     std::unique_ptr<host::BlockEngine> block_engine_;
     std::vector<Disk> disks_;
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;

@@ -46,6 +46,7 @@ Status finish(CommandLineDraft& draft) {
     DM_TRY(finish_drives(draft));
     DM_TRY(finish_netdevs(draft));
     if (!draft.keymap.empty()) draft.out.vnc.keymap = draft.keymap;
+    if (draft.out.accel == Accel::Qtest && !draft.missing.empty()) return fail("{}", draft.missing.front());
     return {};
 }
 

@@ -57,6 +57,13 @@ struct SerialDraft {
     std::string text;
 };
 
+/// -global: what all devices of a driver get unless their own options say something else.
+struct GlobalDraft {
+    std::string driver;
+    std::string property;
+    std::string value;
+};
+
 struct CommandLineDraft {
     MachineOptions out;
     std::optional<std::string> print;
@@ -73,6 +80,8 @@ struct CommandLineDraft {
     std::vector<DriveDraft> drives;
     std::vector<NetdevDraft> netdevs;
     std::vector<DeviceDraft> devices;
+    std::vector<GlobalDraft> globals;
+    std::vector<std::string> missing; ///< devices asked for that the machine will not have
 
     std::string text; ///< the option that is being read: "-m 248"
 
@@ -80,6 +89,11 @@ struct CommandLineDraft {
     void note(std::string_view what) { note_for(text, what); }
     void note_for(std::string_view option, std::string_view what) {
         out.unsupported.push_back(fmt::format("{}: {}", option, what));
+    }
+    /// As above, of a device: a guest does without, a test that names it must not.
+    void note_missing(std::string_view option, std::string_view what) {
+        note_for(option, what);
+        missing.push_back(out.unsupported.back());
     }
 };
 
@@ -99,7 +113,7 @@ Handler take_display, take_keymap, take_vga, take_vnc;
 Status finish_vga(CommandLineDraft& draft, DeviceDraft& device);
 
 // command_line_disk.cpp
-Handler take_cdrom, take_drive, take_hda, take_hdb, take_hdc, take_hdd;
+Handler take_blockdev, take_cdrom, take_drive, take_hda, take_hdb, take_hdc, take_hdd;
 Status place_ide_drives(CommandLineDraft& draft);
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device);
 Status finish_drives(CommandLineDraft& draft);
@@ -110,7 +124,9 @@ Status finish_nic(CommandLineDraft& draft, DeviceDraft& device);
 Status finish_netdevs(CommandLineDraft& draft);
 
 // command_line_device.cpp
-Handler take_device, take_usb, take_usbdevice;
+Handler take_device, take_global, take_usb, take_usbdevice;
+/// The last -global for one of `driver`'s properties; empty: none.
+std::string global_of(const CommandLineDraft& draft, std::string_view driver, std::string_view property);
 Status finish_devices(CommandLineDraft& draft);
 
 // command_line_process.cpp

@@ -154,6 +154,35 @@ Status take_device(CommandLineDraft& draft, const std::string& value) {
     return {};
 }
 
+/// "DRIVER.PROPERTY=VALUE", or the three as keys.
+Status take_global(CommandLineDraft& draft, const std::string& value) {
+    GlobalDraft global;
+    const std::size_t equals = value.find('=');
+    const std::size_t dot = value.rfind('.', equals);
+    if (equals != std::string::npos && dot != std::string::npos && value.find(',') == std::string::npos) {
+        global = {value.substr(0, dot), value.substr(dot + 1, equals - dot - 1), value.substr(equals + 1)};
+    } else {
+        DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(value, ""));
+        global.driver = opts.take_or("driver", "");
+        global.property = opts.take_or("property", "");
+        global.value = opts.take_or("value", "");
+        DM_TRY(opts.finish());
+    }
+    if (global.driver.empty() || global.property.empty()) return fail("expected DRIVER.PROPERTY=VALUE");
+    const bool drive = global.driver == "ide-hd" || global.driver == "ide-cd";
+    if (!drive || (global.property != "serial" && global.property != "ver" && global.property != "model"))
+        draft.note("not supported, has no effect");
+    draft.globals.push_back(std::move(global));
+    return {};
+}
+
+std::string global_of(const CommandLineDraft& draft, std::string_view driver, std::string_view property) {
+    std::string value;
+    for (const GlobalDraft& global : draft.globals)
+        if (global.driver == driver && global.property == property) value = global.value;
+    return value;
+}
+
 Status take_usb(CommandLineDraft& draft, const std::string&) {
     draft.out.usb = true;
     return {};
@@ -175,7 +204,7 @@ Status finish_devices(CommandLineDraft& draft) {
         if (const Status done = finish_one(draft, device); !done.ok())
             return fail("{}: {}", device.text, done.error().message);
         if (device.row->support == Support::Logged)
-            draft.note_for(device.text, with_id(device.row->consequence, device));
+            draft.note_missing(device.text, with_id(device.row->consequence, device));
     }
     return {};
 }

@@ -34,7 +34,9 @@ Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive
         return fail("there is no if={}: use ide, or none with -device", interface);
     drive.disk.bus = interface == "scsi" ? DiskBus::Scsi : DiskBus::Other;
     drive.disk.emulated = false;
-    draft.note(fmt::format("if={} is not emulated yet, the guest sees it as a PV disk at most", interface));
+    draft.note_missing(
+        draft.text,
+        fmt::format("if={} is not emulated yet, the guest sees it as a PV disk at most", interface));
     return {};
 }
 
@@ -74,6 +76,19 @@ Status put_on_ide(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsi
     return {};
 }
 
+/// The first free place of a channel.
+Status put_on_channel(CommandLineDraft& draft, DiskOptions& disk, unsigned channel) {
+    const unsigned master = channel * 2;
+    return put_on_ide(draft, disk, is_taken(draft, master) ? master + 1 : master);
+}
+
+void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
+    const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
+    if (disk.serial.empty()) disk.serial = global_of(draft, driver, "serial");
+    if (disk.model.empty()) disk.model = global_of(draft, driver, "model");
+    if (disk.firmware.empty()) disk.firmware = global_of(draft, driver, "ver");
+}
+
 Status check_disk(const DiskOptions& disk) {
     if (disk.media == DiskMedia::Cdrom) return {};
     if (disk.file.empty()) return fail("a disk needs file=");
@@ -111,7 +126,7 @@ Status place_ide_device(CommandLineDraft& draft, DeviceDraft& device, DiskOption
         if (bus.number.value_or(0) > 1 || unit.value_or(0) > 1)
             return fail("there is no bus '{}' unit {}: IDE has four places only, hda to hdd", *bus_text,
                         unit.value_or(0));
-        if (bus.number && !unit) return fail("unit= is missing");
+        if (bus.number && !unit) return put_on_channel(draft, disk, *bus.number);
         return put_on_ide(draft, disk, bus.number.value_or(0) * 2 + static_cast<unsigned>(unit.value_or(0)));
     }
     const auto controller =
@@ -136,6 +151,29 @@ Status place_scsi_device(DeviceDraft& device, DiskOptions& disk) {
     disk.emulated = device.row->support == Support::Implemented;
     device.opts.ignore({"bus", "lun", "channel"});
     return {};
+}
+
+/// What the device is to show: the drive that it names, or an empty tray.
+Result<DiskOptions> disk_for(CommandLineDraft& draft, DeviceDraft& device) {
+    const bool cdrom = device.row->kind == DeviceKind::IdeCdrom;
+    const auto name = device.opts.take("drive");
+    if (!name && !cdrom) return fail("drive= is missing: give the id of a -drive");
+    DiskOptions disk;
+    disk.id = device.id;
+    std::optional<bool> read_only;
+    if (name) {
+        const auto drive = std::find_if(draft.drives.begin(), draft.drives.end(),
+                                        [&](const DriveDraft& d) { return d.disk.id == *name; });
+        if (drive == draft.drives.end()) return fail("there is no -drive with id={}", *name);
+        if (drive->attached) return fail("the drive {} is attached already", *name);
+        drive->attached = true;
+        disk = drive->disk;
+        read_only = drive->read_only;
+    }
+    if (cdrom) disk.media = DiskMedia::Cdrom;
+    if (device.row->kind == DeviceKind::IdeDisk) disk.media = DiskMedia::Disk;
+    disk.read_only = read_only.value_or(disk.media == DiskMedia::Cdrom);
+    return disk;
 }
 
 Status take_short(CommandLineDraft& draft, const std::string& file, unsigned position, DiskMedia media) {
@@ -204,6 +242,30 @@ Status take_drive(CommandLineDraft& draft, const std::string& value) {
     return {};
 }
 
+/// A file as one node; layers of nodes are for formats that are not supported.
+Status take_blockdev(CommandLineDraft& draft, const std::string& value) {
+    DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(value, ""));
+    DriveDraft drive;
+    drive.text = draft.text;
+    drive.interface_none = true;
+    const std::string driver = opts.take_or("driver", "");
+    if (driver != "file" && driver != "host_device")
+        return fail("driver={} is not supported: use file or host_device, or -drive", driver);
+    drive.disk.id = opts.take_or("node-name", "");
+    drive.disk.file = opts.take_or("filename", "");
+    if (drive.disk.id.empty() || drive.disk.file.empty()) return fail("node-name= and filename= are needed");
+    for (const DriveDraft& other : draft.drives)
+        if (other.disk.id == drive.disk.id) return fail("node-name={} is in use already", drive.disk.id);
+    if (opts.has("read-only")) {
+        DM_TRY_ASSIGN(drive.read_only, opts.take_bool("read-only", false));
+    }
+    opts.ignore(
+        {"aio", "cache.direct", "cache.no-flush", "discard", "detect-zeroes", "locking", "auto-read-only"});
+    DM_TRY(opts.finish());
+    draft.drives.push_back(std::move(drive));
+    return {};
+}
+
 Status place_ide_drives(CommandLineDraft& draft) {
     for (const bool placed : {true, false}) // those that chose their place come first
         for (DriveDraft& drive : draft.drives) {
@@ -218,6 +280,7 @@ Status place_ide_drives(CommandLineDraft& draft) {
             DM_TRY(in_place(check_disk(disk)));
             if (disk.id.empty())
                 disk.id = fmt::format("ide{}-{}{}", disk.channel, cdrom ? "cd" : "hd", disk.unit);
+            take_names(draft, disk);
             drive.attached = true;
             draft.out.disks.push_back(disk);
         }
@@ -225,18 +288,7 @@ Status place_ide_drives(CommandLineDraft& draft) {
 }
 
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
-    const auto name = device.opts.take("drive");
-    if (!name) return fail("drive= is missing: give the id of a -drive");
-    const auto drive = std::find_if(draft.drives.begin(), draft.drives.end(),
-                                    [&](const DriveDraft& d) { return d.disk.id == *name; });
-    if (drive == draft.drives.end()) return fail("there is no -drive with id={}", *name);
-    if (drive->attached) return fail("the drive {} is attached already", *name);
-    drive->attached = true;
-
-    DiskOptions disk = drive->disk;
-    if (device.row->kind == DeviceKind::IdeCdrom) disk.media = DiskMedia::Cdrom;
-    if (device.row->kind == DeviceKind::IdeDisk) disk.media = DiskMedia::Disk;
-    disk.read_only = drive->read_only.value_or(disk.media == DiskMedia::Cdrom);
+    DM_TRY_ASSIGN(DiskOptions disk, disk_for(draft, device));
     if (device.row->kind == DeviceKind::ScsiDisk) {
         DM_TRY(place_scsi_device(device, disk));
     } else {
@@ -244,8 +296,11 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     }
     DM_TRY(check_disk(disk));
     disk.serial = device.opts.take_or("serial", disk.serial);
-    device.opts.ignore({"id", "bootindex", "ver", "wwn", "model", "logical_block_size", "physical_block_size",
-                        "write-cache", "share-rw", "rotation_rate", "rerror", "werror"});
+    disk.model = device.opts.take_or("model", "");
+    disk.firmware = device.opts.take_or("ver", "");
+    take_names(draft, disk);
+    device.opts.ignore({"id", "bootindex", "wwn", "logical_block_size", "physical_block_size", "write-cache",
+                        "share-rw", "rotation_rate", "rerror", "werror"});
     DM_TRY(device.opts.finish());
     draft.out.disks.push_back(std::move(disk));
     return {};

@@ -119,9 +119,12 @@ Status take_run_with(CommandLineDraft& draft, const std::string& value) {
 }
 
 Status take_qtest(CommandLineDraft& draft, const std::string& value) {
-    if (!value.starts_with("unix:") || value.size() == 5) return fail("expected unix:PATH");
-    draft.out.qtest = value;
-    return {};
+    if (!value.starts_with("unix:")) return fail("expected unix:PATH, where the test listens");
+    DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(std::string_view(value).substr(5), "path"));
+    draft.out.qtest = opts.take_or("path", "");
+    DM_TRY_ASSIGN(const bool server, opts.take_bool("server", false));
+    if (draft.out.qtest.empty() || server) return fail("expected unix:PATH, where the test listens");
+    return opts.finish();
 }
 
 Status take_qtest_log(CommandLineDraft& draft, const std::string& value) {

@@ -44,7 +44,10 @@ struct DiskOptions {
     DiskMedia media = DiskMedia::Disk;
     bool read_only = false;
     std::string cache = "writeback";
-    std::string serial;   ///< serial number the guest sees; empty: the machine chooses
+    // What the guest reads in IDENTIFY; empty: the machine chooses.
+    std::string serial;
+    std::string model;
+    std::string firmware;
     bool emulated = true; ///< false: nothing to build
 };
 
@@ -129,8 +132,8 @@ struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
     bool start_paused = false;    ///< -S: do not announce "running" before `cont`
     bool exit_on_shutdown = true; ///< false with -no-shutdown: the process outlives the guest
     std::vector<InheritedFd> inherited_fds;
-    std::string qtest;     ///< test protocol: socket, "unix:PATH"
-    std::string qtest_log; ///< file of its transcript
+    std::string qtest;     ///< test protocol: path of the unix socket where the test listens
+    std::string qtest_log; ///< file of its transcript; empty or "none": none
     bool debug = false;
 
     // How it is locked up

@@ -89,6 +89,15 @@ TEST(PciHost, TheDataWindowReachesTheByteLanesOfTheRegister) {
     EXPECT_EQ(r.bridge.config_read(0x59, 1), 0x30U);
 }
 
+TEST(PciHost, TheLowestAddressBitsChooseAByteAsTestProgramsOfQemuExpect) {
+    PciHostRig r;
+    r.out(PciHostRig::kAddress, 0x80000002, 4);
+    EXPECT_EQ(r.in(PciHostRig::kData, 2), 0x1237U);
+    EXPECT_EQ(r.in(PciHostRig::kAddress, 4), 0x80000000U);
+    r.out(PciHostRig::kAddress, 0x80000001, 4);
+    EXPECT_EQ(r.in(PciHostRig::kData + 3, 1), 0x12U) << "QEMU ORs the lane";
+}
+
 TEST(PciHost, WithoutTheEnableBitTheDataWindowIsDead) {
     PciHostRig r;
     r.out(PciHostRig::kAddress, 0x00000058, 4);

@@ -121,7 +121,7 @@ TEST(CommandLine, TheOptionsOfTheRegisterTestsAreParsed) {
         /*accept_refused=*/true);
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_EQ(result->machine.accel, Accel::Qtest);
-    EXPECT_EQ(result->machine.qtest, "unix:/tmp/qtest-9.sock");
+    EXPECT_EQ(result->machine.qtest, "/tmp/qtest-9.sock");
     EXPECT_EQ(result->machine.qtest_log, "/dev/null");
     EXPECT_FALSE(result->machine.xen_platform);
     ASSERT_THAT(result->machine.monitors, SizeIs(1));

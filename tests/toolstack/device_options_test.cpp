@@ -259,13 +259,44 @@ TEST(DiskOption, FormatsAndProtocolsThatAreNotThereAreRefused) {
     EXPECT_EQ(machine("-drive file=/a,,b,format=raw").disks.at(0).file, "/a,b");
 }
 
+TEST(DiskOption, ADriveForCdsNeedsNoMedium) {
+    const MachineOptions m = machine("-device ide-cd,bus=ide.1");
+    ASSERT_EQ(m.disks.size(), 1U);
+    EXPECT_EQ(m.disks[0].file, "");
+    EXPECT_EQ(m.disks[0].media, DiskMedia::Cdrom);
+    EXPECT_EQ(m.disks[0].channel, 1U);
+}
+
+TEST(DiskOption, ABlockNodeIsAnImageForADevice) {
+    const MachineOptions m =
+        machine("-blockdev driver=file,node-name=n,filename=/a.img -device ide-hd,drive=n,bus=ide.0");
+    ASSERT_EQ(m.disks.size(), 1U);
+    EXPECT_EQ(m.disks[0].file, "/a.img");
+    EXPECT_THAT(error("-blockdev driver=qcow2,node-name=n,filename=/a"), HasSubstr("qcow2"));
+    EXPECT_THAT(error("-blockdev driver=file,node-name=n"), HasSubstr("filename="));
+    EXPECT_THAT(error("-blockdev driver=file,node-name=n,filename=/a,nested.driver=raw"),
+                HasSubstr("nested"));
+}
+
+TEST(DiskOption, GlobalsNameDisksThatHaveNoNamesOfTheirOwn) {
+    const MachineOptions m = machine("-global ide-hd.ver=7 -global driver=ide-hd,property=model,value=M "
+                                     "-drive file=/a,format=raw -drive file=/b,if=none,id=b,format=raw "
+                                     "-device ide-hd,drive=b,ver=8");
+    ASSERT_EQ(m.disks.size(), 2U);
+    EXPECT_EQ(m.disks[0].firmware, "7");
+    EXPECT_EQ(m.disks[0].model, "M");
+    EXPECT_EQ(m.disks[1].firmware, "8");
+    EXPECT_EQ(m.disks[1].model, "M");
+    EXPECT_THAT(machine("-global PIIX4_PM.disable_s3=1").unsupported, ElementsAre(HasSubstr("no effect")));
+}
+
 TEST(DiskOption, MistakesAreNamed) {
     EXPECT_THAT(error("-drive if=ide,index=0,media=disk"), HasSubstr("needs file="));
     EXPECT_THAT(error("-drive file=/a,readonly=on,format=raw"), HasSubstr("read-only"));
     EXPECT_THAT(error("-drive file=/a,typo=1"), HasSubstr("'typo'"));
     EXPECT_THAT(error("-drive file=/a,snapshot=on"), HasSubstr("snapshot"));
     EXPECT_THAT(error("-drive file=/a,if=none,id=a -drive file=/b,if=none,id=a"), HasSubstr("in use"));
-    EXPECT_THAT(error("-device ide-cd"), HasSubstr("drive="));
+    EXPECT_THAT(error("-device ide-hd"), HasSubstr("drive="));
     EXPECT_THAT(error("-device ide-cd,drive=x"), HasSubstr("id=x"));
     EXPECT_THAT(machine("-drive file=/a,if=none,id=a").unsupported, ElementsAre(HasSubstr("no -device")));
 }

@@ -38,7 +38,7 @@ public:
 private:
     bool enabled() const { return (state_.confadd & 0x80000000) != 0; }
     Bdf target() const;
-    unsigned reg(u64 lane) const { return (state_.confadd & 0xfc) + static_cast<unsigned>(lane); }
+    unsigned reg(u64 lane) const { return (state_.confadd & 0xff) | static_cast<unsigned>(lane); }
 
     PciBus& bus_;
     IoHandler& reset_control_;

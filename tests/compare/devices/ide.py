@@ -1,0 +1,2 @@
+"""PIIX3 IDE."""
+DEVICES = []

@@ -1,0 +1,36 @@
+"""16550A (PC16550D, TI SNLS378) at COM1, its far end unplugged."""
+from ..device import Device, Register
+from ..stream import Line
+
+BASE, BASE2 = 0x3f8, 0x2f8
+
+
+def registers(base, tag):
+    return [
+        Register(f"RBR/THR/DLL{tag}", base, weight=3), Register(f"IER/DLM{tag}", base + 1, values=[0, 1, 2, 3, 5, 7], weight=3, keep=0x08),
+        Register(f"IIR/FCR{tag}", base + 2, values=[0, 1, 3, 5, 7, 0x41, 0x81, 0xc1], weight=3),
+        Register(f"LCR{tag}", base + 3, values=[0x03, 0x83, 0x07, 0x1b, 0x43]),
+        Register(f"MCR{tag}", base + 4, values=[0, 3, 8, 0x0b, 0x10, 0x13, 0x1f], weight=2),
+        Register(f"LSR{tag}", base + 5, weight=2), Register(f"MSR{tag}", base + 6, weight=2), Register(f"SCR{tag}", base + 7),
+    ]
+
+
+def loopback(rng):
+    """Bytes sent to itself, more than the FIFO holds at times."""
+    lines = [Line(f"outb {BASE + 3:#x} 0x3", "LCR"), Line(f"outb {BASE + 4:#x} {rng.choice([0x10, 0x18, 0x1b]):#x}", "MCR"),
+             Line(f"outb {BASE + 2:#x} {rng.choice([0, 1, 7, 0xc7, 0x87]):#x}", "IIR/FCR"),
+             Line(f"outb {BASE + 1:#x} {rng.choice([0, 1, 4, 5, 7]):#x}", "IER/DLM")]
+    for _ in range(rng.choice([1, 2, 5, 14, 16, 17])):
+        lines.append(Line(f"outb {BASE:#x} {rng.getrandbits(8):#x}", "RBR/THR/DLL"))
+        if rng.random() < 0.3:
+            lines.append(Line(f"inb {BASE + rng.choice([2, 5]):#x}", "IIR/FCR or LSR"))
+    for _ in range(rng.randrange(20)):
+        offset, name = rng.choice([(0, "RBR/THR/DLL"), (2, "IIR/FCR"), (5, "LSR")])
+        lines.append(Line(f"inb {BASE + offset:#x}", name))
+    return lines
+
+
+DEVICES = [
+    Device("uart16550", options=["-serial", "null", "-serial", "null"],
+           registers=[*registers(BASE, ""), *registers(BASE2, "/COM2")], single=20, bursts=[(1, loopback)]),
+]

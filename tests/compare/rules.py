@@ -1,0 +1,66 @@
+"""tests/compare/differences: what is meant to differ from QEMU, and why.
+
+  DEVICE REGISTER MASK: reason     bits of what a register returns that are not compared
+  DEVICE reserved *: reason        bits that the device's table does not name are not compared
+  DEVICE avoided WHAT: reason      what streams leave out
+  DEVICE irq NUMBER: reason        an interrupt line's level that is not compared
+
+DEVICE and REGISTER may be several, separated by commas.
+"""
+from pathlib import Path
+
+from .link import CompareError
+
+FILE = Path(__file__).with_name("differences")
+MOST = 40
+
+
+class Rules:
+    def __init__(self, device, bits=None, text=None):
+        """`bits`: {register: those that its table names}"""
+        self.bits = bits or {}
+        self.masks, self.irqs, self.count, self.reserved = {}, 0, 0, False
+        self.reasons = {}
+        for number, line in enumerate((FILE.read_text() if text is None else text).splitlines(), 1):
+            if line.strip() and not line.startswith("#"):
+                self.add(device, number, line)
+        if self.count > MOST:
+            raise CompareError(f"{FILE.name} has {self.count} entries; {MOST} is the most")
+
+    def add(self, device, number, line):
+        head, colon, reason = line.partition(": ")
+        words = head.split()
+        if not colon or len(words) != 3 or not reason.strip():
+            raise CompareError(f"{FILE.name}, line {number}: expected DEVICE REGISTER MASK: reason")
+        self.count += 1
+        if device not in words[0].split(","):
+            return
+        if words[1] == "avoided":  # no stream has it
+            return
+        if words[1] == "reserved":
+            self.reserved = True
+            self.reasons["reserved"] = reason
+            return
+        if words[1] == "irq":
+            self.irqs |= 1 << int(words[2])
+            self.reasons["irq"] = reason
+            return
+        for name in words[1].split(","):
+            self.masks[name] = self.masks.get(name, 0) | int(words[2], 0)
+            self.reasons[name] = reason
+
+    def explain(self, line, ours, theirs):
+        """The name of the entry that covers the difference."""
+        if (ours[0] ^ theirs[0]) & ~self.irqs:
+            return None
+        if ours[1] == theirs[1]:
+            return "irq"
+        mask = self.masks.get(line.register, 0)
+        unnamed = ~self.bits.get(line.register, -1) if self.reserved else 0
+        try:
+            changed = int(ours[1].split()[1], 16) ^ int(theirs[1].split()[1], 16)
+        except (IndexError, ValueError):
+            return None
+        if "vain" in ours[1] + theirs[1] or changed & ~(mask | unnamed):
+            return None
+        return line.register if changed & mask else "reserved"
