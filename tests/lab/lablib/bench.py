@@ -8,12 +8,15 @@ from .lock import Lock
 from .say import LabError, main_guard, say
 
 HELP = """usage: tools/bench [--rounds N] [--device-model hvmdm|qemu] [--save]
+       tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
 told), and prints a table of medians: how long the steps from `xl create` to Linux' user space take, what one port access
 costs (counted by the guest itself, beside the least that an ioreq server can take), memory, size, wake-ups.
 
   --save   also writes docs/benchmarks/lab.json and lab.svg
+
+With `native`: what a request costs in hvmdm alone, without Xen.
 
 Run it on an otherwise idle host: the outer machine's CPUs wait for each other, so other work slows both."""
 
