@@ -1,5 +1,5 @@
 // A machine driven by a test program over QEMU's protocol in place of a guest: RAM, time, interrupt routing
-// and the few chips of the hypervisor that such programs touch. See docs/qtest.md.
+// and the few chips of the hypervisor that such programs touch. See docs/testing.md.
 #pragma once
 
 #include "dm/core/accelerator.hpp"
