@@ -65,12 +65,12 @@ def differs(device, rules, lines):
 
 
 def minimise(device, rules, lines, wanted, tries=150):
-    """Fewer lines that still end in a difference of the same register."""
+    """Fewer lines that still end in the same two replies of the same register."""
     def shows(candidate):
         nonlocal tries
         tries -= 1
         found = differs(device, rules, candidate)
-        if found is None or found.line.register != wanted:
+        if found is None or found.essence() != wanted:
             return None
         return candidate[:max(0, found.index - len(device.setup)) + 1]
 
@@ -140,7 +140,7 @@ def compare(device, operations, seed, shrink):
         return 0
     if shrink and history:
         print(f"{device.name}: difference after {len(history)} operations in {found.line.register}; minimising ...", flush=True)
-        shorter = minimise(device, rules, history, found.line.register)
+        shorter = minimise(device, rules, history, found.essence())
         again = differs(device, rules, shorter)
         if again:
             history, found = shorter, again

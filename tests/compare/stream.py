@@ -46,6 +46,9 @@ class Difference(Exception):
         super().__init__(f"{line.register or line.text}: {ours[1]} here, {theirs[1]} in QEMU")
         self.index, self.line, self.ours, self.theirs = index, line, ours, theirs
 
+    def essence(self):
+        return self.line.register, self.ours[1], self.theirs[1]
+
     def describe(self):
         name = self.line.register or self.line.text
         out = [f"{name}: {self.ours[1]} here, {self.theirs[1]} in QEMU   ({self.line.text})"]
@@ -73,27 +76,24 @@ class Player:
         start = 0
         while start < len(lines):
             kind = lines[start].kind
-            if kind in ("wait", "tick"):
-                self.play_special(lines[start])
+            if kind == "wait":
+                self.play_wait(lines[start])
                 start += 1
                 continue
             end = start
-            while end < len(lines) and end - start < CHUNK and lines[end].kind in ("read", "write"):
+            while end < len(lines) and end - start < CHUNK and lines[end].kind != "wait":
                 end += 1
             self.play_chunk(lines[start:end])
             start = end
 
-    def play_special(self, line):
+    def play_wait(self, line):
         words = line.text.split()
-        if line.kind == "tick":
-            self.ours.talk([f"clock_step {words[1]}"])
-        else:
-            self.check(line, self.ours.wait(words), self.theirs.wait(words))
+        self.check(line, self.ours.wait(words), self.theirs.wait(words))
         self.played += 1
 
     def play_chunk(self, lines):
-        ours, ours_ends = self.commands(self.ours, lines)
-        theirs, theirs_ends = self.commands(self.theirs, lines)
+        ours, ours_ends = self.commands(self.ours, lines, ticks=True)
+        theirs, theirs_ends = self.commands(self.theirs, lines, ticks=False)
         self.ours.send(ours)
         self.theirs.send(theirs)
         ours_blob = self.ours.receive(len(ours))
@@ -110,10 +110,13 @@ class Player:
             self.played += 1
 
     @staticmethod
-    def commands(link, lines):
+    def commands(link, lines, ticks):
         commands, ends = [], []
         for line in lines:
-            commands += link.translate(line.text)
+            if line.kind != "tick":
+                commands += link.translate(line.text)
+            elif ticks:
+                commands.append(f"clock_step {line.text.split()[1]}")
             ends.append(len(commands) - 1)
         return commands, ends
 

@@ -249,6 +249,15 @@ TEST_F(Uart16550Test, WithoutFifosOneByteIsTakenAtATime) {
     EXPECT_EQ(r.dev.can_receive(), 1U);
 }
 
+TEST_F(Uart16550Test, WithoutFifosRbrKeepsTheLastByte) {
+    r.wire.send("a");
+    EXPECT_EQ(r.get(U::RBR_THR_DLL), 'a');
+    EXPECT_EQ(r.get(U::RBR_THR_DLL), 'a');
+    EXPECT_EQ(r.get(U::LSR), 0x60);
+    r.set(U::IIR_FCR, 0x01);
+    EXPECT_EQ(r.get(U::RBR_THR_DLL), 0);
+}
+
 TEST_F(Uart16550Test, InputIsTakenUpToTheTriggerLevelAndThenOneByOneUntilTheFifoIsFull) {
     r.fifos_on(0x80); // 8 bytes
     EXPECT_EQ(r.dev.can_receive(), 8U);

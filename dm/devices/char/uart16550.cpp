@@ -185,7 +185,7 @@ void Uart16550::write_string(u64 offset, unsigned size, std::span<const u8> byte
 u8 Uart16550::read_rbr() {
     const bool had = !state_.rx.empty();
     const auto c = static_cast<u8>(state_.rx.pop());
-    if (!had) return c;
+    if (!had) return fifos_on() ? c : state_.rbr;
     show_break_at_top();
     restart_rx_timeout();
     sync();
@@ -327,6 +327,7 @@ void Uart16550::store(u16 character) {
         state_.rx.clear();      // the holding register is overwritten
     }
     state_.rx.push(character);
+    if (!fifos_on()) state_.rbr = static_cast<u8>(character);
     if (state_.rx.size() == 1) show_break_at_top();
     if (!state_.rx_timeout) restart_rx_timeout();
 }

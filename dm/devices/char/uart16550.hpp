@@ -87,6 +87,7 @@ public:
         bool thre_interrupt = false;
         bool rx_timeout = false;
         Fifo<u16, kFifo> rx;                 ///< kBreakMark is set on a break
+        u8 rbr = 0;                          ///< without FIFOs: the last character, read or not
         std::optional<u64> rx_timeout_at_ns; ///< machine time
         Fifo<u8, kFifo> tx;                  ///< what the back end did not take
         std::optional<u64> tx_give_up_at_ns; ///< set while `tx` waits
@@ -106,6 +107,7 @@ public:
             v("thre_interrupt", s.thre_interrupt);
             v("rx_timeout", s.rx_timeout);
             v("rx", s.rx);
+            v("rbr", s.rbr);
             v("rx_timeout_at_ns", s.rx_timeout_at_ns);
             v("tx", s.tx);
             v("tx_give_up_at_ns", s.tx_give_up_at_ns);

@@ -5,9 +5,15 @@ from ..stream import Line
 DATA, STATUS = 0x60, 0x64
 TICK = Line("tick 5000000")
 
-CONTROLLER = [0x20, 0x60, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae, 0xd0, 0xd2, 0xd3, 0xd4, 0xd1, 0xdd, 0xdf, 0xff]
-KEYBOARD = [0xed, 0xee, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xff, 0x00, 0x02, 0x05, 0xfe]
-MOUSE = [0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xee, 0xec, 0xf0, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xff, 0x64, 0xc8, 0x50]
+# Commands that answer, and those that take a byte, are told apart by the bursts below.
+CONTROLLER = [0x20, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xad, 0xae, 0xc0, 0xd0, 0xdd, 0xdf, 0xff]
+WITH_BYTE = [0x60, 0xd1, 0xd2, 0xd3]
+MODES = [0x01, 0x03, 0x30, 0x45, 0x47, 0x61, 0x65, 0x74]
+KEYBOARD = [0xee, 0xf2, 0xf4, 0xf5, 0xf6, 0xff]
+KEYBOARD_WITH_BYTE = {0xed: range(8), 0xf0: range(4), 0xf3: [0x00, 0x20, 0x2b, 0x7f]}
+MOUSE = [0xe6, 0xe7, 0xe9, 0xea, 0xeb, 0xf0, 0xf2, 0xf4, 0xf5, 0xf6, 0xff]
+MOUSE_WITH_BYTE = {0xe8: range(4), 0xf3: [10, 20, 40, 60, 80, 100]}  # 200 begins a knock
+LONGEST_ANSWER = 5
 
 
 def out(port, value, name):
@@ -21,38 +27,58 @@ def fetch(times):
     return lines
 
 
+def drain():
+    """Drivers read an answer before they speak again."""
+    return fetch(LONGEST_ANSWER)
+
+
+def interfering(rng, modes=()):
+    """Now and then the controller is switched between question and answer, and back so that all of it comes."""
+    if rng.random() < 0.8:
+        return []
+    if not modes or rng.random() < 0.5:
+        switched = out(STATUS, rng.choice([0xa7, 0xa8, 0xae]), "COMMAND")
+    else:
+        switched = out(STATUS, 0x60, "COMMAND") + out(DATA, rng.choice(modes), "DATA")
+    return switched + fetch(2) + out(STATUS, 0xae, "COMMAND") + out(STATUS, 0xa8, "COMMAND")
+
+
 def controller(rng):
-    command = rng.choice(CONTROLLER)
-    lines = out(STATUS, command, "COMMAND")
-    if command in (0x60, 0xd1, 0xd2, 0xd3, 0xd4):
-        value = rng.choice([0x01, 0x03, 0x30, 0x45, 0x47, 0x61, 0x65, 0x74])
-        if command == 0xd1:
-            value |= 3  # bit 0 resets the machine, bit 1 is the A20 gate
-        lines += out(DATA, value, "DATA")
-    return lines + fetch(rng.randrange(3))
+    if rng.random() < 0.6:
+        return out(STATUS, rng.choice(CONTROLLER), "COMMAND") + drain()
+    command = rng.choice(WITH_BYTE)
+    value = rng.choice(MODES) if command == 0x60 else rng.getrandbits(8)
+    if command == 0xd1:
+        value = value & ~0x30 | 0x01  # bit 0 resets the machine
+    return out(STATUS, command, "COMMAND") + out(DATA, value, "DATA") + drain()
 
 
 def keyboard(rng):
-    command = rng.choice(KEYBOARD)
-    lines = out(DATA, command, "DATA") + fetch(rng.randrange(1, 3))
-    if command in (0xed, 0xf0, 0xf3):
-        lines += out(DATA, rng.choice([0, 1, 2, 3, 7, 0x20, 0x2b]), "DATA")
-    return lines + fetch(rng.randrange(4))
+    if rng.random() < 0.6:
+        return out(DATA, rng.choice(KEYBOARD), "DATA") + interfering(rng) + drain()
+    command = rng.choice(list(KEYBOARD_WITH_BYTE))
+    value = rng.choice(KEYBOARD_WITH_BYTE[command])
+    return out(DATA, command, "DATA") + drain() + out(DATA, value, "DATA") + interfering(rng) + drain()
+
+
+def tell_mouse(value):
+    return out(STATUS, 0xd4, "COMMAND") + out(DATA, value, "DATA")
 
 
 def mouse(rng):
-    command = rng.choice(MOUSE)
-    lines = out(STATUS, 0xd4, "COMMAND") + out(DATA, command, "DATA") + fetch(rng.randrange(1, 3))
-    if command in (0xe8, 0xf3):
-        lines += out(STATUS, 0xd4, "COMMAND") + out(DATA, rng.choice([0, 1, 2, 3, 10, 60, 80, 100, 200]), "DATA")
-    return lines + fetch(rng.randrange(5))
-
-
-def drain(_):
-    return fetch(6)
+    pick = rng.random()
+    if pick < 0.1:
+        return tell_mouse(0xee) + drain() + tell_mouse(rng.getrandbits(7)) + drain() + tell_mouse(0xec) + drain()
+    if pick < 0.2:
+        knock = [200, rng.choice([100, 200]), 80]
+        return [line for rate in knock for line in tell_mouse(0xf3) + drain() + tell_mouse(rate) + drain()]
+    if pick < 0.7:
+        return tell_mouse(rng.choice(MOUSE)) + interfering(rng, MODES) + drain()
+    command = rng.choice(list(MOUSE_WITH_BYTE))
+    return tell_mouse(command) + drain() + tell_mouse(rng.choice(MOUSE_WITH_BYTE[command])) + interfering(rng, MODES) + drain()
 
 
 DEVICES = [
     Device("i8042", registers=[Register("STATUS", STATUS, write=False), Register("DATA", DATA, write=False)],
-           bursts=[(2, controller), (2, keyboard), (2, mouse), (1, drain)]),
+           setup=[*tell_mouse(0xff), *drain()], bursts=[(2, controller), (2, keyboard), (2, mouse)]),
 ]

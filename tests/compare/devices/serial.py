@@ -8,7 +8,8 @@ BASE, BASE2 = 0x3f8, 0x2f8
 def registers(base, tag):
     return [
         Register(f"RBR/THR/DLL{tag}", base, weight=3), Register(f"IER/DLM{tag}", base + 1, values=[0, 1, 2, 3, 5, 7], weight=3, keep=0x08),
-        Register(f"IIR/FCR{tag}", base + 2, values=[0, 1, 3, 5, 7, 0x41, 0x81, 0xc1], weight=3),
+        Register(f"IIR/FCR{tag}", base + 2, values=[0, 1, 3, 5, 7, 0x41, 0x81, 0xc1], weight=3,
+                 never=lambda value: not value & 1 and value & 6),
         Register(f"LCR{tag}", base + 3, values=[0x03, 0x83, 0x07, 0x1b, 0x43]),
         Register(f"MCR{tag}", base + 4, values=[0, 3, 8, 0x0b, 0x10, 0x13, 0x1f], weight=2),
         Register(f"LSR{tag}", base + 5, weight=2), Register(f"MSR{tag}", base + 6, weight=2), Register(f"SCR{tag}", base + 7),
