@@ -1,14 +1,12 @@
 #include "dm/board/machine.hpp"
 
+#include "dm/board/accelerators.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
 #include "firmware/rom_files.hpp"
 
 namespace dm {
 namespace {
-
-constexpr u64 kMebibyte = 1 << 20;
-constexpr u64 kDefaultLowRamEnd = 0xf0000000; // HVM_BELOW_4G_RAM_END of xen/include/public/hvm/e820.h
 
 constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
 
@@ -52,15 +50,10 @@ Machine::~Machine() {
 Status Machine::build() {
     DM_TRY(open_disks());
     DM_TRY(open_serials());
-    const u64 low_end = options_.max_ram_below_4g.value_or(kDefaultLowRamEnd);
-    DM_TRY_ASSIGN(hypervisor_,
-                  xen::XenHypervisor::create({.domid = static_cast<u16>(options_.domid.value_or(0)),
-                                              .ram_bytes = options_.memory_mib * kMebibyte,
-                                              .low_ram_limit = low_end,
-                                              .restrict_handles = options_.restrict_to_domain}));
+    DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
     DM_TRY(open_taps());
     DM_TRY(open_vga());
-    DM_TRY_ASSIGN(board_, Board::create(loop_.machine_timers(), *hypervisor_, parts()));
+    DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     DM_TRY(open_vnc());
     return open_monitors();
 }
@@ -70,7 +63,7 @@ BoardParts Machine::parts() {
     p.cpus = options_.cpus;
     p.max_cpus = options_.max_cpus;
     const u64 ram = options_.memory_mib * kMebibyte;
-    p.ram_below_4g = std::min(ram, options_.max_ram_below_4g.value_or(kDefaultLowRamEnd));
+    p.ram_below_4g = std::min(ram, low_ram_limit(options_));
     p.ram_above_4g = ram - p.ram_below_4g;
     p.boot_order = options_.boot_order;
     p.xen_platform = options_.xen_platform;
@@ -136,7 +129,7 @@ Status Machine::open_vga() {
         directories.push_back(std::move(directory));
     BoardParts::Vga vga;
     DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, directories));
-    DM_TRY_ASSIGN(vga.memory, hypervisor_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
+    DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
     if (options_.vga.pci_slot) vga.slot = static_cast<u8>(*options_.vga.pci_slot);
     vga_ = std::move(vga);
     return {};
@@ -145,7 +138,7 @@ Status Machine::open_vga() {
 Status Machine::open_vnc() {
     if (!options_.vnc.enabled) return {};
     input_ = std::make_unique<InputGate>(board_->input());
-    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*hypervisor_, *board_->display());
+    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
     DM_TRY_ASSIGN(vnc_, vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), *input_));
     return {};
 }
@@ -166,23 +159,23 @@ Status Machine::lock_down() {
     } else if (options_.run_as) {
         lockdown.ids = host::UserIds{options_.run_as->uid, options_.run_as->gid};
     }
-    if (options_.restrict_to_domain) DM_TRY(hypervisor_->restrict_handles());
+    if (options_.restrict_to_domain) DM_TRY(accelerator_->restrict_handles());
     return host::lock_down(lockdown);
 }
 
 Status Machine::start() {
-    DM_TRY(hypervisor_->start(loop_, board_->ports(), board_->memory(), board_->pci()));
-    loop_.set_round_end([this] { hypervisor_->trim(); });
+    DM_TRY(accelerator_->start(loop_, board_->ports(), board_->memory(), board_->pci()));
+    loop_.set_round_end([this] { accelerator_->trim(); });
     if (!options_.start_paused) {
         DM_TRY(resume());
-        if (!options_.restrict_to_domain) hypervisor_->announce_running();
+        if (!options_.restrict_to_domain) accelerator_->announce_running();
     }
     return lock_down();
 }
 
 Status Machine::resume() {
     if (state_ == RunState::Running) return {};
-    DM_TRY(hypervisor_->set_serving(true));
+    DM_TRY(accelerator_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
     open_gates();
@@ -193,10 +186,10 @@ Status Machine::resume() {
 Status Machine::stop() {
     if (state_ != RunState::Running) return {};
     close_gates();
-    hypervisor_->drain_buffered();
+    accelerator_->drain_buffered();
     board_->quiesce();
     loop_.machine_clock().stop();
-    DM_TRY(hypervisor_->set_serving(false));
+    DM_TRY(accelerator_->set_serving(false));
     state_ = RunState::Paused;
     qmp_->stopped();
     return {};
@@ -265,7 +258,7 @@ std::vector<DriveInfo> Machine::drives() const {
 }
 
 Status Machine::log_dirty_pages(bool enable) {
-    hypervisor_->set_log_dirty(enable);
+    accelerator_->set_log_dirty(enable);
     return {};
 }
 

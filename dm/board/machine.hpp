@@ -4,6 +4,7 @@
 #include "dm/board/board.hpp"
 #include "dm/board/char_gate.hpp"
 #include "dm/board/input_gate.hpp"
+#include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
 #include "dm/host/block_engine.hpp"
 #include "dm/host/loop.hpp"
@@ -12,7 +13,6 @@
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
-#include "dm/xen/xen_hypervisor.hpp"
 
 #include <memory>
 #include <vector>
@@ -75,7 +75,7 @@ private:
     Log log_{"machine"};
 
     // In the order of who outlives whom.
-    std::unique_ptr<xen::XenHypervisor> hypervisor_;
+    std::unique_ptr<Accelerator> accelerator_;
     std::unique_ptr<host::BlockEngine> block_engine_;
     std::vector<Disk> disks_;
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;

@@ -1,7 +1,7 @@
 // Xen as the machine's hypervisor: one object per guest that owns the handles and all that hangs on them.
 #pragma once
 
-#include "dm/core/hypervisor.hpp"
+#include "dm/core/accelerator.hpp"
 #include "dm/core/log.hpp"
 #include "dm/xen/handles.hpp"
 #include "dm/xen/ioreq_server.hpp"
@@ -17,7 +17,7 @@ struct XenOptions {
     bool restrict_handles = false;  ///< -xen-domid-restrict
 };
 
-class XenHypervisor final : public Hypervisor {
+class XenHypervisor final : public Accelerator {
 public:
     /// Errors name -xen-domid or the missing device node.
     static Result<std::unique_ptr<XenHypervisor>> create(const XenOptions& options);
@@ -34,16 +34,12 @@ public:
     void set_log_dirty(bool on) override { cache_.set_log_dirty(on); }
     void drain_buffered() override { server_->drain(); }
 
-    /// Routes the spaces' ranges and the bus's functions here and starts serving. After this the guest may
-    /// run.
-    Status start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci);
-    /// -xen-domid-restrict: irrevocable. Everything that opens or populates comes before.
-    Status restrict_handles();
-    /// Between requests: gives back mappings that are not needed any more.
-    void trim() { cache_.trim(); }
-
-    /// Tells libxl that the machine is ready: device-model/DOMID/state = running. Not fatal when it fails.
-    void announce_running();
+    /// Routes the spaces' ranges and the bus's functions here.
+    Status start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci) override;
+    Status restrict_handles() override;
+    void trim() override { cache_.trim(); }
+    /// For libxl: device-model/DOMID/state = running.
+    void announce_running() override;
 
 private:
     XenHypervisor(const XenOptions& options, Handles handles)
