@@ -129,8 +129,9 @@ struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
     bool start_paused = false;    ///< -S: do not announce "running" before `cont`
     bool exit_on_shutdown = true; ///< false with -no-shutdown: the process outlives the guest
     std::vector<InheritedFd> inherited_fds;
-    std::string qtest;     ///< test protocol: socket, "unix:PATH"
-    std::string qtest_log; ///< file of its transcript
+    std::string qtest;       ///< test protocol: socket, "unix:PATH"
+    std::string qtest_log;   ///< file of its transcript
+    std::string record_file; ///< -hvmdm-record: record the guest there; empty: do not
     bool debug = false;
 
     // How it is locked up
