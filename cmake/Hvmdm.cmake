@@ -17,12 +17,18 @@ else()
   target_link_options(hvmdm_rules INTERFACE LINKER:-z,relro,-z,now,--as-needed)
 endif()
 
-# hvmdm_room(NAME DEPENDS libs...): the library dm_NAME from the .cpp files of the calling folder and those below it.
+# hvmdm_room(NAME [FILES files...] [BUT files...] DEPENDS libs...): the library dm_NAME from these .cpp files; without
+# FILES, from all those of the calling folder and below it, BUT some.
 # The arrows of docs/architecture.md are the DEPENDS; tests/arrows checks the #includes against them.
 function(hvmdm_room name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "FILES;BUT;DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  list(TRANSFORM ARG_BUT PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(REMOVE_ITEM sources ${ARG_BUT})
+  if(ARG_FILES)
+    set(sources ${ARG_FILES})
+  endif()
   if(NOT sources) # a room whose first file is still to come
     return()
   endif()

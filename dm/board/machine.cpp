@@ -1,6 +1,7 @@
 #include "dm/board/machine.hpp"
 
 #include "dm/board/accelerators.hpp"
+#include "dm/board/replay_board.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
 #include "firmware/rom_files.hpp"
@@ -36,6 +37,7 @@ Result<std::unique_ptr<Machine>> Machine::create(host::Loop& loop, const toolsta
 Machine::~Machine() {
     if (board_ != nullptr) {
         board_->quiesce();
+        if (recorder_ != nullptr) recorder_->finish();
         // Xen forgets our ranges with the server; telling it of each one would only take time.
         board_->ports().set_range_sink(nullptr);
         board_->memory().set_range_sink(nullptr);
@@ -51,6 +53,7 @@ Status Machine::build() {
     DM_TRY(open_disks());
     DM_TRY(open_serials());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
+    if (!options_.record_file.empty()) DM_TRY(record());
     reboots_in_place_ =
         accelerator_->reboots_in_place([this] { reset_devices(toolstack::QmpCause::Guest, "guest-reset"); });
     DM_TRY(open_taps());
@@ -58,6 +61,15 @@ Status Machine::build() {
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     DM_TRY(open_vnc());
     return open_monitors();
+}
+
+/// The recorder runs the machine from here on, and has the real accelerator run it.
+Status Machine::record() {
+    DM_TRY_ASSIGN(auto recorder,
+                  replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
+    recorder_ = recorder.get();
+    accelerator_ = std::move(recorder);
+    return {};
 }
 
 BoardParts Machine::parts() {
@@ -81,6 +93,7 @@ BoardParts Machine::parts() {
         if (!disk.options.firmware.empty()) drive.firmware = disk.options.firmware;
     }
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
+    if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
 
@@ -141,7 +154,8 @@ Status Machine::open_vga() {
 
 Status Machine::open_vnc() {
     if (!options_.vnc.enabled) return {};
-    input_ = std::make_unique<InputGate>(board_->input());
+    InputSink& devices = board_->input();
+    input_ = std::make_unique<InputGate>(recorder_ != nullptr ? recorder_->input(devices) : devices);
     if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
     DM_TRY_ASSIGN(vnc_, vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), *input_));
     return {};
@@ -222,6 +236,7 @@ Status Machine::reset() {
 }
 
 void Machine::reset_devices(toolstack::QmpCause cause, std::string_view reason) {
+    if (recorder_ != nullptr) recorder_->finish(); // a recording is of one life
     board_->reset();
     qmp_->reset(cause, reason);
 }

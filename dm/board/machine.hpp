@@ -10,6 +10,7 @@
 #include "dm/host/loop.hpp"
 #include "dm/host/raw_file.hpp"
 #include "dm/host/tap.hpp"
+#include "dm/replay/recorder.hpp"
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
@@ -51,6 +52,7 @@ private:
     Machine(host::Loop& loop, const toolstack::MachineOptions& options) : loop_(loop), options_(options) {}
 
     Status build();
+    Status record();
     Status open_disks();
     Status open_serials();
     Status open_taps();
@@ -79,6 +81,7 @@ private:
 
     // In the order of who outlives whom.
     std::unique_ptr<Accelerator> accelerator_;
+    replay::Recorder* recorder_ = nullptr; ///< the accelerator, when the machine is recorded
     std::unique_ptr<host::BlockEngine> block_engine_;
     std::vector<Disk> disks_;
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;

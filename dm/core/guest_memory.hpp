@@ -26,10 +26,12 @@ public:
     /// Must be called after writing through view() or a Pin: live migration copies only what it is told.
     virtual void wrote(GuestPhys addr, u64 length) = 0;
 
+    // Both are made of view(); a memory that keeps account of what devices read overrides them.
+
     /// Copies out of guest RAM; parts that are not RAM read as 0xff.
-    void read(GuestPhys addr, std::span<u8> out);
+    virtual void read(GuestPhys addr, std::span<u8> out);
     /// Copies into guest RAM; parts that are not RAM are dropped.
-    void write(GuestPhys addr, std::span<const u8> in);
+    virtual void write(GuestPhys addr, std::span<const u8> in);
 
 protected:
     friend class Pin;

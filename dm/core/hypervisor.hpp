@@ -27,6 +27,12 @@ public:
     /// last call. False: unknown, take all as written. The first call starts tracking.
     virtual bool collect_dirty(u64 first_page, u64 pages, std::span<u8> bitmap) = 0;
     virtual void stop_tracking() = 0;
+    /// The device is about to read there, or to change parts of bytes: what the guest wrote past the device
+    /// counts from now on. A recording takes note of it.
+    virtual void about_to_read(u64 offset, u64 length) {
+        static_cast<void>(offset);
+        static_cast<void>(length);
+    }
     /// The device itself wrote there (live migration must know).
     virtual void wrote(u64 offset, u64 length) = 0;
 };

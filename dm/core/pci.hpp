@@ -148,9 +148,10 @@ public:
     virtual void remove_function(Bdf bdf) = 0;
 };
 
-/// Bus 0: devfn to function.
+/// Bus 0: devfn to function. What an accelerator calls is virtual: something may stand before the real bus.
 class PciBus {
 public:
+    virtual ~PciBus() = default;
     /// False when the place is taken. The function outlives its attachment.
     bool attach(Bdf bdf, PciFunction& function);
     void detach(Bdf bdf);
@@ -158,11 +159,11 @@ public:
     /// Lowest device number >= `from` with no function; nothing when the bus is full.
     std::optional<u8> free_device(u8 from = 0) const;
 
-    u32 config_read(Bdf bdf, unsigned reg, unsigned size) const;
-    void config_write(Bdf bdf, unsigned reg, unsigned size, u32 value);
+    virtual u32 config_read(Bdf bdf, unsigned reg, unsigned size) const;
+    virtual void config_write(Bdf bdf, unsigned reg, unsigned size, u32 value);
 
     /// The listener hears at once of all functions there are. At most one.
-    void set_function_sink(PciFunctionSink* sink);
+    virtual void set_function_sink(PciFunctionSink* sink);
 
 private:
     std::array<PciFunction*, 256> functions_{};

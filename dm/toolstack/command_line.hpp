@@ -131,8 +131,8 @@ Status finish_devices(CommandLineDraft& draft);
 
 // command_line_process.cpp
 Handler take_add_fd, take_append, take_chroot, take_debug, take_domid, take_firmware_dir, take_incoming,
-    take_initrd, take_kernel, take_no_shutdown, take_qtest, take_qtest_log, take_restrict, take_run_with,
-    take_runas, take_start_paused;
+    take_initrd, take_kernel, take_no_shutdown, take_qtest, take_qtest_log, take_record, take_restrict,
+    take_run_with, take_runas, take_start_paused;
 
 // command_line_help.cpp
 Handler take_help, take_version;

@@ -132,6 +132,12 @@ Status take_qtest_log(CommandLineDraft& draft, const std::string& value) {
     return {};
 }
 
+Status take_record(CommandLineDraft& draft, const std::string& value) {
+    if (value.empty()) return fail("expected the name of a file");
+    draft.out.record_file = value;
+    return {};
+}
+
 Status take_debug(CommandLineDraft& draft, const std::string&) {
     draft.out.debug = true;
     return {};

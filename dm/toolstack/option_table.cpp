@@ -218,6 +218,13 @@ constexpr std::array kRows{
     OptionRow{"no-fd-bootchk", kAlone, kDone},
     OptionRow{"no-hpet", kAlone, kDone},
     OptionRow{"d", kValue, kDone, take_debug, {}, "all  write more to the log"},
+    OptionRow{"hvmdm-record",
+              kValue,
+              kDone,
+              take_record,
+              {},
+              "FILE  record all that the guest does, for hvmdm-replay; %p: the process id",
+              "device_model_args"},
 
     // How it is locked up
     OptionRow{"chroot", kValue, kNo, take_chroot, kNoRestrict, "DIR  root directory after the start",

@@ -132,8 +132,9 @@ struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
     bool start_paused = false;    ///< -S: do not announce "running" before `cont`
     bool exit_on_shutdown = true; ///< false with -no-shutdown: the process outlives the guest
     std::vector<InheritedFd> inherited_fds;
-    std::string qtest;     ///< test protocol: path of the unix socket where the test listens
-    std::string qtest_log; ///< file of its transcript; empty or "none": none
+    std::string qtest;       ///< test protocol: path of the unix socket where the test listens
+    std::string qtest_log;   ///< file of its transcript; empty or "none": none
+    std::string record_file; ///< -hvmdm-record: record the guest there; empty: do not
     bool debug = false;
 
     // How it is locked up

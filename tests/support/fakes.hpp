@@ -167,8 +167,17 @@ public:
         return true;
     }
     void stop_tracking() override { tracking = false; }
-    void wrote(u64, u64) override { ++reported_writes; }
+    void about_to_read(u64 offset, u64 length) override {
+        if (offset + length <= by_guest.size())
+            std::copy_n(by_guest.data() + offset, length, memory.data() + offset);
+    }
+    void wrote(u64 offset, u64 length) override {
+        ++reported_writes;
+        if (offset + length <= by_guest.size())
+            std::copy_n(memory.data() + offset, length, by_guest.data() + offset);
+    }
 
+    std::vector<u8> by_guest; ///< when not empty: shows in `memory` only where a read is announced
     std::vector<u8> memory;
     std::optional<GuestPhys> placed;
     std::vector<u64> dirty_pages;

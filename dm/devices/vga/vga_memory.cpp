@@ -136,6 +136,15 @@ void VgaMemory::wrote(u64 byte, u64 length, unsigned planes) {
     if (here < length) video_.wrote(0, length - here);
 }
 
+void VgaMemory::reads(u64 byte, u64 length) {
+    const u64 size = u64{mask_} + 1;
+    const u64 start = byte & mask_;
+    length = std::min(length, size);
+    const u64 here = std::min(length, size - start);
+    video_.about_to_read(start, here);
+    if (here < length) video_.about_to_read(0, length - here);
+}
+
 // Cuts off what lies outside the selected part of the window.
 template <class Bytes> VgaMemory::Part<Bytes> VgaMemory::decode(u64 offset, Bytes bytes) const {
     const u64 end = std::min<u64>(offset + bytes.size(), first_ + length_);
@@ -187,6 +196,7 @@ void VgaMemory::write_span(u64 offset, unsigned, std::span<const u8> bytes) {
 // The window is no larger than the memory and the bank a multiple of it: a linear span never wraps, but for
 // memories of 64 KiB behind the 128 KiB window.
 void VgaMemory::read_linear(u32 addr, std::span<u8> bytes) {
+    reads(addr & ~3U, bytes.size() + 6); // whole cells: the latch takes the last one
     if (u64{at(addr)} + bytes.size() <= u64{mask_} + 1)
         std::memcpy(bytes.data(), vram_ + at(addr), bytes.size());
     else
@@ -196,6 +206,7 @@ void VgaMemory::read_linear(u32 addr, std::span<u8> bytes) {
 }
 
 void VgaMemory::write_linear(u32 addr, std::span<const u8> bytes) {
+    if (map_mask_ != kAllPlanes) reads(addr, bytes.size());
     if (map_mask_ == kAllPlanes && u64{at(addr)} + bytes.size() <= u64{mask_} + 1)
         std::memcpy(vram_ + at(addr), bytes.data(), bytes.size());
     else
@@ -206,6 +217,7 @@ void VgaMemory::write_linear(u32 addr, std::span<const u8> bytes) {
 
 void VgaMemory::read_odd_even(u32 addr, std::span<u8> bytes) {
     const u32 pair = regs_.gfx[GR_READ_MAP_SELECT] & 2U;
+    reads(u64{addr & ~1U} * 2, (bytes.size() + 1) * 2 + 2);
     for (u8& byte : bytes) {
         byte = vram_[at(u64{addr & ~1U} * 2 + (pair | (addr & 1)))];
         ++addr;
@@ -215,17 +227,20 @@ void VgaMemory::read_odd_even(u32 addr, std::span<u8> bytes) {
 
 void VgaMemory::write_odd_even(u32 addr, std::span<const u8> bytes) {
     const u32 pair = regs_.gfx[GR_READ_MAP_SELECT] & 2U;
-    const u32 first = addr;
+    const u64 start = u64{addr & ~1U} * 2; // of the first cell; the last one ends where `end` says
+    const u64 end = ((addr + bytes.size() - 1) & ~u64{1}) * 2 + 4;
+    reads(start, end - start);
     for (const u8 byte : bytes) {
         const u32 plane = pair | (addr & 1);
         if ((map_mask_ >> plane & 1) != 0) vram_[at(u64{addr & ~1U} * 2 + plane)] = byte;
         ++addr;
     }
-    wrote(u64{first & ~1U} * 2, (bytes.size() + 1) * 2, 3U << pair);
+    wrote(start, end - start, 3U << pair);
 }
 
 void VgaMemory::read_planar(u32 addr, std::span<u8> bytes) {
     u32 latch = regs_.latch;
+    reads(u64{addr} * 4, u64{bytes.size()} * 4);
     if ((regs_.gfx[GR_MODE] & kReadMode1) == 0) {
         const unsigned plane = regs_.gfx[GR_READ_MAP_SELECT] & 3;
         for (u8& byte : bytes) {
@@ -247,6 +262,7 @@ void VgaMemory::read_planar(u32 addr, std::span<u8> bytes) {
 
 void VgaMemory::write_planar(u32 addr, std::span<const u8> bytes) {
     const u32 first = addr;
+    reads(u64{first} * 4, u64{bytes.size()} * 4);
     const PlanarWrite transform(regs_, map_mask_);
     const u32 keep = ~transform.map_mask;
     if (transform.plain()) // text fonts, and most of what is drawn in sixteen colours

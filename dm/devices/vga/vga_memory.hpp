@@ -45,6 +45,8 @@ private:
     u32 at(u64 byte) const { return static_cast<u32>(byte) & mask_; }
     u32 load_cell(u32 addr) const;
     void store_cell(u32 addr, u32 cell);
+    /// What is about to be read or changed in part, before it is.
+    void reads(u64 byte, u64 length);
     void wrote(u64 byte, u64 length, unsigned planes);
 
     void read_linear(u32 addr, std::span<u8> bytes);

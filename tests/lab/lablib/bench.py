@@ -7,14 +7,15 @@ from .lab import clean_dom0
 from .lock import Lock
 from .say import LabError, main_guard, say
 
-HELP = """usage: tools/bench [--rounds N] [--device-model hvmdm|qemu] [--save]
+HELP = """usage: tools/bench [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
        tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
 told), and prints a table of medians: how long the steps from `xl create` to Linux' user space take, what one port access
 costs (counted by the guest itself, beside the least that an ioreq server can take), memory, size, wake-ups.
 
-  --save   also writes docs/benchmarks/lab.json and lab.svg
+  --recording   compares hvmdm with itself while it records the guest, instead of with QEMU
+  --save        also writes docs/benchmarks/lab.json and lab.svg
 
 With `native`: what a request costs in hvmdm alone, without Xen.
 
@@ -29,7 +30,7 @@ def main():
         print(HELP)
         return 0
     rounds, models, save = parse(words)
-    if "hvmdm" in models and not settings.device_model_binary().is_file():
+    if models != ["qemu"] and not settings.device_model_binary().is_file():
         raise LabError(f"no device model at {settings.device_model_binary()}; build it or name one in HVMDM_BINARY "
                        "(--device-model qemu measures the packaged QEMU alone)")
     with Lock("machine"):
@@ -46,15 +47,18 @@ def parse(words):
         if word == "--save":
             save = True
             continue
+        if word == "--recording":
+            models = ["hvmdm", bench_lab.RECORDED]
+            continue
         value = next(words, "")
         if word == "--rounds" and value.isdigit() and int(value) > 0:
             rounds = int(value)
-        elif word == "--device-model" and value in models:
+        elif word == "--device-model" and value in ("hvmdm", "qemu"):
             models = [value]
         else:
             raise LabError(f"{word} {value}: not understood; `tools/bench --help` explains")
-    if save and len(models) < 2:
-        raise LabError("--save wants both device models in one run: ratios are what is published")
+    if save and models != ["hvmdm", "qemu"]:
+        raise LabError("--save wants hvmdm and QEMU in one run: their ratios are what is published")
     return rounds, models, save
 
 
@@ -63,7 +67,7 @@ def measure(rounds, models):
     figures = {model: [] for model in models}
     log_dir = settings.LOGS / "bench"
     log_dir.mkdir(parents=True, exist_ok=True)
-    if "hvmdm" in models:
+    if models != ["qemu"]:
         runner.install_device_model()
     for number in range(1, rounds + 1):
         for model in models:

@@ -10,6 +10,7 @@ from .say import LabError
 LIMIT = "/lab/ioreq-limit"
 LIMIT_PORTS = "0x5650 8"
 IDLE_SECONDS = 10
+RECORDED = "recorded"  # hvmdm that records the guest
 STAMP = 'while IFS= read -r line; do echo "$EPOCHREALTIME $line"; done'
 
 # What a process uses: everything that /proc tells of it, in one go.
@@ -29,9 +30,11 @@ echo cpu $(cut -d' ' -f14,15 stat | awk -v hz=$(getconf CLK_TCK) '{{print ($1 + 
 def measure(model, log_dir):
     """{figure: value} of one guest on that device model, and what the limit took."""
     clean_dom0()
-    lab = Lab(log_dir, model)
+    recorded = model == RECORDED
+    lab = Lab(log_dir, "hvmdm" if recorded else model)
+    keys = {"device_model_args": ["-hvmdm-record", "/lab/work/bench.rec"]} if recorded else {}
     try:
-        return measure_guest(lab.linux("bench", "bench", menu_seconds=1))
+        return measure_guest(lab.linux("bench", "bench", menu_seconds=1, **keys))
     finally:
         lab.close()
         machine.ssh("pkill -KILL -x ioreq-limit", check=False)

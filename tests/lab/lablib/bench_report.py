@@ -46,22 +46,24 @@ def summary(rounds):
             line[model] = {"median": statistics.median(values), "p95": p95(values), "values": values}
         if row.limit:
             line["limit"] = statistics.median(figure[row.limit] for figures in rounds.values() for figure in figures)
-        if len(rounds) == 2 and line["hvmdm"]["median"] > 0:
-            line["ratio"] = line["qemu"]["median"] / line["hvmdm"]["median"]
+        if len(rounds) == 2:
+            first, second = (line[model]["median"] for model in rounds)
+            if first > 0:
+                line["ratio"] = second / first
         lines.append(line)
     return lines
 
 
 def table(lines, models):
     """Markdown."""
-    heads = ["", *(f"{model} (p95)" for model in models), "limit", "QEMU / hvmdm"]
+    heads = ["", *(f"{model} (p95)" for model in models), "limit", f"{models[-1]} / {models[0]}" if len(models) == 2 else ""]
     rows = []
     for row, line in zip(ROWS, lines):
         def number(value):
             return f"{value:.{row.digits}f}"
         cells = [f"{number(line[m]['median'])} ({number(line[m]['p95'])}) {row.unit}".rstrip() for m in models]
         limit = f"{number(line['limit'])} {row.unit}" if "limit" in line else ""
-        rows.append([row.what, *cells, limit, f"{line['ratio']:.1f}" if "ratio" in line else ""])
+        rows.append([row.what, *cells, limit, f"{line['ratio']:.2f}" if "ratio" in line else ""])
     widths = [max(len(cells[i]) for cells in [heads, *rows]) for i in range(len(heads))]
     def text(cells):
         return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths)) + " |"
