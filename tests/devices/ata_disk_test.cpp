@@ -1,5 +1,7 @@
 #include "tests/devices/ide_rig.hpp"
 
+#include <gmock/gmock.h>
+
 namespace dm::test {
 namespace {
 

@@ -6,8 +6,6 @@
 #include "dm/devices/ide/piix3_ide.hpp"
 #include "tests/support/rig.hpp"
 
-#include <gmock/gmock.h>
-
 namespace dm::test {
 
 namespace ide {

@@ -2,6 +2,8 @@
 
 #include "tests/support/conformance.hpp"
 
+#include <gmock/gmock.h>
+
 namespace dm::test {
 namespace {
 
