@@ -18,8 +18,8 @@ inline constexpr Port kBusMaster = 0xc000;
 inline constexpr Bdf kBdf{0, 1, 1};
 inline constexpr u64 kPrdTable = 0x1000;
 inline constexpr u64 kData = 0x10000;
-inline constexpr u64 kRamSize = 256 * 1024;
-inline constexpr u64 kDiskSize = 1024 * 1024;
+inline constexpr u64 kRamSize = u64{256} * 1024;
+inline constexpr u64 kDiskSize = u64{1024} * 1024;
 inline constexpr u64 kDiscSize = u64{512} * 1024;
 
 enum Reg : Port { DATA, ERROR, COUNT, LOW, MID, HIGH, DEVICE, STATUS };
