@@ -1,5 +1,7 @@
 #include "tests/devices/ide_rig.hpp"
 
+#include <gmock/gmock.h>
+
 namespace dm::test {
 namespace {
 
@@ -296,7 +298,7 @@ TEST_F(AtaDiskTest, AReadErrorNamesTheSector) {
     r.lba28(0x20, 300, 20); // 16 sectors are read ahead
     r.disk.complete();
     r.disk.next_error = EIO;
-    r.pull(16 * 512);
+    r.pull(std::size_t{16} * 512);
     r.disk.complete();
     EXPECT_EQ(r.reg(LOW), (300 + 16) & 0xff);
     EXPECT_EQ(r.reg(MID), (300 + 16) >> 8);

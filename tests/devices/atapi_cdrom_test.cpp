@@ -1,5 +1,7 @@
 #include "tests/devices/ide_rig.hpp"
 
+#include <gmock/gmock.h>
+
 namespace dm::test {
 namespace {
 
@@ -345,7 +347,7 @@ TEST_F(AtapiCdromTest, AnEmptyDriveExistsAndIsNotReady) {
 }
 
 TEST_F(AtapiCdromTest, ANewMediumIsFirstNoMediumThenChangedThenGood) { // Windows and Linux need the steps
-    FakeBlock other(2048 * 10);
+    FakeBlock other(u64{2048} * 10);
     drive().insert(&other);
     EXPECT_EQ(r.fetch({0x12, 0, 0, 0, 36}).size(), 36U) << "INQUIRY does not take the report";
     EXPECT_THAT(r.fetch({0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8}), ElementsAre(0, 6, 4, 0x10, 2, 2, 0, 0));
@@ -394,7 +396,7 @@ TEST_F(AtapiCdromTest, EjectInTheMiddleOfAReadLetsGoOfTheMediumAtOnce) {
 }
 
 TEST_F(AtapiCdromTest, InsertInTheMiddleOfAPioReadEndsItWithAnError) {
-    FakeBlock other(2048 * 10);
+    FakeBlock other(u64{2048} * 10);
     r.packet(read10(0, 9), 2048);
     r.pull(2048);
     drive().insert(&other);
@@ -430,7 +432,7 @@ TEST_F(AtapiCdromTest, EventsMustBePolled) {
 TEST_F(AtapiCdromTest, AMediumExchangedDuringMigrationIsNoticed) {
     const std::vector<u8> image = snapshot(r);
     CdRig twin;
-    FakeBlock other(2048 * 10);
+    FakeBlock other(u64{2048} * 10);
     twin.dev.cdrom(0)->insert(&other);
     auto reader = StateReader::open(image);
     ASSERT_TRUE(reader.ok());

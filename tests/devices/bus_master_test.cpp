@@ -1,6 +1,8 @@
 // Bus-master transfers of disks; the PRD cases are those of QEMU's ide-test and of the hostile list.
 #include "tests/devices/ide_rig.hpp"
 
+#include <gmock/gmock.h>
+
 namespace dm::test {
 namespace {
 

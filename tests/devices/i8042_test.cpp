@@ -1,6 +1,5 @@
-#include "dm/devices/input/i8042.hpp"
+#include "tests/devices/i8042_rig.hpp"
 
-#include "dm/devices/input/ps2_input.hpp"
 #include "tests/support/conformance.hpp"
 
 #include <gmock/gmock.h>
@@ -10,86 +9,11 @@ namespace {
 
 using testing::ElementsAre;
 
-constexpr Port kData = 0x60;
-constexpr Port kStatus = 0x64;
-constexpr u8 kObf = 0x01;
+constexpr Port kData = I8042Rig::kData;
+constexpr Port kStatus = I8042Rig::kStatus;
+constexpr u8 kObf = I8042Rig::kObf;
 constexpr u8 kAux = 0x20;
 constexpr KeyCode kA = 0x1e;
-
-/// Controller, keyboard and mouse as one, as a guest sees them.
-struct Trio final : Device {
-    Trio(Device& a, Device& b, Device& c) : Device("trio"), parts{&a, &b, &c} {}
-    void reset() override {
-        for (Device* part : parts)
-            part->reset();
-    }
-    void save(StateWriter& out) const override {
-        for (const Device* part : parts)
-            part->save(out);
-    }
-    Status load(StateReader& in) override {
-        for (Device* part : parts)
-            DM_TRY(part->load(in));
-        return {};
-    }
-    std::array<Device*, 3> parts;
-};
-
-struct I8042Rig : Rig {
-    unsigned resets = 0;
-    std::vector<bool> a20;
-    Ps2Keyboard keyboard{"ps2-keyboard", timers};
-    Ps2Mouse mouse{"ps2-mouse"};
-    I8042 dev{"i8042", timers,
-              I8042::Wiring{.keyboard_irq = {isa, 1},
-                            .aux_irq = {isa, 12},
-                            .keyboard = keyboard,
-                            .aux = mouse,
-                            .reset_machine = [this] { ++resets; },
-                            .set_a20 = [this](bool on) { a20.push_back(on); }}};
-    Ps2Input input{keyboard, mouse};
-    Trio trio{dev, keyboard, mouse};
-    IoWindow data = ports.map({.base = kData, .length = 1, .max_width = 1}, dev);
-    IoWindow status =
-        ports.map({.base = kStatus, .length = 1, .max_width = 1, .first_offset = I8042::STATUS_COMMAND}, dev);
-
-    Device& device() override { return trio; }
-    std::vector<Target> targets() const override {
-        return {{Target::Kind::Ports, kData, 1}, {Target::Kind::Ports, kStatus, 1}};
-    }
-    void stimulate(Rng& rng) override {
-        switch (rng.below(4)) {
-        case 0: command(0xae); break; // random traffic disables more than it enables
-        case 1:
-            command(0xd4);
-            out(kData, 0xf4);
-            break;
-        case 2: input.key(static_cast<KeyCode>(rng.below(256)), rng.one_in(2)); break;
-        default:
-            input.pointer(static_cast<unsigned>(rng.below(800)), static_cast<unsigned>(rng.below(600)), 800,
-                          600, static_cast<u8>(rng.next()));
-        }
-    }
-
-    void command(u8 byte) { out(kStatus, byte); }
-    void command(u8 byte, u8 parameter) {
-        out(kStatus, byte);
-        out(kData, parameter);
-    }
-    bool full() { return (in(kStatus)&kObf) != 0; }
-    /// The key repeat is half a second away: what is due sooner is the controller's.
-    bool keyboard_waits() { return timers.next_deadline().value_or(~u64{0}) <= clock.now + kMillisecond; }
-    u8 get() { return static_cast<u8>(in(kData)); }
-    /// All that can be read without waiting for more than `ns` in between.
-    std::vector<u8> drain(u64 ns = 2 * kMillisecond) {
-        std::vector<u8> bytes;
-        for (; bytes.size() < 4096; advance(ns)) {
-            if (!full()) return bytes;
-            bytes.push_back(get());
-        }
-        return bytes;
-    }
-};
 
 struct I8042Test : testing::Test {
     I8042Rig r;

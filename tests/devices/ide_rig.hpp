@@ -6,8 +6,6 @@
 #include "dm/devices/ide/piix3_ide.hpp"
 #include "tests/support/rig.hpp"
 
-#include <gmock/gmock.h>
-
 namespace dm::test {
 
 namespace ide {
@@ -20,8 +18,8 @@ inline constexpr Port kBusMaster = 0xc000;
 inline constexpr Bdf kBdf{0, 1, 1};
 inline constexpr u64 kPrdTable = 0x1000;
 inline constexpr u64 kData = 0x10000;
-inline constexpr u64 kRamSize = 256 * 1024;
-inline constexpr u64 kDiskSize = 1024 * 1024;
+inline constexpr u64 kRamSize = u64{256} * 1024;
+inline constexpr u64 kDiskSize = u64{1024} * 1024;
 inline constexpr u64 kDiscSize = u64{512} * 1024;
 
 enum Reg : Port { DATA, ERROR, COUNT, LOW, MID, HIGH, DEVICE, STATUS };
@@ -41,17 +39,28 @@ inline constexpr u32 EOT = 0x8000'0000;
 struct IdeRig : Rig {
     enum Drives { Disk = 1, Cd = 2, SecondDisk = 4, SecondaryCd = 8 };
 
-    explicit IdeRig(int which)
-        : Rig(ide::kRamSize), drives(which), dev("ide", config(which), hypervisor.ram, irqs(), wiring()) {
-        for (u64 i = 0; i < disk.data.size(); ++i)
-            disk.data[i] = pattern(i);
-        for (u64 i = 0; i < disc.data.size(); ++i)
-            disc.data[i] = pattern(i + 7);
+    explicit IdeRig(int which, u64 disk_size = ide::kDiskSize, u64 disc_size = ide::kDiscSize)
+        : Rig(ide::kRamSize), drives(which), disk(disk_size), disk2(disk_size), disc(disc_size),
+          dev("ide", config(which), hypervisor.ram, irqs(), wiring()) {
+        const std::vector<u8>& filling = patterns();
+        std::copy_n(filling.begin(), disk.data.size(), disk.data.begin());
+        std::copy_n(filling.begin() + kDiscShift, disc.data.size(), disc.data.begin());
         pci.attach(ide::kBdf, dev);
         pci.config_write(ide::kBdf, pci::BAR0 + 16, 4, ide::kBusMaster);
         pci.config_write(ide::kBdf, pci::COMMAND, 2, 5);
     }
     static u8 pattern(u64 i) { return static_cast<u8>(i * 31 + i / 512 * 7 + i / 4096); }
+    static constexpr std::ptrdiff_t kDiscShift = 7; ///< the disc's pattern begins there
+    /// Made once: the fuzzers make thousands of rigs.
+    static const std::vector<u8>& patterns() {
+        static const std::vector<u8> made = [] {
+            std::vector<u8> bytes(ide::kDiskSize + kDiscShift);
+            for (u64 i = 0; i < bytes.size(); ++i)
+                bytes[i] = pattern(i);
+            return bytes;
+        }();
+        return made;
+    }
 
     Piix3Ide::Config config(int which) {
         Piix3Ide::Config c;
@@ -190,9 +199,9 @@ struct IdeRig : Rig {
     }
 
     int drives;
-    FakeBlock disk{ide::kDiskSize};
-    FakeBlock disk2{ide::kDiskSize};
-    FakeBlock disc{ide::kDiscSize};
+    FakeBlock disk;
+    FakeBlock disk2;
+    FakeBlock disc;
     Piix3Ide dev;
 };
 

@@ -2,6 +2,8 @@
 
 #include "tests/support/conformance.hpp"
 
+#include <gmock/gmock.h>
+
 namespace dm::test {
 namespace {
 
@@ -310,7 +312,7 @@ TEST(Piix3Ide, ResetDuringAWriteLeavesSectorZeroAlone) { // CVE-2023-5088
     r.control(0);
     r.disk.hold = false;
     EXPECT_EQ(r.part(r.disk, 0, 512), before);
-    EXPECT_THAT(r.part(r.disk, 100 * 512, 1024), Each(0xee));
+    EXPECT_THAT(IdeRig::part(r.disk, u64{100} * 512, 1024), Each(0xee));
     EXPECT_EQ(r.hypervisor.ram.pins, 0);
     EXPECT_EQ(r.reg(STATUS), kReady);
     EXPECT_FALSE(r.irq());

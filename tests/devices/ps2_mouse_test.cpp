@@ -1,6 +1,5 @@
-#include "dm/devices/input/ps2_mouse.hpp"
+#include "tests/devices/ps2_mouse_rig.hpp"
 
-#include "tests/devices/ps2_rig.hpp"
 #include "tests/support/conformance.hpp"
 
 #include <gmock/gmock.h>
@@ -20,24 +19,6 @@ constexpr u8 kWheelUp = 8;
 constexpr u8 kWheelDown = 16;
 constexpr u8 kSide = 32;
 constexpr u8 kExtra = 64;
-
-struct MouseRig : Rig {
-    M dev{"ps2-mouse"};
-    Ps2Cable cable{dev};
-    IoWindow window = ports.map({.base = 0x60, .length = 2, .max_width = 1}, cable);
-
-    Device& device() override { return dev; }
-    std::vector<Target> targets() const override { return {{Target::Kind::Ports, 0x60, 2}}; }
-    bool has_interrupt() const override { return false; }
-    void stimulate(Rng& rng) override {
-        if (rng.one_in(4)) dev.ps2_write(M::ENABLE);
-        for (u64 n = rng.below(60); n > 0; --n)
-            dev.pointer(static_cast<unsigned>(rng.below(2000)), static_cast<unsigned>(rng.below(2000)), 1024,
-                        768, static_cast<u8>(rng.next()));
-        if (rng.one_in(8)) dev.release_all();
-        if (rng.one_in(8)) dev.pointer(~0U, ~0U, ~0U, ~0U, 0xff);
-    }
-};
 
 struct Ps2MouseTest : testing::Test {
     MouseRig r;

@@ -1,10 +1,9 @@
 // A PS/2 device on a cable without a controller.
 #pragma once
 
+#include "dm/core/check.hpp"
 #include "dm/devices/input/ps2.hpp"
 #include "tests/support/rig.hpp"
-
-#include <gtest/gtest.h>
 
 namespace dm::test {
 
@@ -19,7 +18,7 @@ struct Ps2Cable final : IoHandler, Ps2Host {
         if (offset == 0) device.ps2_write(static_cast<u8>(value));
     }
     void ps2_ready() override {
-        EXPECT_NE(device.ps2_pending(), Ps2Pending::Nothing);
+        DM_CHECK(device.ps2_pending() != Ps2Pending::Nothing);
         ++offers;
     }
     /// What the device has to say.

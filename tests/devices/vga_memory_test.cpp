@@ -15,9 +15,12 @@ struct VgaMemoryTest : testing::Test {
 
     /// The planes of address `a`.
     std::array<u8, 4> planes(u32 a) const {
-        return {vram[a * 4], vram[a * 4 + 1], vram[a * 4 + 2], vram[a * 4 + 3]};
+        const std::size_t at = std::size_t{a} * 4;
+        return {vram[at], vram[at + 1], vram[at + 2], vram[at + 3]};
     }
-    void fill(u32 a, std::array<u8, 4> bytes) { std::copy(bytes.begin(), bytes.end(), vram.begin() + a * 4); }
+    void fill(u32 a, std::array<u8, 4> bytes) {
+        std::copy(bytes.begin(), bytes.end(), vram.begin() + std::ptrdiff_t{a} * 4);
+    }
     void planar() { vga.set(kMode12); }
 };
 

@@ -17,14 +17,16 @@ struct VgaRegsTest : testing::Test {
 
 TEST_F(VgaRegsTest, RegistersKeepOnlyTheBitsThatExist) {
     const std::array<u8, 8> seq = {0x03, 0x3d, 0x0f, 0x3f, 0x0e, 0x00, 0x00, 0xff};
-    for (u8 i = 0; i < seq.size(); ++i) {
+    for (u8 i = 0; const u8 bits : seq) {
         vga.seq(i, 0xff);
-        EXPECT_EQ(indexed(0x3c4, i), seq[i]) << int{i};
+        EXPECT_EQ(indexed(0x3c4, i), bits) << int{i};
+        ++i;
     }
     const std::array<u8, 9> gfx = {0x0f, 0x0f, 0x0f, 0x1f, 0x03, 0x7b, 0x0f, 0x0f, 0xff};
-    for (u8 i = 0; i < gfx.size(); ++i) {
+    for (u8 i = 0; const u8 bits : gfx) {
         vga.gfx(i, 0xff);
-        EXPECT_EQ(indexed(0x3ce, i), gfx[i]) << int{i};
+        EXPECT_EQ(indexed(0x3ce, i), bits) << int{i};
+        ++i;
     }
     vga.out(0x3c2, 0xff);
     EXPECT_EQ(vga.in(0x3cc), 0xef);

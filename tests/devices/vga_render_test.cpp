@@ -440,7 +440,7 @@ TEST_F(VgaRenderTest, WritesByTheGuestRedrawTheirPixelsOnly) {
     rig.refresh(true);
     rig.refresh();
     EXPECT_THAT(screen.changes, IsEmpty());
-    rig.guest_write((20 * 800 + 30) * 4, std::vector<u8>{1, 2, 3, 4});
+    rig.guest_write(u64{20 * 800 + 30} * 4, std::vector<u8>{1, 2, 3, 4});
     rig.refresh();
     EXPECT_EQ(screen.changed_pixels(), 1U);
     EXPECT_EQ(screen.at(30, 20), 0x030201U);

@@ -157,15 +157,15 @@ struct VgaDriver {
     }
     void set(const VgaMode& mode) {
         out(0x3c2, mode.misc);
-        for (u8 i = 0; i < mode.seq.size(); ++i)
-            seq(i, mode.seq[i]);
+        for (u8 i = 0; const u8 value : mode.seq)
+            seq(i++, value);
         crtc(0x11, 0); // unlocks CR0-7
-        for (u8 i = 0; i < mode.crtc.size(); ++i)
-            crtc(i, mode.crtc[i]);
-        for (u8 i = 0; i < mode.gfx.size(); ++i)
-            gfx(i, mode.gfx[i]);
-        for (u8 i = 0; i < mode.attr.size(); ++i)
-            attr(i, mode.attr[i]);
+        for (u8 i = 0; const u8 value : mode.crtc)
+            crtc(i++, value);
+        for (u8 i = 0; const u8 value : mode.gfx)
+            gfx(i++, value);
+        for (u8 i = 0; const u8 value : mode.attr)
+            attr(i++, value);
     }
     /// A linear mode.
     void set_dispi(u16 width, u16 height, u16 bpp, u16 flags = 0) {

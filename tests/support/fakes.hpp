@@ -7,6 +7,7 @@
 #include "dm/core/guest_memory.hpp"
 #include "dm/core/hypervisor.hpp"
 #include "dm/core/irq.hpp"
+#include "tests/support/work.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -29,6 +30,7 @@ public:
 class FakeIrqs final : public IrqSink {
 public:
     void set_level(unsigned line, bool level) override {
+        count_work(&Work::line_changes, "changes of interrupt lines");
         levels[line] = level;
         ++changes[line];
         if (level) ++raised;
@@ -42,6 +44,13 @@ public:
     unsigned raised = 0; ///< rising edges of all lines
 };
 
+/// Says what guest RAM holds that nobody has looked at yet.
+class FirstView {
+public:
+    virtual ~FirstView() = default;
+    virtual void fill(u64 page, std::span<u8> bytes) = 0;
+};
+
 /// Guest RAM from address 0 on. Everything above is a hole. Views end at multiples of `chunk`, as in a map
 /// cache.
 class FlatMemory final : public GuestMemory {
@@ -50,8 +59,10 @@ public:
 
     std::span<u8> view(GuestPhys addr, u64 length) override {
         if (addr >= ram.size() || length == 0) return {};
+        count_work(&Work::guest_views, "views of guest memory");
         const u64 end =
             std::min<u64>({ram.size(), (addr / chunk_ + 1) * chunk_, addr + std::min(length, chunk_)});
+        if (first_view != nullptr) fill_pages(addr, end);
         return std::span(ram).subspan(addr, end - addr);
     }
     void wrote(GuestPhys addr, u64 length) override { dirty.emplace_back(addr, length); }
@@ -66,8 +77,19 @@ public:
     std::vector<u8> ram;
     std::vector<std::pair<GuestPhys, u64>> dirty;
     int pins = 0;
+    FirstView* first_view = nullptr; ///< asked once for each page; null: zeros
+    std::vector<bool> filled;        ///< pages that it was asked for
 
 private:
+    void fill_pages(u64 first, u64 end) {
+        filled.resize((ram.size() + kPageSize - 1) / kPageSize);
+        for (u64 page = first / kPageSize; page * kPageSize < end; ++page) {
+            if (filled[page]) continue;
+            filled[page] = true;
+            const u64 at = page * kPageSize;
+            first_view->fill(page, std::span(ram).subspan(at, std::min(kPageSize, ram.size() - at)));
+        }
+    }
     u64 chunk_;
 };
 
@@ -79,6 +101,9 @@ public:
     bool read_only() const override { return readonly; }
     void submit(BlockIo& io) override {
         ++submitted;
+        count_work(&Work::block_requests, "block requests");
+        for (const iovec& v : io.iov)
+            count_work(&Work::block_bytes, "bytes of block requests", v.iov_len);
         if (hold)
             held.push_back(&io);
         else

@@ -45,10 +45,14 @@ struct Rig {
     /// Makes back ends and memory equal to those of `from`, a rig of the same type.
     virtual void copy_surroundings(Rig& from) {
         hypervisor.ram.ram = from.hypervisor.ram.ram;
+        hypervisor.ram.filled = from.hypervisor.ram.filled;
+        hypervisor.ram.first_view = from.hypervisor.ram.first_view;
         clock.now = from.clock.now;
     }
     /// A device without any interrupt says so; otherwise the suite insists on having seen one.
     virtual bool has_interrupt() const { return true; }
+    /// False once something happened that no reset undoes: a disk was unplugged, a medium changed.
+    virtual bool resets_to_power_on() const { return true; }
     /// Finishes what is in flight, as QMP stop does before a save.
     virtual void quiesce() {}
 
