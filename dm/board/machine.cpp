@@ -65,6 +65,8 @@ Status Machine::build() {
 
 /// The recorder runs the machine from here on, and has the real accelerator run it.
 Status Machine::record() {
+    if (options_.accel != toolstack::Accel::Xen)
+        return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();

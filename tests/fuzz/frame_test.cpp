@@ -274,7 +274,7 @@ TEST(FuzzFrameDeathTest, FindsASaveThatChangesTheDevice) {
 
 TEST(FuzzFrameDeathTest, FindsAStateThatIsRefusedAndTakenAllTheSame) {
     // "HVMDM-ST", version, name, kind, length: the values are the last bytes of the records reg and other.
-    EXPECT_DEATH(run<Fault::HalfLoaded>("outb 0x10 0xf0\ndamage 34 0x0f 46 0x01\n"),
+    EXPECT_DEATH(run<Fault::HalfLoaded>("outb 0x10 0xf0\ndamage 33 0x0f 45 0x01\n"),
                  "FINDING: a refused state changed the device");
 }
 

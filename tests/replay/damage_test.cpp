@@ -12,7 +12,7 @@ using test::play;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-/// A short visit to every device.
+/// A short visit to every device, in two blocks: what may be the guest's end is written at once.
 std::vector<u8> small_recording() {
     test::RecordedMachine machine;
     machine.place_vga();
@@ -20,6 +20,7 @@ std::vector<u8> small_recording() {
     machine.dma(3, 0x8000, 2, true);
     machine.com1.send("x");
     machine.in(0x3f8);
+    machine.out(0xcf9, 6);
     machine.out(0x3f8, 'y');
     machine.input->key(0x1e, true);
     machine.loop.advance(kSecond);
