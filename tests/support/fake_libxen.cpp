@@ -410,9 +410,9 @@ void* xenforeignmemory_map(xenforeignmemory_handle* fmem, uint32_t dom, int prot
         complete = complete && there;
         if (errors != nullptr) errors[i] = there ? 0 : -EINVAL;
         // Holes stay PROT_NONE: touching one kills the test, as SIGBUS would the process.
-        if (there)
-            ::mmap(at + i * kPageSize, kPageSize, prot, MAP_SHARED | MAP_FIXED, xen().backing_,
-                   static_cast<off_t>(it->second * kPageSize));
+        if (there && ::mmap(at + i * kPageSize, kPageSize, prot, MAP_SHARED | MAP_FIXED, xen().backing_,
+                            static_cast<off_t>(it->second * kPageSize)) == MAP_FAILED)
+            std::abort();
     }
     if (errors == nullptr && !complete) {
         ::munmap(at, pages * kPageSize);
@@ -474,7 +474,8 @@ void xencall_free_buffer(xencall_handle*, void* p) {
 }
 long xencall2L(xencall_handle*, unsigned op, u64 arg1, u64 arg2) {
     xen().expect(op == __HYPERVISOR_memory_op && arg1 == XENMEM_populate_physmap, "unexpected hypercall");
-    const auto& reservation = *reinterpret_cast<const xen_memory_reservation*>(arg2);
+    const auto& reservation = *reinterpret_cast<const xen_memory_reservation*>(
+        arg2); // NOLINT(performance-no-int-to-ptr): as hypercalls do
     xen().check_domain(reservation.domid, "populate_physmap");
     if (xen().refuse_populate) return 0;
     for (u64 i = 0; i < reservation.nr_extents; ++i) {
@@ -486,7 +487,7 @@ long xencall2L(xencall_handle*, unsigned op, u64 arg1, u64 arg2) {
 }
 int xencall2(xencall_handle*, unsigned op, u64 arg1, u64 arg2) {
     xen().expect(op == __HYPERVISOR_hvm_op && arg1 == HVMOP_set_param, "unexpected hypercall");
-    const auto& param = *reinterpret_cast<const xen_hvm_param*>(arg2);
+    const auto& param = *reinterpret_cast<const xen_hvm_param*>(arg2); // NOLINT(performance-no-int-to-ptr)
     xen().check_domain(param.domid, "set_param");
     xen().calls.push_back(fmt::format("param {} = {}", param.index, param.value));
     return 0;

@@ -11,7 +11,6 @@
 namespace dm::xen {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -203,7 +202,7 @@ TEST_F(XenTest, InvalidateUnmapsAllButWhatIsPinned) {
 }
 
 TEST_F(XenTest, TheMapCacheIsBounded) {
-    xen.add_ram(0x1000, 64 * 400);
+    xen.add_ram(0x1000, u64{64} * 400);
     create();
     for (u64 i = 0; i < 400; ++i) {
         hypervisor->memory().view((0x1000 + i * 64) * kPageSize, 1);
