@@ -22,8 +22,9 @@ def start_pair(device):
     common = ["-machine", "pc", "-nodefaults", "-display", "none", "-m", "32", *device.options]
     pair = []
     try:
-        pair.append(Link("hvmdm", [ours(), *common, *device.ours, "-accel", "qtest"], device.functions))
-        pair.append(Link("QEMU", [theirs(), *common, *theirs_machine, *device.theirs, "-accel", "tcg", "-S"], device.functions))
+        for name, command in (("hvmdm", [ours(), *common, *device.ours, "-accel", "qtest"]),
+                              ("QEMU", [theirs(), *common, *theirs_machine, *device.theirs, "-accel", "tcg", "-S"])):
+            pair.append(Link(name, command, device.functions, device.images))
         for link in pair:
             link.look_up()
             link.talk(["irq_intercept_in ioapic"])
