@@ -13,6 +13,7 @@ from .stream import Difference, Line, Player
 OUT = Path(__file__).resolve().parents[2] / "build" / "compare"
 BATCH = 20_000
 CONTEXT = 12
+MINIMISE_SECONDS = 60
 
 
 def start_pair(device):
@@ -21,8 +22,9 @@ def start_pair(device):
     common = ["-machine", "pc", "-nodefaults", "-display", "none", "-m", "32", *device.options]
     pair = []
     try:
-        pair.append(Link("hvmdm", [ours(), *common, *device.ours, "-accel", "qtest"], device.functions))
-        pair.append(Link("QEMU", [theirs(), *common, *theirs_machine, *device.theirs, "-accel", "tcg", "-S"], device.functions))
+        for name, command in (("hvmdm", [ours(), *common, *device.ours, "-accel", "qtest"]),
+                              ("QEMU", [theirs(), *common, *theirs_machine, *device.theirs, "-accel", "tcg", "-S"])):
+            pair.append(Link(name, command, device.functions, device.images))
         for link in pair:
             link.look_up()
             link.talk(["irq_intercept_in ioapic"])
@@ -64,26 +66,26 @@ def differs(device, rules, lines):
         return play(player, [*device.setup, *lines])
 
 
-def minimise(device, rules, lines, wanted, tries=150):
+def minimise(device, rules, lines, wanted):
     """Fewer lines that still end in the same two replies of the same register."""
+    deadline = time.monotonic() + MINIMISE_SECONDS
+
     def shows(candidate):
-        nonlocal tries
-        tries -= 1
         found = differs(device, rules, candidate)
         if found is None or found.essence() != wanted:
             return None
         return candidate[:max(0, found.index - len(device.setup)) + 1]
 
     size = 8
-    while size < len(lines) and tries > 0:  # most need little history
+    while size < len(lines) and time.monotonic() < deadline:  # most need little history
         if best := shows(lines[-size:]):
             lines = best
             break
         size *= 5
     step = max(1, len(lines) // 2)
-    while tries > 0:
+    while time.monotonic() < deadline:
         at, shrunk = 0, False
-        while at < len(lines) - 1 and tries > 0:
+        while at < len(lines) - 1 and time.monotonic() < deadline:
             if best := shows(lines[:at] + lines[min(at + step, len(lines) - 1):]):
                 lines, shrunk = best, True
             else:

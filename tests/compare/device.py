@@ -49,10 +49,13 @@ class Register:
 
 
 class Device:
-    """`options`: the command line's part for both machines. `bursts`: (weight, function(rng) -> lines)."""
+    """`options`: the command line's part for both machines; "{folder}" is where `images` lie, {file: bytes of noise}.
+    `bursts`: (weight, function(rng) -> lines).
+    """
 
     def __init__(self, name, options=(), functions=None, registers=(), setup=(), bursts=(), single=1, ours=(), theirs=(),
-                 bits=None):
+                 bits=None, images=None):
+        self.images = images or {}
         self.name, self.options, self.functions = name, list(options), functions or {}
         self.ours, self.theirs = list(ours), list(theirs)
         self.registers, self.setup, self.bursts, self.single = list(registers), list(setup), list(bursts), single

@@ -1,5 +1,6 @@
 """A process that serves the test protocol, and a fast way to talk to it."""
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -11,8 +12,6 @@ START_SECONDS = 60
 ANSWER_SECONDS = 120
 POLLS = 200_000
 
-ACCESS = {"b": 1, "w": 2, "l": 4}
-
 
 class CompareError(Exception):
     """What says, why, and what helps."""
@@ -23,12 +22,14 @@ class Died(Exception):
 
 
 class Link:
-    """One machine. `options` are QEMU's, for both."""
+    """One machine. The words of `command` may name its "{folder}", where `images` are made: {file: bytes of noise}."""
 
-    def __init__(self, name, command, functions):
+    def __init__(self, name, command, functions, images=()):
         self.name = name
         self.functions = functions
         self.folder = tempfile.mkdtemp(prefix="compare-")
+        for image in images:
+            Path(self.folder, image).write_bytes(random.Random(image).randbytes(images[image]))
         self.levels = 0
         self.rest = b""
         path = os.path.join(self.folder, "qtest")
@@ -37,7 +38,8 @@ class Link:
             listener.listen(1)
             listener.settimeout(START_SECONDS)
             self.log = open(os.path.join(self.folder, "log"), "w+b")
-            self.process = subprocess.Popen([*command, "-qtest", f"unix:{path}", "-qtest-log", "/dev/null"],
+            words = [word.replace("{folder}", self.folder) for word in command]
+            self.process = subprocess.Popen([*words, "-qtest", f"unix:{path}", "-qtest-log", "/dev/null"],
                                             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
             try:
                 self.socket = self.accept(listener)

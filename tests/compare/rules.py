@@ -5,7 +5,7 @@
   DEVICE avoided WHAT: reason      what streams leave out
   DEVICE irq NUMBER: reason        an interrupt line's level that is not compared
 
-DEVICE and REGISTER may be several, separated by commas.
+DEVICE and REGISTER may be several, separated by commas; a REGISTER that ends in * stands for all that begin so.
 """
 from pathlib import Path
 
@@ -55,7 +55,9 @@ class Rules:
             return None
         if ours[1] == theirs[1]:
             return "irq"
-        mask = self.masks.get(line.register, 0)
+        name = next((name for name in self.masks if name == line.register or
+                     name.endswith("*") and line.register.startswith(name[:-1])), None)
+        mask = self.masks.get(name, 0)
         unnamed = ~self.bits.get(line.register, -1) if self.reserved else 0
         try:
             changed = int(ours[1].split()[1], 16) ^ int(theirs[1].split()[1], 16)
@@ -63,4 +65,4 @@ class Rules:
             return None
         if "vain" in ours[1] + theirs[1] or changed & ~(mask | unnamed):
             return None
-        return line.register if changed & mask else "reserved"
+        return name if changed & mask else "reserved"

@@ -4,20 +4,19 @@ from ..stream import Line
 
 LFB, MMIO = 0xf0000000, 0xf2000000
 DISPI = ["ID", "XRES", "YRES", "BPP", "ENABLE", "BANK", "VIRT_WIDTH", "VIRT_HEIGHT", "X_OFFSET", "Y_OFFSET", "MEMORY"]
-BANK = 5
+ENABLE, BANK = 4, 5
+GRAPHICS_64K_AT_A0000 = 0x0506  # GR6, and a word for port 3ce
 DISPI_VALUES = {1: [320, 640, 800, 1024, 1280, 16000, 16008], 2: [200, 480, 600, 768, 12000, 12001],
-                3: [4, 8, 15, 16, 24, 32, 33], 4: [0, 1, 2, 3, 0x41, 0x61, 0x81, 0xc1, 0xe1], 5: range(64),
-                0: [0xb0c0, 0xb0c2, 0xb0c4, 0xb0c5, 0xb0c6]}
+                3: [8, 15, 16, 24, 32, 33], 0: [0xb0c0, 0xb0c2, 0xb0c4, 0xb0c5, 0xb0c6]}
 
 
-def indexed(name, port, count, index_bits=0xff, data=None):
+def indexed(name, port, count, read_only=()):
     def access(rng):
         index = rng.randrange(count)
-        lines = [Line(f"outb {port:#x} {index & index_bits:#x}", f"{name}_INDEX")]
-        where, register = (data or port + 1), f"{name}{index:02X}"
-        if rng.random() < 0.5:
-            lines.append(Line(f"outb {where:#x} {rng.getrandbits(8):#x}", register))
-        lines.append(Line(f"inb {where:#x}", register))
+        lines, register = [Line(f"outb {port:#x} {index:#x}", f"{name}_INDEX")], f"{name}{index:02X}"
+        if index not in read_only and rng.random() < 0.5:
+            lines.append(Line(f"outb {port + 1:#x} {rng.getrandbits(8):#x}", register))
+        lines.append(Line(f"inb {port + 1:#x}", register))
         return lines
     return access
 
@@ -42,33 +41,71 @@ def palette(rng):
             Line("inb 0x3c7", "DAC_STATE"), Line("inb 0x3c8", "DAC_WRITE_INDEX")]
 
 
+def dispi_write(rng, index, value):
+    """Through the ports or BAR2."""
+    by_ports = rng.random() < 0.6
+    name = f"DISPI_{DISPI[index] if index < len(DISPI) else 'BEYOND'}"
+    address = MMIO + 0x500 + 2 * index
+    lines = [Line(f"outw 0x1ce {index:#x}", "DISPI_INDEX")] if by_ports else []
+    lines.append(Line(f"outw 0x1cf {value:#x}" if by_ports else f"writew {address:#x} {value:#x}", name))
+    lines.append(Line("inw 0x1cf" if by_ports else f"readw {address:#x}", name))
+    return lines
+
+
 def dispi(rng):
+    index = rng.choice([index for index in range(len(DISPI) + 1) if index not in (ENABLE, BANK)])
+    if rng.random() < 0.6:
+        known = index in DISPI_VALUES and rng.random() < 0.8
+        return dispi_write(rng, index, rng.choice(DISPI_VALUES[index]) if known else rng.getrandbits(12))
     index = rng.randrange(len(DISPI) + 1)
     name = f"DISPI_{DISPI[index] if index < len(DISPI) else 'BEYOND'}"
-    by_ports = rng.random() < 0.6
-    lines = []
-    if by_ports:
-        lines.append(Line(f"outw 0x1ce {index:#x}", "DISPI_INDEX"))
-    if rng.random() < 0.6:
-        known = index in DISPI_VALUES and (index == BANK or rng.random() < 0.8)
-        value = rng.choice(DISPI_VALUES[index]) if known else rng.getrandbits(12)
-        lines.append(Line(f"outw 0x1cf {value:#x}" if by_ports else f"writew {MMIO + 0x500 + 2 * index:#x} {value:#x}", name))
-    lines.append(Line("inw 0x1cf" if by_ports else f"readw {MMIO + 0x500 + 2 * index:#x}", name))
-    return lines
+    if rng.random() < 0.5:
+        return [Line(f"outw 0x1ce {index:#x}", "DISPI_INDEX"), Line("inw 0x1cf", name)]
+    return [Line(f"readw {MMIO + 0x500 + 2 * index:#x}", name)]
 
 
-def window(rng):
-    """The aperture at A0000 through latches, rotation, masks and modes."""
-    lines = []
-    for _ in range(rng.randrange(1, 6)):
-        address = 0xa0000 + rng.choice([rng.randrange(0x20000), rng.randrange(64), 0x18000 + rng.randrange(0x1000)])
-        width = rng.choice("bbbwl")
-        if rng.random() < 0.5:
-            lines.append(Line(f"write{width} {address:#x} {rng.getrandbits(32) & {'b': 0xff, 'w': 0xffff, 'l': 0xffffffff}[width]:#x}",
-                              "WINDOW"))
-        else:
-            lines.append(Line(f"read{width} {address:#x}", "WINDOW"))
-    return lines
+def dispi_mode(rng):
+    lines = dispi_write(rng, ENABLE, rng.choice([0, 0, 0x40, 0x60, 0x20, 0x02]))
+    for index in (1, 2, 3):
+        lines += dispi_write(rng, index, rng.choice(DISPI_VALUES[index]))
+    flags = rng.choice([0, 0x01, 0x41, 0x61, 0x81, 0xc1, 0xe1])
+    lines += dispi_write(rng, ENABLE, flags)
+    if flags & 1:
+        lines += dispi_write(rng, BANK, rng.randrange(64))
+    return [*lines, Line(f"outw 0x3ce {GRAPHICS_64K_AT_A0000:#x}", "GR_WORD")]
+
+
+MAPS = [(0x00000, 0x20000), (0x00000, 0x10000), (0x10000, 0x8000), (0x18000, 0x8000)]  # GR6, bits 3:2
+CHAIN_4, ODD_EVEN = 0x08, 0x10
+
+
+def address_in(rng, start, length):
+    return 0xa0000 + start + rng.choice([rng.randrange(length - 4), rng.randrange(64)])
+
+
+def window(maps):
+    """The aperture at A0000 through latches, rotation, masks and modes.
+
+    Reads load the latches in every mode; in QEMU not with chain 4 and odd/even. So a planar access begins with a read.
+    """
+    def accesses(rng):
+        chosen, mode = rng.choice(maps), rng.randrange(3)
+        memory_mode = rng.getrandbits(8) & ~CHAIN_4 | (CHAIN_4 if mode == 0 else 0)
+        graphics_mode = rng.getrandbits(8) & ~ODD_EVEN | (ODD_EVEN if mode == 1 else 0)
+        lines = [Line(f"outw 0x3c4 {memory_mode << 8 | 4:#x}", "SR_WORD"),
+                 Line(f"outw 0x3ce {graphics_mode << 8 | 5:#x}", "GR_WORD"),
+                 Line(f"outw 0x3ce {chosen << 10 | rng.randrange(4) << 8 | 6:#x}", "GR_WORD"),
+                 Line(f"readb {address_in(rng, *MAPS[chosen]):#x}", "WINDOW")]
+        for _ in range(rng.randrange(1, 12)):
+            start, length = MAPS[chosen] if rng.random() < 0.9 else MAPS[0]
+            address, width = address_in(rng, start, length), rng.choice("bbbwl")
+            if rng.random() < 0.5:
+                value = rng.getrandbits({"b": 8, "w": 16, "l": 32}[width])
+                lines.append(Line(f"write{width} {address:#x} {value:#x}", "WINDOW"))
+            else:
+                lines.append(Line(f"read{width} {address:#x}", "WINDOW"))
+        return lines
+    return accesses
 
 
 def frame_buffer(rng):
@@ -83,7 +120,8 @@ def bar2(rng):
     address = MMIO + 0x400 + port - 0x3c0
     name = f"MMIO_{port:03X}"
     if rng.random() < 0.5:
-        return [Line(f"writeb {address:#x} {rng.getrandbits(8):#x}", name)]
+        value = rng.randrange(0x19) if port == 0x3d4 else rng.getrandbits(8)
+        return [Line(f"writeb {address:#x} {value:#x}", name)]
     return [Line(f"readb {address:#x}", name)]
 
 
@@ -95,13 +133,16 @@ def extension(rng):
     return lines
 
 
+def beyond_crtc(value):
+    return value & 0xff > 0x18
+
+
 PORTS = [
     Register("MISC_READ", 0x3cc, write=False), Register("MISC_WRITE", 0x3c2), Register("FEATURE_READ", 0x3ca),
-    Register("DAC_MASK", 0x3c6), Register("INPUT_STATUS_1/MONO", 0x3ba), Register("CR_INDEX/MONO", 0x3b4),
+    Register("DAC_MASK", 0x3c6), Register("INPUT_STATUS_1/MONO", 0x3ba), Register("CR_INDEX/MONO", 0x3b4, never=beyond_crtc),
     Register("CR_DATA/MONO", 0x3b5), Register("AR_DATA_READ", 0x3c1, write=False), Register("PORT_3C3", 0x3c3),
     Register("PORT_3CB", 0x3cb), Register("PORT_3CD", 0x3cd), Register("SR_INDEX", 0x3c4), Register("GR_INDEX", 0x3ce),
-    Register("CR_INDEX", 0x3d4), Register("SR_WORD", 0x3c4, 2), Register("GR_WORD", 0x3ce, 2), Register("CR_WORD", 0x3d4, 2),
-    Register("DISPI_INDEX", 0x1ce, 2, values=range(12)),
+    Register("CR_INDEX", 0x3d4, never=beyond_crtc), Register("SR_WORD", 0x3c4, 2), Register("GR_WORD", 0x3ce, 2), Register("CR_WORD", 0x3d4, 2, never=beyond_crtc),
 ]
 
 CONFIG = [("VID", 0x00, 2), ("DID", 0x02, 2), ("REVID", 0x08, 1), ("CLASSC", 0x09, 1), ("CLASSD", 0x0a, 2), ("HEDT", 0x0e, 1),
@@ -112,9 +153,14 @@ SETUP = [Line(f"config_writel vga 0x10 {LFB:#x}", "BAR0"), Line(f"config_writel 
          Line("config_writew vga 0x4 7", "PCICMD"), Line("config_readl vga 0x10", "BAR0"),
          Line("config_readl vga 0x18", "BAR2"), Line("outb 0x3c2 0x63", "MISC_WRITE")]
 
+VGA = {"options": ["-device", "VGA,vgamem_mb=16"], "functions": {"vga": (0x1234, 0x1111)}, "setup": SETUP,
+       "bits": {"DISPI_ENABLE": 0xe3}}
+
 DEVICES = [
-    Device("std-vga", options=["-device", "VGA,vgamem_mb=16"], functions={"vga": (0x1234, 0x1111)}, setup=SETUP,
-           registers=[*PORTS, *config_registers("vga", CONFIG)], single=3, bits={"DISPI_ENABLE": 0xe3},
+    Device("std-vga", **VGA, registers=[*PORTS, *config_registers("vga", CONFIG)], single=3,
            bursts=[(2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16)), (3, indexed("CR", 0x3d4, 0x19)), (2, attribute),
-                   (2, palette), (3, dispi), (4, window), (1, frame_buffer), (1, bar2), (1, extension)]),
+                   (2, palette), (4, window(range(4))), (1, frame_buffer), (1, bar2)]),
+    Device("std-vga-dispi", **VGA, registers=[Register("DISPI_INDEX", 0x1ce, 2, values=range(12))], single=1,
+           bursts=[(6, dispi), (1, dispi_mode), (6, window([1])), (3, frame_buffer), (2, palette), (1, extension),
+                   (2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16, read_only=[6]))]),
 ]
