@@ -38,8 +38,10 @@ def start_pair(device):
 class Session:
     """A fresh pair of machines, the device set up on both."""
 
-    def __init__(self, device, rules, survey=False):
+    def __init__(self, device, rules, survey=False, patience=None):
         self.pair = start_pair(device)
+        for link in self.pair:
+            link.patience = patience or link.patience
         self.player = Player(*self.pair, rules, survey)
 
     def __enter__(self):
@@ -61,8 +63,8 @@ def play(player, lines):
     return None
 
 
-def differs(device, rules, lines):
-    with Session(device, rules) as player:
+def differs(device, rules, lines, patience=None):
+    with Session(device, rules, patience=patience) as player:
         return play(player, [*device.setup, *lines])
 
 
@@ -71,7 +73,7 @@ def minimise(device, rules, lines, wanted):
     deadline = time.monotonic() + MINIMISE_SECONDS
 
     def shows(candidate):
-        found = differs(device, rules, candidate)
+        found = differs(device, rules, candidate, patience=0.2)  # what is left out may be what is waited for
         if found is None or found.essence() != wanted:
             return None
         return candidate[:max(0, found.index - len(device.setup)) + 1]

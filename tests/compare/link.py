@@ -5,12 +5,13 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 ANSWER_SECONDS = 120
-POLLS = 200_000
+PATIENCE_SECONDS = 10
 
 
 class CompareError(Exception):
@@ -31,6 +32,7 @@ class Link:
         for image in images:
             Path(self.folder, image).write_bytes(random.Random(image).randbytes(images[image]))
         self.levels = 0
+        self.patience = PATIENCE_SECONDS
         self.rest = b""
         path = os.path.join(self.folder, "qtest")
         with socket.socket(socket.AF_UNIX) as listener:
@@ -161,12 +163,14 @@ class Link:
     def wait(self, words):
         """Reads until the masked value is there; the line's reply is the last one."""
         command, mask, value = f"{words[1]} {words[2]}", int(words[3], 0), int(words[4], 0)
-        for _ in range(POLLS):
+        deadline = time.monotonic() + self.patience
+        while True:
             self.send([command])
             ((levels, reply),) = self.split(self.receive(1), 1)
             if int(reply[3:], 16) & mask == value:
                 return levels, reply
-        return self.levels, f"{reply} (waited in vain)"
+            if time.monotonic() > deadline:
+                return self.levels, f"{reply} (waited in vain)"
 
 
 def ours():

@@ -226,8 +226,7 @@ void AtaDisk::smart() {
     case Smart::READ_LOG: {
         Sector log{}; // the directory, the error log and the self-test log: all of them empty
         if (t.low.now != 0x00 && t.low.now != 0x01 && t.low.now != 0x06) return aborted();
-        log[0] = 1;
-        if (t.low.now == 0x06) log[0] = 0;
+        log[0] = 1; // version of each
         if (t.low.now != 0x00) add_checksum(log);
         return reply(log);
     }

@@ -35,6 +35,7 @@ BLOCK = [
 ]
 
 DEVICES = [
-    Device("piix4-pm", functions={"piix4-pm": (0x8086, 0x7113)}, setup=[Line("config_readl piix4-pm 0x58", "DEVACTB_AT_START"), Line("config_writel piix4-pm 0x58 0", "DEVACTB"), *place(PM)],
+    Device("piix4-pm", functions={"piix4-pm": (0x8086, 0x7113)},
+           setup=[Line("config_readl piix4-pm 0x58", "DEVACTB_AT_START"), Line("config_writel piix4-pm 0x58 0", "DEVACTB"), *place(PM)],
            registers=[*config_registers("piix4-pm", CONFIG), *BLOCK], single=20, bursts=[(1, move)]),
 ]

@@ -107,9 +107,9 @@ def write_pio(rng):
     return lines + after(rng)
 
 
-def prd_table(rng, size):
+def prd_table(rng, size, kinds):
     """(lines, whether all of `size` bytes has a place, [(address, bytes)])"""
-    kind = rng.choice(["exact", "exact", "exact", "long", "short"])
+    kind = rng.choice(kinds)
     left = {"exact": size, "long": size + 2 * rng.randrange(1, 300), "short": max(2, size - 2 * rng.randrange(1, 200))}[kind]
     lines, regions, entry = [], [], TABLE
     while left:
@@ -121,7 +121,7 @@ def prd_table(rng, size):
         regions.append((where, here))
         entry += 8
         if len(regions) == 16 and left:
-            return prd_table(rng, size)
+            return prd_table(rng, size, kinds)
     return lines, kind != "short", regions
 
 
@@ -132,7 +132,7 @@ def bus_master(register, value, name):
 def dma(rng):
     setup, opcode, count, inside = addressed(rng, [0xc8, 0xc9, 0xca, 0xcb], [0x25, 0x35], 60)
     reading = opcode in (0xc8, 0xc9, 0x25)
-    table, enough, regions = prd_table(rng, 512 * count)
+    table, enough, regions = prd_table(rng, 512 * count, ["exact", "exact", "exact", "long", "short" if inside else "exact"])
     lines = [*table, bus_master(0, 8 if reading else 0, "BMICX"), Line(f"outl {BUS_MASTER + 4:#x} {TABLE:#x}", "BMIDTPX"),
              bus_master(2, 6, "BMISX")]
     for where, size in regions:
@@ -196,15 +196,17 @@ def smart(rng):
 
 
 def reset(rng):
-    lines = [Line(f"outb {CONTROL:#x} 0x4", "DEVICE_CONTROL"), Line(f"outb {CONTROL:#x} 0", "DEVICE_CONTROL"), NOT_BUSY]
+    lines = [STATUS, Line(f"outb {CONTROL:#x} 0x6", "DEVICE_CONTROL"), Line(f"outb {CONTROL:#x} 2", "DEVICE_CONTROL"), NOT_BUSY,
+             STATUS, Line(f"outb {CONTROL:#x} 0", "DEVICE_CONTROL")]
     if rng.random() < 0.5:
-        lines = [put(6, rng.choice([LBA, LBA | SECOND])), put(7, 0x90), NOT_BUSY]
+        lines = [put(6, LBA), put(7, 0x90), NOT_BUSY]
     return [*lines, STATUS, *(Line(f"inb {COMMAND_BLOCK + n:#x}", NAMES[n - 1]) for n in range(1, 7)), put(6, LBA), STATUS]
 
 
 def absent_second(rng):
     """Device 1 is not there."""
-    lines = [put(6, SECOND | rng.getrandbits(8)), Line(f"inb {CONTROL:#x}", "ALT_STATUS"), STATUS]
+    lines = [*address(rng, rng.randrange(SECTORS), 1, False), put(6, SECOND | rng.getrandbits(8)),
+             Line(f"inb {CONTROL:#x}", "ALT_STATUS"), STATUS]
     lines += [Line(f"inb {COMMAND_BLOCK + n:#x}", NAMES[n - 1]) for n in range(1, 7)]
     return [*lines, put(7, rng.choice([0xec, 0x20, 0xe5])), STATUS, put(6, LBA)]
 

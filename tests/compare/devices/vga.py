@@ -142,7 +142,8 @@ PORTS = [
     Register("DAC_MASK", 0x3c6), Register("INPUT_STATUS_1/MONO", 0x3ba), Register("CR_INDEX/MONO", 0x3b4, never=beyond_crtc),
     Register("CR_DATA/MONO", 0x3b5), Register("AR_DATA_READ", 0x3c1, write=False), Register("PORT_3C3", 0x3c3),
     Register("PORT_3CB", 0x3cb), Register("PORT_3CD", 0x3cd), Register("SR_INDEX", 0x3c4), Register("GR_INDEX", 0x3ce),
-    Register("CR_INDEX", 0x3d4, never=beyond_crtc), Register("SR_WORD", 0x3c4, 2), Register("GR_WORD", 0x3ce, 2), Register("CR_WORD", 0x3d4, 2, never=beyond_crtc),
+    Register("CR_INDEX", 0x3d4, never=beyond_crtc), Register("SR_WORD", 0x3c4, 2), Register("GR_WORD", 0x3ce, 2),
+    Register("CR_WORD", 0x3d4, 2, never=beyond_crtc),
 ]
 
 CONFIG = [("VID", 0x00, 2), ("DID", 0x02, 2), ("REVID", 0x08, 1), ("CLASSC", 0x09, 1), ("CLASSD", 0x0a, 2), ("HEDT", 0x0e, 1),
