@@ -21,7 +21,7 @@ Result<std::unique_ptr<Board>> make_replay_board(const replay::MachineShape& sha
     parts.xen_platform = shape.xen_platform;
     for (unsigned port = 0; port < kSerialPorts; ++port)
         if (shape.serials[port]) parts.serials[port] = player.serial(port);
-    for (const replay::MachineShape::Disk& disk : shape.disks) {
+    for (const replay::DiskShape& disk : shape.disks) {
         if (!disk.cdrom && !disk.medium) return fail("the recorded machine has a disk without medium");
         DriveConfig& drive = parts.ide.drives[disk.place].emplace();
         drive.kind = disk.cdrom ? DriveKind::Cdrom : DriveKind::Disk;

@@ -124,7 +124,7 @@ std::string shape_text(const MachineShape& s) {
         s.xen_platform);
     for (std::size_t i = 0; i < s.serials.size(); ++i)
         if (s.serials[i]) text += fmt::format("serial port={}\n", i);
-    for (const MachineShape::Disk& d : s.disks)
+    for (const DiskShape& d : s.disks)
         text += fmt::format(
             "disk place={} cdrom={:d} medium={:d} read-only={:d} size={} serial={} model={} firmware={}\n",
             d.place, d.cdrom, d.medium, d.read_only, d.size, quote(d.serial), quote(d.model),

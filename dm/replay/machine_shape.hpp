@@ -12,25 +12,26 @@
 
 namespace dm::replay {
 
-struct MachineShape {
-    struct Disk {
-        unsigned place = 0; ///< 0..3: primary master to secondary slave
-        bool cdrom = false;
-        bool medium = true; ///< false: a CD-ROM drive with nothing in it
-        bool read_only = false;
-        u64 size = 0; ///< bytes
-        std::string serial{};
-        std::string model{};
-        std::string firmware{};
-        bool operator==(const Disk&) const = default;
-    };
-    struct Vga {
-        u64 memory = 0; ///< bytes
-        std::optional<unsigned> slot;
-        std::vector<u8> rom{};
-        bool operator==(const Vga&) const = default;
-    };
+struct DiskShape {
+    unsigned place = 0; ///< 0..3: primary master to secondary slave
+    bool cdrom = false;
+    bool medium = true; ///< false: a CD-ROM drive with nothing in it
+    bool read_only = false;
+    u64 size = 0; ///< bytes
+    std::string serial{};
+    std::string model{};
+    std::string firmware{};
+    bool operator==(const DiskShape&) const = default;
+};
 
+struct VgaShape {
+    u64 memory = 0; ///< bytes
+    std::optional<unsigned> slot{};
+    std::vector<u8> rom{};
+    bool operator==(const VgaShape&) const = default;
+};
+
+struct MachineShape {
     std::string program; ///< which version recorded
     unsigned cpus = 1;
     unsigned max_cpus = 1;
@@ -39,8 +40,8 @@ struct MachineShape {
     std::string boot_order;
     bool xen_platform = true;
     std::array<bool, 4> serials{};
-    std::vector<Disk> disks;
-    std::optional<Vga> vga;
+    std::vector<DiskShape> disks;
+    std::optional<VgaShape> vga;
 
     bool operator==(const MachineShape&) const = default;
 };

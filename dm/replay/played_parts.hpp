@@ -97,7 +97,7 @@ private:
 
 class PlayedDisk final : public BlockBackend {
 public:
-    PlayedDisk(Stage& stage, const PlayedMemory& memory, const MachineShape::Disk& shape)
+    PlayedDisk(Stage& stage, const PlayedMemory& memory, const DiskShape& shape)
         : stage_(stage), memory_(memory), shape_(shape) {}
 
     u64 size_bytes() const override { return shape_.size; }
@@ -114,7 +114,7 @@ private:
 
     Stage& stage_;
     const PlayedMemory& memory_;
-    MachineShape::Disk shape_;
+    DiskShape shape_;
     std::vector<Flight> flights_;
 };
 

@@ -17,7 +17,7 @@ Bdf bdf_of(u64 place) {
 
 Player::Player(const Recording& recording) : stage_(recording) {}
 
-BlockBackend* Player::disk(const MachineShape::Disk& disk) {
+BlockBackend* Player::disk(const DiskShape& disk) {
     if (!disk.medium || disk.place >= disks_.size()) return nullptr;
     auto& place = disks_[disk.place];
     place = std::make_unique<PlayedDisk>(stage_, memory_, disk);

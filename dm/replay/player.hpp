@@ -25,7 +25,7 @@ public:
 
     // What the board is built on.
     TimerQueue& timers() { return timers_; }
-    BlockBackend* disk(const MachineShape::Disk& disk);
+    BlockBackend* disk(const DiskShape& disk);
     CharBackend* serial(unsigned port);
 
     /// Plays the whole recording or up to the first difference: ask the stage. Once.
