@@ -130,6 +130,7 @@ void Board::add_isa(const BoardParts& parts) {
 }
 
 void Board::add_input(const BoardParts& parts) {
+    // Keyboard and mouse are loaded first: the controller's timer depends on what waits there.
     add(keyboard_, "ps2-keyboard", timers_, parts.on_leds);
     add(mouse_, "ps2-mouse");
     add(i8042_, "i8042", timers_,

@@ -53,7 +53,7 @@ struct I8042Rig : Rig {
                             .reset_machine = [this] { ++resets; },
                             .set_a20 = [this](bool on) { a20.push_back(on); }}};
     Ps2Input input{keyboard, mouse};
-    I8042Trio trio{dev, keyboard, mouse};
+    I8042Trio trio{keyboard, mouse, dev}; ///< in the board's order
     IoWindow data = ports.map({.base = kData, .length = 1, .max_width = 1}, dev);
     IoWindow status =
         ports.map({.base = kStatus, .length = 1, .max_width = 1, .first_offset = I8042::STATUS_COMMAND}, dev);

@@ -277,6 +277,23 @@ TEST_F(I8042Test, AReplyThatOvertakesABreakCodeLeavesItWhole) {
 
 // --------------------------------------------------------------------------------------------- reset and A20
 
+TEST_F(I8042Test, AKeyThatWaitsForItsTurnArrivesInARestoredMachine) {
+    r.input.key(kA, true);
+    r.get();
+    r.input.key(kA, false);
+    ASSERT_FALSE(r.full());
+    ASSERT_TRUE(r.keyboard_waits());
+    const std::vector<u8> image = snapshot(r);
+
+    I8042Rig twin;
+    twin.copy_surroundings(r);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && twin.device().load(*reader).ok());
+    ASSERT_FALSE(twin.full());
+    twin.advance(2 * kMillisecond);
+    EXPECT_TRUE(twin.full());
+}
+
 TEST_F(I8042Test, PulsingTheResetLineResetsTheMachine) {
     r.command(0xfe);
     EXPECT_EQ(r.resets, 1U);

@@ -241,6 +241,8 @@ void DeviceRun::compare_outputs() const {
     if (Outputs(rig_->hypervisor) != Outputs(twin_->hypervisor))
         finding(
             "a restored device drives other interrupt lines, or routes or locks otherwise, than the saved");
+    if (rig_->timers.next_deadline() != twin_->timers.next_deadline())
+        finding("a restored device waits for another time than the one that was saved");
 }
 
 void DeviceRun::compare_states() {

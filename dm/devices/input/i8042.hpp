@@ -106,7 +106,7 @@ public:
 
     void reset() override;
     void save(StateWriter& out) const override { out.section(name(), state_); }
-    dm::Status load(StateReader& in) override;
+    dm::Status load(StateReader& in) override; ///< after what is on its cables
 
     u64 read(u64 offset, unsigned size) override;
     void write(u64 offset, unsigned size, u64 value) override;

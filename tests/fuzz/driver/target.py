@@ -101,7 +101,7 @@ class Target:
     def fuzz(self, seconds):
         folders = [folder for folder in (self.found, self.made, self.committed) if folder.exists()]
         return self.run(f"-max_len={LONGEST}", f"-timeout={PATIENCE_S}", f"-rss_limit_mb={MEMORY_MB}",
-                        f"-malloc_limit_mb={MEMORY_MB}", f"-artifact_prefix={self.crashes}/", *self.dictionary(), *folders,
+                        f"-malloc_limit_mb={MEMORY_MB}", f"-artifact_prefix={self.crashes}/", "-print_funcs=0", *self.dictionary(), *folders,
                         environment={"HVMDM_FUZZ_SECONDS": str(seconds)})
 
     def reproduce(self, file):
