@@ -94,8 +94,9 @@ void DeviceRun::run() {
 void DeviceRun::step(const Operation& op) {
     const auto text = [&] { return OperationText(op); };
     if (tracing()) trace(text());
-    const Operating operating(text);
-    if (op.kind == Kind::Restore || op.kind == Kind::Damage) {
+    const bool loads = op.kind == Kind::Restore || op.kind == Kind::Damage;
+    const Operating operating(text, loads ? kMostAllocatedByRig : kMostAllocated);
+    if (loads) {
         if (++loads_ > kMostLoads) return;
         return op.kind == Kind::Restore ? restore() : damage(op);
     }
@@ -258,7 +259,7 @@ void DeviceRun::compare_states() {
 
 void DeviceRun::finish() {
     const auto text = [] { return std::string_view("the end: compare, reset"); };
-    const Operating operating(text);
+    const Operating operating(text, kMostAllocatedByRig);
     compare_states();
     rig_->quiesce();
     rig_->device().reset();

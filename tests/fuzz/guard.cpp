@@ -30,6 +30,7 @@ struct Current {
     const void* text = nullptr; ///< null: between operations
     void (*print)(const void*) = nullptr;
     u64 allocated = 0;
+    u64 most_allocated = 0;
     unsigned ticks = 0; ///< of the CPU clock, in this operation
 };
 
@@ -82,7 +83,8 @@ void on_tick(int) {
 void on_allocation(const volatile void*, std::size_t bytes) {
     if (current.text == nullptr) return;
     current.allocated += bytes;
-    if (current.allocated > kMostAllocated) report_finding("an operation allocates more memory than it may");
+    if (current.allocated > current.most_allocated)
+        report_finding("an operation allocates more memory than it may");
 }
 
 void on_death() {
@@ -155,10 +157,11 @@ void trace(std::string_view line) {
     std::fflush(stdout); // the next operation may be the last
 }
 
-Operating::Operating(const void* text, Print print) {
+Operating::Operating(u64 most_allocated, const void* text, Print print) {
     ++stats().operations;
     test::work = {};
     current.allocated = 0;
+    current.most_allocated = most_allocated;
     current.ticks = 0;
     current.print = print;
     current.text = text;

@@ -16,6 +16,7 @@ namespace dm::fuzz {
 // another guest doing: reaching one means that a loop has no bound of its own.
 inline constexpr unsigned kMostCpuMs = 300; ///< with sanitizers, unoptimised; natively about a tenth
 inline constexpr u64 kMostAllocated = u64{8} << 20;
+inline constexpr u64 kMostAllocatedByRig = u64{128} << 20; ///< where the frame makes and compares whole rigs
 inline constexpr u64 kMostBlockRequests = 2048;
 inline constexpr u64 kMostBlockBytes = u64{64} << 20; ///< the longest ATA command moves 32 MiB
 inline constexpr u64 kMostViews = 100'000;            ///< a PRD table of 8192 entries takes 8192 and its data
@@ -52,17 +53,17 @@ void trace(std::string_view line);
 class Operating {
 public:
     template <class Text>
-    explicit Operating(const Text& text)
-        : Operating(std::addressof(text),
+    explicit Operating(const Text& text, u64 most_allocated = kMostAllocated)
+        : Operating(most_allocated, std::addressof(text),
                     [](const void* object) { write_text((*static_cast<const Text*>(object))()); }) {}
-    template <class Text> explicit Operating(const Text&& text) = delete;
+    template <class Text> explicit Operating(const Text&& text, u64 = 0) = delete;
     ~Operating();
     Operating(const Operating&) = delete;
     Operating& operator=(const Operating&) = delete;
 
 private:
     using Print = void (*)(const void* text);
-    Operating(const void* text, Print print);
+    Operating(u64 most_allocated, const void* text, Print print);
     static void write_text(std::string_view text);
 };
 
