@@ -28,7 +28,7 @@ void Journal::finish() {
     writer_.reset(); // waits until all is written
 }
 
-void Journal::note(Record record) {
+void Journal::note(const Record& record) {
     if (!inside()) return;
     write_pending();
     write(record);

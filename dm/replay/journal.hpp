@@ -32,7 +32,7 @@ public:
     bool recording() const { return recording_; }
     /// The board is at work: what it does is recorded.
     bool inside() const { return depth_ > 0 && recording_; }
-    void note(Record record);
+    void note(const Record& record);
 
     /// An entrance, from before the board is called until it has returned.
     class Entrance {
