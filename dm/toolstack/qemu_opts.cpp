@@ -116,7 +116,8 @@ Result<QemuOpts> QemuOpts::parse(std::string_view text, std::string_view implied
             item.key = implied_key;
             item.value = take_value(text);
         } else {
-            item.key = take_value(text);
+            item.key = text.substr(0, stop); // names hold no commas, doubled or not
+            text.remove_prefix(std::min(text.size(), item.key.size() + 1));
             item.value = "on";
             item.bare = true;
         }
