@@ -44,6 +44,7 @@ Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hyp
 Status Board::build(BoardParts parts) {
     on_shutdown_ = std::move(parts.on_shutdown);
     DM_TRY(add_bridges());
+    if (parts.fw_cfg) add_fw_cfg(std::move(*parts.fw_cfg));
     add_isa(parts);
     add_input(parts);
     add_serial(parts);
@@ -127,6 +128,13 @@ void Board::add_isa(const BoardParts& parts) {
     map(0x480, 16, dma_->high_page_registers(), 1);
 
     misc_ = std::make_unique<MiscPorts>(ports_);
+}
+
+/// Before the ports that hold nothing, which count this device's among them.
+void Board::add_fw_cfg(FwCfgContents contents) {
+    add(fw_cfg_, "fw-cfg", std::move(contents), hypervisor_.memory());
+    map(FwCfg::kBase, FwCfg::kPorts, fw_cfg_->ports(), 2);
+    map(FwCfg::kDmaBase, FwCfg::kDmaPorts, fw_cfg_->dma(), 4);
 }
 
 void Board::add_input(const BoardParts& parts) {

@@ -12,6 +12,7 @@
 #include "dm/devices/acpi/gpe_hotplug.hpp"
 #include "dm/devices/acpi/piix4_pm.hpp"
 #include "dm/devices/char/uart16550.hpp"
+#include "dm/devices/fw_cfg/fw_cfg.hpp"
 #include "dm/devices/ide/piix3_ide.hpp"
 #include "dm/devices/input/i8042.hpp"
 #include "dm/devices/input/ps2_input.hpp"
@@ -48,6 +49,7 @@ struct BoardParts {
     std::optional<Vga> vga;
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
     Piix3Ide::Config ide;
+    std::optional<FwCfgContents> fw_cfg; ///< nothing: no such device, as always but for a direct kernel boot
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
@@ -82,6 +84,7 @@ private:
     Status add_bridges();
     Status add_power_management(const BoardParts& parts);
     void add_isa(const BoardParts& parts);
+    void add_fw_cfg(FwCfgContents contents);
     void add_input(const BoardParts& parts);
     void add_serial(const BoardParts& parts);
     Status add_ide(const BoardParts& parts);
@@ -120,6 +123,7 @@ private:
     std::unique_ptr<GpeHotplug> gpe_;
     std::unique_ptr<Cmos> cmos_;
     std::unique_ptr<Dma8257> dma_;
+    std::unique_ptr<FwCfg> fw_cfg_;
     std::unique_ptr<MiscPorts> misc_;
     std::unique_ptr<Ps2Keyboard> keyboard_;
     std::unique_ptr<Ps2Mouse> mouse_;

@@ -1,6 +1,7 @@
 #include "dm/board/machine.hpp"
 
 #include "dm/board/accelerators.hpp"
+#include "dm/board/direct_boot.hpp"
 #include "dm/board/replay_board.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
@@ -51,6 +52,7 @@ Machine::~Machine() {
 /// What the user can get wrong is opened first, so that its error is the one that is seen.
 Status Machine::build() {
     DM_TRY(open_disks());
+    DM_TRY(open_kernel());
     DM_TRY(open_serials());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
     if (!options_.record_file.empty()) DM_TRY(record());
@@ -67,6 +69,10 @@ Status Machine::build() {
 Status Machine::record() {
     if (options_.accel != toolstack::Accel::Xen)
         return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
+    if (fw_cfg_)
+        return fail(
+            "-hvmdm-record: a guest that boots its kernel directly cannot be recorded: boot it from a "
+            "disk, or take the option out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
@@ -84,6 +90,7 @@ BoardParts Machine::parts() {
     p.boot_order = options_.boot_order;
     p.xen_platform = options_.xen_platform;
     p.vga = std::move(vga_);
+    p.fw_cfg = std::move(fw_cfg_);
     for (unsigned i = 0; i < kSerialPorts; ++i)
         p.serials[i] = serials_[i].get();
     for (const Disk& disk : disks_) {
@@ -141,13 +148,30 @@ void Machine::drain_tap(std::size_t index) {
     if (!taps_[index].discard().ok()) loop_.unwatch(taps_[index].fd()); // the interface was deleted
 }
 
-Status Machine::open_vga() {
-    if (options_.vga.model == toolstack::VgaModel::None) return {};
+std::vector<std::string> Machine::firmware_directories() const {
     std::vector<std::string> directories = options_.firmware_dirs;
     for (std::string& directory : firmware::default_directories())
         directories.push_back(std::move(directory));
+    return directories;
+}
+
+Status Machine::open_kernel() {
+    if (options_.kernel.empty()) return {};
+    DirectBootOptions boot{.kernel = options_.kernel,
+                           .initrd = options_.initrd,
+                           .command_line = options_.append,
+                           .ram_below_4g = std::min(options_.memory_mib * kMebibyte, low_ram_limit(options_)),
+                           .cpus = options_.cpus,
+                           .rom = {}};
+    DM_TRY_ASSIGN(boot.rom, firmware::load_rom(kLinuxBootRom, firmware_directories()));
+    DM_TRY_ASSIGN(fw_cfg_, direct_boot(std::move(boot)));
+    return {};
+}
+
+Status Machine::open_vga() {
+    if (options_.vga.model == toolstack::VgaModel::None) return {};
     BoardParts::Vga vga;
-    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, directories));
+    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, firmware_directories()));
     DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
     if (options_.vga.pci_slot) vga.slot = static_cast<u8>(*options_.vga.pci_slot);
     vga_ = std::move(vga);

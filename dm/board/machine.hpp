@@ -58,6 +58,8 @@ private:
     Status open_taps();
     void drain_tap(std::size_t index);
     Status open_vga();
+    Status open_kernel();
+    std::vector<std::string> firmware_directories() const;
     Status open_vnc();
     Status open_monitors();
     Status lock_down();
@@ -86,7 +88,8 @@ private:
     std::vector<Disk> disks_;
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
-    std::optional<BoardParts::Vga> vga_; ///< until the board takes it
+    std::optional<BoardParts::Vga> vga_;  ///< until the board takes it
+    std::optional<FwCfgContents> fw_cfg_; ///< until the board takes it
     std::unique_ptr<Board> board_;
     std::unique_ptr<InputGate> input_;
     std::unique_ptr<DisplaySource> screen_;

@@ -29,6 +29,15 @@ def linux(name, test, arguments="", menu_seconds=0):
     return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{words}"\n')
 
 
+def kernel_and_ramdisk():
+    """Paths in dom0 of the small Linux's two files, for guests that boot without a boot loader."""
+    paths = []
+    for artefact, name in ((build.GUEST_KERNEL, "bzImage"), (build.GUEST_INITRD, "initrd.gz")):
+        paths.append(f"{STORE}/{artefact.name}-{artefact.key()}")
+        _store(artefact.file(name), paths[-1])
+    return paths
+
+
 def blank(name, size):
     path = f"{WORK}/{name}.img"
     machine.ssh(f"mkdir -p {WORK} && rm -f {path} && truncate -s {size} {path}")
