@@ -205,8 +205,8 @@ TEST_P(LoopTest, WhileWorkFollowsWorkItDoesNotSleepAndOthersAreServed) {
         if (memory.left == 900'000) pipe.put();
         if (memory.left == 800'000) timer.arm(loop.host_timers().now_ns());
     };
-    for (int rounds = 0; rounds < 100 && (other == 0 || !fired); ++rounds)
-        loop.run_once();
+    while (memory.left > 0 && (other == 0 || !fired))
+        loop.run_once(0); // a test that is held up for long loses its patience, and is not woken by this memory
     EXPECT_EQ(other, 1);
     EXPECT_TRUE(fired);
     EXPECT_GT(memory.left, 0) << "neither waited until there was no more work";
@@ -218,11 +218,10 @@ TEST_P(LoopTest, QuitEndsTheLookingToo) {
     loop.set_lookout(&memory);
     teach(loop, memory);
     memory.left = 1'000'000;
-    memory.on_work = [&] {
-        if (memory.left == 999'000) loop.quit(3);
-    };
+    memory.on_work = [&] { loop.quit(3); };
+    loop.run_once(0);
     EXPECT_EQ(loop.run(), 3);
-    EXPECT_GT(memory.left, 900'000);
+    EXPECT_GT(memory.left, 999'000);
     loop.set_lookout(nullptr);
 }
 
