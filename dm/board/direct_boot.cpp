@@ -83,7 +83,9 @@ void add_rom(FwCfgContents& contents, std::vector<u8> rom) {
 Result<FwCfgContents> direct_boot(DirectBootOptions options) {
     DM_TRY_ASSIGN(const auto kernel, HostFile::open("-kernel", options.kernel));
     std::shared_ptr<HostFile> initrd;
-    if (!options.initrd.empty()) DM_TRY_ASSIGN(initrd, HostFile::open("-initrd", options.initrd));
+    if (!options.initrd.empty()) {
+        DM_TRY_ASSIGN(initrd, HostFile::open("-initrd", options.initrd));
+    }
 
     std::vector<u8> head(std::min<u64>(kernel->size(), LinuxImage::kHeadBytes));
     kernel->read(0, head);

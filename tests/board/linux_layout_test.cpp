@@ -54,7 +54,7 @@ TEST(LinuxLayout, TheSetupIsTheBootSectorAndTheSectorsThatItCounts) {
 }
 
 TEST(LinuxLayout, TellsTheKernelOfItsLoaderCommandLineAndHeap) {
-    const auto layout = Kernel{}.lay_out("console=ttyS0");
+    auto layout = Kernel{}.lay_out("console=ttyS0");
     ASSERT_TRUE(layout.ok());
     EXPECT_NE(get(*layout, 0x210, 1), 0U);
     EXPECT_EQ(get(*layout, 0x211, 1), 0x81U);
@@ -65,7 +65,7 @@ TEST(LinuxLayout, TellsTheKernelOfItsLoaderCommandLineAndHeap) {
 TEST(LinuxLayout, TheRamdiskLiesAsHighAsFirmwareAllows) {
     Kernel k;
     k.initrd = 10 * kMib + 5;
-    const auto layout = k.lay_out();
+    auto layout = k.lay_out();
     ASSERT_TRUE(layout.ok());
     EXPECT_EQ(layout->initrd_addr % 4096, 0U);
     EXPECT_LE(layout->initrd_addr + k.initrd, k.ram - 2 * kMib);
@@ -86,7 +86,7 @@ TEST(LinuxLayout, TheRamdiskStaysBelowTheKernelsLimit) {
 TEST(LinuxLayout, WithoutARamdiskTheHeaderSaysSo) {
     Kernel k;
     k.put(0x218, 0x12345678, 4);
-    const auto layout = k.lay_out();
+    auto layout = k.lay_out();
     EXPECT_EQ(layout->initrd_addr, 0U);
     EXPECT_EQ(get(*layout, 0x218, 4), 0U);
     EXPECT_EQ(get(*layout, 0x21c, 4), 0U);

@@ -37,12 +37,12 @@ std::array<u8, 4> big_endian_bytes(u32 value) {
 DmaAccess fetch_access(GuestMemory& memory, GuestPhys at) {
     std::array<u8, DmaAccess::kBytes> raw{};
     memory.read(at, raw);
-    const std::span bytes(raw);
+    const std::span<const u8, DmaAccess::kBytes> bytes(raw);
     const u64 control = big_endian(bytes.first<4>());
     return {.key = static_cast<u16>(control >> 16),
             .control = byte_of(control, 0),
             .length = static_cast<u32>(big_endian(bytes.subspan<4, 4>())),
-            .address = big_endian(bytes.subspan<8, 8>())};
+            .address = big_endian(bytes.last<8>())};
 }
 
 /// The register is big endian, the bus is not.
