@@ -288,6 +288,12 @@ TEST(ProcessOption, KernelAndItsCommandLineKeepTheirCommas) {
     EXPECT_EQ(m.append, "-x a=b,c");
 }
 
+TEST(ProcessOption, ARamdiskOrACommandLineWithoutAKernelIsRefused) {
+    EXPECT_FALSE(parse_line(std::string(kLeast) + "-initrd /i").ok());
+    EXPECT_FALSE(parse_line(std::string(kLeast) + "-append quiet").ok());
+    EXPECT_TRUE(parse_line(std::string(kLeast) + "-kernel /k -initrd /i -append quiet").ok());
+}
+
 TEST(ProcessOption, InheritedDescriptorsJoinFdSets) {
     const MachineOptions m = machine("-add-fd fd=5,set=1,opaque=save");
     ASSERT_THAT(m.inherited_fds, SizeIs(1));

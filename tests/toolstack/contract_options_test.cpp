@@ -42,8 +42,6 @@ constexpr ContractRow kContract[] = {
     {"-kernel /boot/vmlinuz", kDone},
     {"-kernel /k -initrd /boot/initrd.img", kDone},
     {"-kernel /k -append root=/dev/xvda1", kDone},
-    {"-initrd /boot/initrd.img", kNo},
-    {"-append root=/dev/xvda1", kNo},
     {"-device lsi53c895a", kLog, 1},
     {"-serial pty", kDone},
     {"-serial none -serial null", kDone},
