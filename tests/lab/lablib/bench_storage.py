@@ -39,7 +39,7 @@ def requests(lab):
     for name, size in files.items():
         machine.ssh(f"head -c {size} /dev/zero | tr '\\0' x >/lab/work/{name}.img")
     disks = [images.xl_disk("/lab/work/disk.img", "hdb"), images.xl_disk("/lab/work/cd.img", "hdc", mode="r", cdrom=True)]
-    guest = lab.linux("storage", "storage", more_disks=disks).create()
+    guest = lab.linux("storage", "storage", direct=True, more_disks=disks).create()
     found = {}
     pid = guest.dm_pid()
     for name in ("read", "write", "random-read", "random-write", "cd"):

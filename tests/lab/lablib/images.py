@@ -35,8 +35,12 @@ def copy_of(kind, name):
 
 def linux(name, test, arguments="", menu_seconds=0):
     """An image whose Linux runs the guest test of that name."""
-    words = f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
-    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{words}"\n')
+    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{linux_words(test, arguments)}"\n')
+
+
+def linux_words(test, arguments=""):
+    """The kernel's command line for that test, consoles aside."""
+    return f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
 
 
 def kernel_and_ramdisk():
