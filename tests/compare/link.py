@@ -8,6 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from qtest import qemu_source
+
 REPO = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 ANSWER_SECONDS = 120
@@ -23,10 +25,13 @@ class Died(Exception):
 
 
 class Link:
-    """One machine. The words of `command` may name its "{folder}", where `images` are made: {file: bytes of noise}."""
+    """One machine. The words of `command` may name its "{folder}", where `images` are made: {file: bytes of noise}.
 
-    def __init__(self, name, command, functions, images=()):
-        self.name = name
+    `has_clock`: serves clock_step. What has none does at once what it does at all.
+    """
+
+    def __init__(self, name, command, functions, images=(), has_clock=True):
+        self.name, self.has_clock = name, has_clock
         self.functions = functions
         self.folder = tempfile.mkdtemp(prefix="compare-")
         for image in images:
@@ -181,7 +186,12 @@ def ours():
     raise CompareError("hvmdm is not built: cmake --preset release && cmake --build --preset release")
 
 
-def theirs():
+def theirs(with_clock=False):
+    """The packaged QEMU; a build of one's own where its clock must move, which Debian's does not let it."""
+    if with_clock:
+        if not qemu_source.EMULATOR.exists():
+            raise CompareError("this compares with a QEMU whose clock can be moved: tools/qtest-suite --emulator builds it")
+        return str(qemu_source.EMULATOR)
     program = os.environ.get("QEMU_BINARY", "qemu-system-i386")
     if not shutil.which(program):
         raise CompareError(f"{program} is not there: install package qemu-system-x86")
