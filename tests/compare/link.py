@@ -10,6 +10,8 @@ from pathlib import Path
 
 from qtest import qemu_source
 
+from .viewer import Viewer
+
 REPO = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 ANSWER_SECONDS = 120
@@ -27,11 +29,11 @@ class Died(Exception):
 class Link:
     """One machine. The words of `command` may name its "{folder}", where `images` are made: {file: bytes of noise}.
 
-    `has_clock`: serves clock_step. What has none does at once what it does at all.
+    `has_clock`: serves clock_step. What has none does at once what it does at all. `viewer`: somebody types by VNC.
     """
 
-    def __init__(self, name, command, functions, images=(), has_clock=True):
-        self.name, self.has_clock = name, has_clock
+    def __init__(self, name, command, functions, images=(), has_clock=True, viewer=False):
+        self.name, self.has_clock, self.viewer = name, has_clock, None
         self.functions = functions
         self.folder = tempfile.mkdtemp(prefix="compare-")
         for image in images:
@@ -50,6 +52,7 @@ class Link:
                                             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
             try:
                 self.socket = self.accept(listener)
+                self.viewer = self.look() if viewer else None
             except CompareError:
                 self.close()
                 raise
@@ -77,9 +80,26 @@ class Link:
         self.log.seek(0)
         return self.log.read()[-600:].decode(errors="replace").strip()
 
+    def look(self):
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return Viewer(os.path.join(self.folder, "vnc"))
+            except OSError as error:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise CompareError(f"{self.name}'s screen cannot be seen: {error}") from None
+                time.sleep(0.1)
+
+    def key(self, words):
+        try:
+            self.viewer.key(int(words[1], 0), words[2] == "down")
+        except OSError as error:
+            raise self.died(error) from None
+
     def close(self):
-        if getattr(self, "socket", None):
-            self.socket.close()
+        for connection in (getattr(self, "socket", None), self.viewer):
+            if connection:
+                connection.close()
         self.process.kill()
         self.process.wait()
         self.log.close()

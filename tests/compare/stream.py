@@ -6,6 +6,7 @@
   soon inw 0x1f0                   # DATA    what this starts may be done when the reply comes, or later: no lines compared
   tick 1000000                              time passes; not in QEMU, where the device's table asks for no clock: it does at
                                             once what it does at all
+  key 0x1e down                             somebody presses a key at a viewer; "up" lets it go. A wait must follow
 
 Only replies to lines that read are compared, and with them the levels of all interrupt lines.
 """
@@ -21,7 +22,7 @@ class Line:
         self.soon = text.startswith("soon ")
         self.command = text.removeprefix("soon ")
         word = self.command.split(" ", 1)[0]
-        if word in ("wait", "tick"):
+        if word in ("wait", "tick", "key"):
             self.kind = word
         elif word.startswith(("in", "read", "config_read", "b64read")):
             self.kind = "read"
@@ -76,8 +77,14 @@ class Player:
                 self.play_wait(lines[start])
                 start += 1
                 continue
+            if kind == "key":
+                for link in (self.ours, self.theirs):
+                    link.key(lines[start].text.split())
+                self.played += 1
+                start += 1
+                continue
             end = start
-            while end < len(lines) and end - start < CHUNK and lines[end].kind != "wait":
+            while end < len(lines) and end - start < CHUNK and lines[end].kind not in ("wait", "key"):
                 end += 1
             self.play_chunk(lines[start:end])
             start = end
