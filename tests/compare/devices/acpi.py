@@ -66,8 +66,8 @@ DEVICES = [
     # QEMU's registers for buses behind bridges are off, as for guests of Xen.
     Device("gpe-hotplug", options=["-smp", "3,maxcpus=8"], registers=HOTPLUG, single=4, bursts=[(1, cpu_map), (1, eject)],
            theirs=["-global", "PIIX4_PM.acpi-pci-hotplug-with-bridge-support=off"]),
-    # APMC raises no SMI under Xen.
-    Device("piix4-pm", functions={"piix4-pm": (0x8086, 0x7113)}, theirs=["-machine", "smm=off"],
+    # As for a guest of Xen: no SMI by APMC, and ACPI is switched on and off by it.
+    Device("piix4-pm", functions={"piix4-pm": (0x8086, 0x7113)}, theirs=["-machine", "smm=off", "-global", "PIIX4_PM.smm-compat=on"],
            setup=[Line("config_readl piix4-pm 0x58", "DEVACTB_AT_START"), Line("config_writel piix4-pm 0x58 0", "DEVACTB"), *place(PM)],
            registers=[*config_registers("piix4-pm", CONFIG), *BLOCK], single=20, bursts=[(1, move)]),
 ]
