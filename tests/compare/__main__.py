@@ -27,7 +27,7 @@ def start_pair(device):
     try:
         for name, has_clock, command in (
                 ("hvmdm", True, [ours(), *common, *device.ours, "-accel", "qtest"]),
-                ("QEMU", device.clock, [theirs(device.clock), *common, *theirs_machine, *device.theirs, *accelerator])):
+                ("QEMU", device.clock, [*theirs(device.clock), *common, *theirs_machine, *device.theirs, *accelerator])):
             pair.append(Link(name, command, device.functions, device.images, has_clock, device.viewer))
         for link in pair:
             link.look_up()

@@ -16,6 +16,7 @@ REPO = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 ANSWER_SECONDS = 120
 PATIENCE_SECONDS = 10
+FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"]  # of packages: Debian's source has none
 
 
 class CompareError(Exception):
@@ -207,12 +208,12 @@ def ours():
 
 
 def theirs(with_clock=False):
-    """The packaged QEMU; a build of one's own where its clock must move, which Debian's does not let it."""
+    """Words that start the packaged QEMU; a build of one's own where its clock must move, which Debian's does not let it."""
     if with_clock:
         if not qemu_source.EMULATOR.exists():
             raise CompareError("this compares with a QEMU whose clock can be moved: tools/qtest-suite --emulator builds it")
-        return str(qemu_source.EMULATOR)
+        return [str(qemu_source.EMULATOR), *(word for folder in FIRMWARE for word in ("-L", folder))]
     program = os.environ.get("QEMU_BINARY", "qemu-system-i386")
     if not shutil.which(program):
         raise CompareError(f"{program} is not there: install package qemu-system-x86")
-    return program
+    return [program]

@@ -86,8 +86,13 @@ TRANSLATED, PLAIN = 0x47, 0x07
 LONGEST_CODE = 8
 
 
-def typed(key, down):
-    return [Line(f"key {key:#x} {'down' if down else 'up'}"), Line(f"wait inb {STATUS:#x} 0x01 0x01", "STATUS"), *fetch(LONGEST_CODE)]
+def typed(rng, key, down):
+    """The bytes of a key come a millisecond apart."""
+    lines = [Line(f"key {key:#x} {'down' if down else 'up'}"), Line(f"wait inb {STATUS:#x} 0x01 0x01", "STATUS")]
+    for _ in range(LONGEST_CODE):
+        lines += [Line(f"inb {DATA:#x}", "DATA"), Line(f"tick {rng.choice([1000, 500_000, 999_000])}"),
+                  Line(f"inb {STATUS:#x}", "STATUS"), Line("tick 1001000"), Line(f"inb {STATUS:#x}", "STATUS")]
+    return [*lines, TICK]
 
 
 def typing(rng):
@@ -101,16 +106,17 @@ def typing(rng):
         if keys[0] not in MODIFIERS and rng.random() < 0.3:
             keys.insert(0, rng.choice(MODIFIERS))
         for key in keys:
-            lines += typed(key, True)
+            lines += typed(rng, key, True)
         for key in keys[::-1]:
-            lines += typed(key, False)
+            lines += typed(rng, key, False)
     return lines
 
 
 DEVICES = [
     Device("i8042-keys", registers=[Register("STATUS", STATUS, write=False)], setup=[*tell_mouse(0xff), *drain()],
-           bursts=[(10, typing)], clock=True, viewer=True, listed_as="i8042", ours=["-vnc", "unix:{folder}/vnc"],
-           theirs=["-vnc", "unix:{folder}/vnc,lock-key-sync=off,key-delay-ms=0"]),
+           bursts=[(10, typing)], clock=True, viewer=True, listed_as="i8042",
+           options=["-device", "VGA,vgamem_mb=16"], ours=["-vnc", "unix:{folder}/vnc"],
+           theirs=["-vnc", "unix:{folder}/vnc,lock-key-sync=off,key-delay-ms=0", "-global", "i8042.kbd-throttle=on"]),
     Device("i8042", registers=[Register("STATUS", STATUS, write=False), Register("DATA", DATA, write=False)],
            setup=[*tell_mouse(0xff), *drain()], bursts=[(2, controller), (2, keyboard), (2, mouse)]),
 ]
