@@ -83,12 +83,17 @@ KEYS = [*range(0x01, 0x54), 0x56, 0x57, 0x58, 0x9c, 0x9d, 0xb5, 0xb7, 0xb8, 0xc6
         0xd3, 0xdb, 0xdc, 0xdd]
 MODIFIERS = [0x2a, 0x36, 0x1d, 0x9d, 0x38, 0xb8]
 TRANSLATED, PLAIN = 0x47, 0x07
+PAUSE, A = 0xc6, 0x1e
+OWN_CODES_IN_SET_3 = [0x4a, 0xb5]  # keypad - and /
 LONGEST_CODE = 8
 
 
-def typed(rng, key, down):
+def typed(rng, codes, key, down):
     """The bytes of a key come a millisecond apart."""
-    lines = [Line(f"key {key:#x} {'down' if down else 'up'}"), Line(f"wait inb {STATUS:#x} 0x01 0x01", "STATUS")]
+    pressed = Line(f"key {key:#x} {'down' if down else 'up'}")
+    if key == PAUSE and not down and codes != 3:  # says nothing; when another key has come, it has
+        return [pressed, *typed(rng, codes, A, True), *typed(rng, codes, A, False)]
+    lines = [pressed, Line(f"wait inb {STATUS:#x} 0x01 0x01", "STATUS")]
     for _ in range(LONGEST_CODE):
         lines += [Line(f"inb {DATA:#x}", "DATA"), Line(f"tick {rng.choice([1000, 500_000, 999_000])}"),
                   Line(f"inb {STATUS:#x}", "STATUS"), Line("tick 1001000"), Line(f"inb {STATUS:#x}", "STATUS")]
@@ -102,13 +107,13 @@ def typing(rng):
     for byte in (0xf6, 0xf0, codes, 0xfa, 0xf4):  # defaults, this set, each key makes and breaks, enable
         lines += out(DATA, byte, "DATA") + drain()
     for _ in range(rng.randrange(1, 10)):
-        keys = [rng.choice(KEYS)]
+        keys = [rng.choice([key for key in KEYS if codes != 3 or key not in OWN_CODES_IN_SET_3])]
         if keys[0] not in MODIFIERS and rng.random() < 0.3:
             keys.insert(0, rng.choice(MODIFIERS))
         for key in keys:
-            lines += typed(rng, key, True)
+            lines += typed(rng, codes, key, True)
         for key in keys[::-1]:
-            lines += typed(rng, key, False)
+            lines += typed(rng, codes, key, False)
     return lines
 
 
