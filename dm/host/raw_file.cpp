@@ -99,7 +99,8 @@ RawFile::~RawFile() {
 /// An errno value for what cannot be done at all.
 int RawFile::refusal(const BlockIo& io, u64 length) const {
     if (io.op == BlockIo::Op::Flush) return flush_error_;
-    if (io.op == BlockIo::Op::Write && read_only()) return EROFS;
+    if (io.op != BlockIo::Op::Read && read_only()) return EROFS;
+    if (io.op == BlockIo::Op::WriteZeroes) return EOPNOTSUPP;
     if (io.offset > size_ || length > size_ - io.offset) return EINVAL;
     return 0;
 }
@@ -144,6 +145,8 @@ void RawFile::begin(BlockIo& io, u64 length) {
     case BlockIo::Op::Read: request.kind = BlockEngine::Task::Kind::Read; break;
     case BlockIo::Op::Write: request.kind = BlockEngine::Task::Kind::Write; break;
     case BlockIo::Op::Flush: request.kind = BlockEngine::Task::Kind::Sync; break;
+    case BlockIo::Op::Discard:
+    case BlockIo::Op::WriteZeroes: break; // answered in submit()
     }
     ++in_flight_;
     engine_.start(request);
@@ -204,6 +207,8 @@ void RawFile::count(const Request& request, int error) {
         stats_.written_bytes += request.length;
         break;
     case BlockIo::Op::Flush: ++stats_.flushes; break;
+    case BlockIo::Op::Discard:
+    case BlockIo::Op::WriteZeroes: break;
     }
 }
 
