@@ -23,7 +23,7 @@ enum class Locking : u8 {
 enum class DiskAio : u8 { Best, Threads };
 
 struct ImageOptions {
-    std::string file;           ///< path of a file or block device, or an NBD server's address
+    std::string file{};         ///< path of a file or block device, or an NBD server's address
     std::string format = "raw"; ///< never guessed: a guest could write another format's header to its disk
     bool read_only = false;
     // cache=writeback is all of these off, =writethrough the first, =none the second, =directsync both,

@@ -10,7 +10,7 @@
 namespace dm {
 
 struct DiskRequest {
-    std::string path;           ///< as the configuration writes it: a file, a block device, "nbd://..."
+    std::string path{};         ///< as the configuration writes it: a file, a block device, "nbd://..."
     std::string format = "raw"; ///< QEMU's words: raw, qcow2, qcow, qed, vpc, vhdx, vmdk, vdi; never guessed
     bool read_only = false;
     bool discard = false; ///< Discard reaches the image

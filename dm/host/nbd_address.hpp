@@ -8,11 +8,11 @@
 namespace dm::host {
 
 struct NbdAddress {
-    std::string uri;  ///< all of it, for libnbd; or, when empty,
-    std::string path; ///< a Unix socket; or, when empty,
-    std::string host;
-    std::string port;
-    std::string export_name;
+    std::string uri{};  ///< all of it, for libnbd; or, when empty,
+    std::string path{}; ///< a Unix socket; or, when empty,
+    std::string host{};
+    std::string port{};
+    std::string export_name{};
     bool operator==(const NbdAddress&) const = default;
 };
 
