@@ -51,7 +51,7 @@ Machine::~Machine() {
 
 /// What the user can get wrong is opened first, so that its error is the one that is seen.
 Status Machine::build() {
-    DM_TRY(open_disks());
+    DM_TRY(disks_.open(options_.disks));
     DM_TRY(open_kernel());
     DM_TRY(open_serials());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
@@ -93,10 +93,10 @@ BoardParts Machine::parts() {
     p.fw_cfg = std::move(fw_cfg_);
     for (unsigned i = 0; i < kSerialPorts; ++i)
         p.serials[i] = serials_[i].get();
-    for (const Disk& disk : disks_) {
+    for (const Disks::Disk& disk : disks_.all()) {
         DriveConfig& drive = p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
-        drive.medium = disk.file.get();
+        drive.medium = disk.medium.get();
         drive.serial = disk.options.serial;
         drive.model = disk.options.model;
         if (!disk.options.firmware.empty()) drive.firmware = disk.options.firmware;
@@ -104,21 +104,6 @@ BoardParts Machine::parts() {
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
-}
-
-Status Machine::open_disks() {
-    DM_TRY_ASSIGN(block_engine_, host::make_block_engine(loop_));
-    for (const toolstack::DiskOptions& options : options_.disks) {
-        if (!options.emulated) continue;
-        Disk disk{.options = options, .file = nullptr};
-        if (!options.file.empty()) {
-            using Access = host::RawFile::Access;
-            const Access access = options.read_only ? Access::ReadOnly : Access::ReadWrite;
-            DM_TRY_ASSIGN(disk.file, host::RawFile::open(options.file, access, *block_engine_));
-        }
-        disks_.push_back(std::move(disk));
-    }
-    return {};
 }
 
 Status Machine::open_serials() {
@@ -296,22 +281,6 @@ Status Machine::set_vnc_password(const std::string& password) {
     if (vnc_ == nullptr)
         return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
     return vnc_->set_password(password);
-}
-
-std::vector<DriveInfo> Machine::drives() const {
-    std::vector<DriveInfo> found;
-    for (const Disk& disk : disks_) {
-        const host::RawFile::Stats stats = disk.file != nullptr ? disk.file->stats() : host::RawFile::Stats{};
-        found.push_back({.device = disk.options.id,
-                         .file = disk.options.file,
-                         .removable = disk.options.media == toolstack::DiskMedia::Cdrom,
-                         .read_only = disk.options.read_only,
-                         .read_bytes = stats.read_bytes,
-                         .written_bytes = stats.written_bytes,
-                         .read_operations = stats.reads,
-                         .write_operations = stats.writes});
-    }
-    return found;
 }
 
 Status Machine::log_dirty_pages(bool enable) {

@@ -3,12 +3,11 @@
 
 #include "dm/board/board.hpp"
 #include "dm/board/char_gate.hpp"
+#include "dm/board/disks.hpp"
 #include "dm/board/input_gate.hpp"
 #include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
-#include "dm/host/block_engine.hpp"
 #include "dm/host/loop.hpp"
-#include "dm/host/raw_file.hpp"
 #include "dm/host/tap.hpp"
 #include "dm/replay/recorder.hpp"
 #include "dm/toolstack/options.hpp"
@@ -45,7 +44,10 @@ public:
     std::optional<VncInfo> vnc() const override;
     Status set_vnc_password(const std::string& password) override;
     std::vector<PciDeviceInfo> pci_devices() const override { return board_->pci_devices(); }
-    std::vector<DriveInfo> drives() const override;
+    std::vector<DriveInfo> drives() const override { return disks_.info(); }
+    Status resize_drive(const std::string& drive, unsigned long long bytes) override {
+        return disks_.resize(drive, bytes);
+    }
     Status log_dirty_pages(bool enable) override;
 
 private:
@@ -53,7 +55,6 @@ private:
 
     Status build();
     Status record();
-    Status open_disks();
     Status open_serials();
     Status open_taps();
     void drain_tap(std::size_t index);
@@ -69,12 +70,6 @@ private:
     void guest_shut_down(ShutdownReason reason);
     void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
-    /// A disk of the configuration with its open image.
-    struct Disk {
-        toolstack::DiskOptions options;
-        std::unique_ptr<host::RawFile> file; ///< null: a CD-ROM drive without medium
-    };
-
     host::Loop& loop_;
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
@@ -84,8 +79,7 @@ private:
     // In the order of who outlives whom.
     std::unique_ptr<Accelerator> accelerator_;
     replay::Recorder* recorder_ = nullptr; ///< the accelerator, when the machine is recorded
-    std::unique_ptr<host::BlockEngine> block_engine_;
-    std::vector<Disk> disks_;
+    Disks disks_{loop_};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
     std::optional<BoardParts::Vga> vga_;  ///< until the board takes it

@@ -62,6 +62,7 @@ replay::MachineShape shape_of(const BoardParts& parts) {
                                .medium = medium != nullptr,
                                .read_only = medium != nullptr && medium->read_only(),
                                .size = medium != nullptr ? medium->size_bytes() : 0,
+                               .discard_granularity = medium != nullptr ? medium->discard_granularity() : 0,
                                .serial = drive->serial,
                                .model = drive->model,
                                .firmware = drive->firmware});

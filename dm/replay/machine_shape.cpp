@@ -102,6 +102,9 @@ bool read_line(std::string_view line, MachineShape& shape, u64& rom_size) {
                                .medium = words.take_bool("medium"),
                                .read_only = words.take_bool("read-only"),
                                .size = words.take("size", u64{1} << 62),
+                               .discard_granularity = words.has("discard")
+                                                          ? static_cast<u32>(words.take("discard", 1U << 31))
+                                                          : 0, // older recordings
                                .serial = words.take_text("serial"),
                                .model = words.take_text("model"),
                                .firmware = words.take_text("firmware")});
@@ -126,9 +129,10 @@ std::string shape_text(const MachineShape& s) {
         if (s.serials[i]) text += fmt::format("serial port={}\n", i);
     for (const DiskShape& d : s.disks)
         text += fmt::format(
-            "disk place={} cdrom={:d} medium={:d} read-only={:d} size={} serial={} model={} firmware={}\n",
+            "disk place={} cdrom={:d} medium={:d} read-only={:d} size={} serial={} model={} firmware={} "
+            "discard={}\n",
             d.place, d.cdrom, d.medium, d.read_only, d.size, quote(d.serial), quote(d.model),
-            quote(d.firmware));
+            quote(d.firmware), d.discard_granularity);
     if (s.vga) {
         text += fmt::format("vga memory={} rom={}", s.vga->memory, s.vga->rom.size());
         if (s.vga->slot) text += fmt::format(" slot={}", *s.vga->slot);

@@ -18,6 +18,7 @@ struct DiskShape {
     bool medium = true; ///< false: a CD-ROM drive with nothing in it
     bool read_only = false;
     u64 size = 0; ///< bytes
+    u32 discard_granularity = 0;
     std::string serial{};
     std::string model{};
     std::string firmware{};

@@ -138,7 +138,7 @@ void PlayedDisk::submit(BlockIo& io) {
         describe_segments(io, [this](const void* at, std::size_t n) { return memory_.locate(at, n); });
     flights_.push_back({&io, io.op == BlockIo::Op::Read && segments.all_own});
     stage_.effect(with_bytes({.kind = Kind::Submit,
-                              .size = static_cast<u8>(shape_.place << 2 | static_cast<unsigned>(io.op)),
+                              .size = submit_code(shape_.place, io.op),
                               .where = io.offset,
                               .value = segments.bytes},
                              segments.text));

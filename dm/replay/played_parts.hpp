@@ -102,6 +102,7 @@ public:
 
     u64 size_bytes() const override { return shape_.size; }
     bool read_only() const override { return shape_.read_only; }
+    u32 discard_granularity() const override { return shape_.discard_granularity; }
     void submit(BlockIo& io) override;
     void drain() override;
     void complete(const Record& record);

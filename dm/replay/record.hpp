@@ -51,7 +51,7 @@ enum class Kind : u8 {
     Function,     ///< where: devfn; value: added
     PlaceVideo,   ///< value: address + 1, or 0 for hidden
     GuestWrite,   ///< where: address; content
-    Submit,       ///< where: offset; size: disk * 4 + operation; value: bytes; content: see segments.hpp
+    Submit,       ///< where: offset; size: submit_code(); value: bytes; content: see segments.hpp
     Drain,        ///< where: disk
     Sent,         ///< where: serial port; content
     AcceptInput,  ///< where: serial port

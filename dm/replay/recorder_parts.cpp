@@ -131,7 +131,7 @@ void RecordedDisk::submit(BlockIo& io) {
     const Segments segments =
         describe_segments(io, [this](const void* at, std::size_t n) { return memory_.locate(at, n); });
     Record record{.kind = Kind::Submit,
-                  .size = static_cast<u8>(place_ << 2 | static_cast<unsigned>(io.op)),
+                  .size = submit_code(place_, io.op),
                   .where = io.offset,
                   .value = segments.bytes};
     journal_.note(with_content(std::move(record), segments.text));
@@ -144,7 +144,9 @@ void RecordedDisk::submit(BlockIo& io) {
                            auto* owner = static_cast<Flight*>(ours.owner);
                            owner->disk->completed(*owner, error);
                        },
-                   .owner = &flight};
+                   .owner = &flight,
+                   .length = io.length,
+                   .unmap = io.unmap};
     flight.theirs = &io;
     flight.disk = this;
     flight.to_board = io.op == BlockIo::Op::Read && segments.all_own;

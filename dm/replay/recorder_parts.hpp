@@ -99,10 +99,11 @@ private:
 class RecordedDisk final : public BlockBackend {
 public:
     RecordedDisk(Journal& journal, RecordedMemory& memory, unsigned place, BlockBackend& medium)
-        : journal_(journal), memory_(memory), place_(place), medium_(medium) {}
+        : journal_(journal), memory_(memory), place_(place), medium_(medium), size_(medium.size_bytes()) {}
 
-    u64 size_bytes() const override { return medium_.size_bytes(); }
+    u64 size_bytes() const override { return size_; }
     bool read_only() const override { return medium_.read_only(); }
+    u32 discard_granularity() const override { return medium_.discard_granularity(); }
     void submit(BlockIo& io) override;
     void drain() override;
 
@@ -119,6 +120,7 @@ private:
     RecordedMemory& memory_;
     unsigned place_;
     BlockBackend& medium_;
+    u64 size_; ///< stays what it was when the recording began
     std::list<Flight> flights_;
 };
 

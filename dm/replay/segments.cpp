@@ -2,6 +2,7 @@
 
 #include "dm/replay/columns.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <zlib.h>
 
@@ -9,6 +10,7 @@ namespace dm::replay {
 
 Segments describe_segments(const BlockIo& io, const Locate& locate) {
     Segments out;
+    if (!has_data(io.op)) out.bytes = io.length;
     for (const iovec& v : io.iov) {
         const std::optional<GuestPhys> addr = locate(v.iov_base, v.iov_len);
         out.bytes += v.iov_len;
@@ -24,6 +26,20 @@ Segments describe_segments(const BlockIo& io, const Locate& locate) {
         }
     }
     return out;
+}
+
+u8 submit_code(unsigned disk, BlockIo::Op op) {
+    const auto number = static_cast<unsigned>(op);
+    return static_cast<u8>((number & 4) << 5 | disk << 2 | (number & 3));
+}
+
+unsigned submit_disk(u8 code) {
+    return code >> 2 & 31;
+}
+
+BlockIo::Op submit_op(u8 code) {
+    const unsigned number = (code >> 5 & 4) | (code & 3);
+    return static_cast<BlockIo::Op>(std::min(number, static_cast<unsigned>(BlockIo::Op::WriteZeroes)));
 }
 
 std::string segments_text(std::span<const u8> text, bool writes) {

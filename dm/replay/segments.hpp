@@ -24,6 +24,12 @@ struct Segments {
 };
 
 Segments describe_segments(const BlockIo& io, const Locate& locate);
+/// Record::size of Kind::Submit. Operations beyond the fourth have bit 7, so that older recordings stay
+/// readable.
+u8 submit_code(unsigned disk, BlockIo::Op op);
+unsigned submit_disk(u8 code);
+BlockIo::Op submit_op(u8 code);
+
 /// For people: "1000+512, own 512 (crc 1234abcd)".
 std::string segments_text(std::span<const u8> text, bool writes);
 

@@ -95,10 +95,11 @@ std::string range_text(const Record& r) {
 }
 
 std::string submit_text(const Record& r) {
-    constexpr std::array kWords{"read", "write", "flush", "?"};
-    const unsigned op = r.size & 3;
-    return fmt::format("disk {} {} at {:x}, {} bytes: {}", r.size >> 2, kWords[op], r.where, r.value,
-                       segments_text(r.bytes, op == 1));
+    constexpr std::array kWords{"read", "write", "flush", "discard", "zeroes"};
+    const BlockIo::Op op = submit_op(r.size);
+    return fmt::format("disk {} {} at {:x}, {} bytes: {}", submit_disk(r.size),
+                       kWords[static_cast<unsigned>(op)], r.where, r.value,
+                       segments_text(r.bytes, op == BlockIo::Op::Write));
 }
 
 } // namespace

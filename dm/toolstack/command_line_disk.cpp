@@ -8,23 +8,6 @@ namespace {
 
 constexpr unsigned kIdePositions = 4; // hda to hdd
 
-Status check_format(const DiskOptions& disk) {
-    if (disk.format == "raw" || disk.format == "host_device") return {};
-    for (const std::string_view known : {"qcow2", "qcow", "qed", "vpc", "vhdx", "vmdk", "vdi"})
-        if (disk.format == known)
-            return fail("format={} is not supported yet: convert the image with qemu-img convert -O raw",
-                        known);
-    return fail("there is no image format '{}': use raw", disk.format);
-}
-
-/// A word with a colon before the first slash is a protocol.
-Status check_file(std::string& file) {
-    if (file.starts_with("file:")) file.erase(0, 5);
-    const std::size_t colon = file.substr(0, file.find('/')).find(':');
-    if (colon == std::string::npos) return {};
-    return fail("'{}:' images are not supported yet: use a file or a block device", file.substr(0, colon));
-}
-
 Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive) {
     const std::string interface = opts.take_or("if", "ide");
     drive.to_ide = interface == "ide";
@@ -214,12 +197,8 @@ Status take_drive(CommandLineDraft& draft, const std::string& value) {
     disk.id = opts.take_or("id", "");
     for (const DriveDraft& other : draft.drives)
         if (!disk.id.empty() && other.disk.id == disk.id) return fail("id={} is in use already", disk.id);
-    disk.file = opts.take_or("file", "");
-    disk.format = opts.take_or("format", opts.take_or("driver", "raw"));
-    disk.cache = opts.take_or("cache", "writeback");
     disk.serial = opts.take_or("serial", "");
-    DM_TRY(check_format(disk));
-    DM_TRY(check_file(disk.file));
+    DM_TRY(take_image(opts, disk));
     DM_TRY(take_interface(draft, opts, drive));
     DM_TRY(take_place(opts, drive));
     const std::string media = opts.take_or("media", "disk");
@@ -234,33 +213,6 @@ Status take_drive(CommandLineDraft& draft, const std::string& value) {
     for (const std::string_view key : {"werror", "rerror"})
         if (const auto action = opts.take(key); action && *action != "report" && *action != "enospc")
             draft.note(fmt::format("{} has no effect, the guest is told of the error", key));
-    // How the host does its work, nothing the guest can tell.
-    opts.ignore({"aio", "discard", "detect-zeroes", "copy-on-read", "locking", "file.locking", "force-share",
-                 "auto-read-only"});
-    DM_TRY(opts.finish());
-    draft.drives.push_back(std::move(drive));
-    return {};
-}
-
-/// A file as one node; layers of nodes are for formats that are not supported.
-Status take_blockdev(CommandLineDraft& draft, const std::string& value) {
-    DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(value, ""));
-    DriveDraft drive;
-    drive.text = draft.text;
-    drive.interface_none = true;
-    const std::string driver = opts.take_or("driver", "");
-    if (driver != "file" && driver != "host_device")
-        return fail("driver={} is not supported: use file or host_device, or -drive", driver);
-    drive.disk.id = opts.take_or("node-name", "");
-    drive.disk.file = opts.take_or("filename", "");
-    if (drive.disk.id.empty() || drive.disk.file.empty()) return fail("node-name= and filename= are needed");
-    for (const DriveDraft& other : draft.drives)
-        if (other.disk.id == drive.disk.id) return fail("node-name={} is in use already", drive.disk.id);
-    if (opts.has("read-only")) {
-        DM_TRY_ASSIGN(drive.read_only, opts.take_bool("read-only", false));
-    }
-    opts.ignore(
-        {"aio", "cache.direct", "cache.no-flush", "discard", "detect-zeroes", "locking", "auto-read-only"});
     DM_TRY(opts.finish());
     draft.drives.push_back(std::move(drive));
     return {};
@@ -299,8 +251,9 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     disk.model = device.opts.take_or("model", "");
     disk.firmware = device.opts.take_or("ver", "");
     take_names(draft, disk);
+    DM_TRY_ASSIGN(disk.share_writers, device.opts.take_bool("share-rw", disk.share_writers));
     device.opts.ignore({"id", "bootindex", "wwn", "logical_block_size", "physical_block_size", "write-cache",
-                        "share-rw", "rotation_rate", "rerror", "werror"});
+                        "rotation_rate", "rerror", "werror"});
     DM_TRY(device.opts.finish());
     draft.out.disks.push_back(std::move(disk));
     return {};

@@ -99,15 +99,18 @@ constexpr std::array kRows{
               kDone,
               take_drive,
               {},
-              "file=F,format=raw,if=ide,index=0..3,media=disk|cdrom  a disk on IDE",
+              "file=F,format=raw|qcow2|...,if=ide,index=0..3,media=disk|cdrom,cache=writeback|none|...,"
+              "discard=unmap  a disk on "
+              "IDE",
               "disk",
-              "file format if index bus unit id media readonly cache serial"},
+              "file format if index bus unit id media readonly cache discard detect-zeroes aio serial"},
     OptionRow{"blockdev",
               kValue,
               kDone,
               take_blockdev,
               {},
-              "driver=file,node-name=ID,filename=F  an image for a -device"},
+              "driver=file,node-name=F,filename=PATH; driver=raw|qcow2,node-name=ID,file=F  an image for a "
+              "-device"},
     OptionRow{"hda", kValue, kDone, take_hda, {}, "F  short for -drive file=F,if=ide,index=0"},
     OptionRow{"hdb", kValue, kDone, take_hdb},
     OptionRow{"hdc", kValue, kDone, take_hdc},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dm/core/char_options.hpp"
+#include "dm/core/disk_options.hpp"
 #include "dm/core/result.hpp"
 #include "dm/core/types.hpp"
 #include "dm/core/vnc_options.hpp"
@@ -34,16 +35,13 @@ struct VgaOptions {
 enum class DiskBus : u8 { Ide, Scsi, Ahci, Other };
 enum class DiskMedia : u8 { Disk, Cdrom };
 
-struct DiskOptions {
-    std::string id;   ///< QMP's name of the drive: "ide0-hd0", "ide-5632"
-    std::string file; ///< empty: no medium
-    std::string format = "raw";
+/// A drive and the image in it; no medium without a file.
+struct DiskOptions : ImageOptions {
+    std::string id; ///< QMP's name of the drive: "ide0-hd0", "ide-5632"
     DiskBus bus = DiskBus::Ide;
     unsigned channel = 0; ///< Ide: 0, 1. Ahci: port
     unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target
     DiskMedia media = DiskMedia::Disk;
-    bool read_only = false;
-    std::string cache = "writeback";
     // What the guest reads in IDENTIFY; empty: the machine chooses.
     std::string serial;
     std::string model;

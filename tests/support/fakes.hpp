@@ -99,6 +99,7 @@ public:
     explicit FakeBlock(u64 size) : data(size, 0) {}
     u64 size_bytes() const override { return claimed_size.value_or(data.size()); }
     bool read_only() const override { return readonly; }
+    u32 discard_granularity() const override { return granularity; }
     void submit(BlockIo& io) override {
         ++submitted;
         count_work(&Work::block_requests, "block requests");
@@ -123,11 +124,20 @@ public:
     std::vector<u8> data;
     std::optional<u64> claimed_size; ///< instead of the size of `data`
     bool readonly = false;
+    u32 granularity = 0;
     bool hold = false;
     int next_error = 0; ///< errno for the next request that finishes
     unsigned submitted = 0;
     unsigned flushes = 0;
+    std::vector<std::pair<u64, u64>> discards; ///< offset and length; what is discarded reads as zeros
+    std::vector<std::pair<u64, u64>> zeroings;
     std::deque<BlockIo*> held;
+
+    /// The host made the image larger or smaller.
+    void resize(u64 size) {
+        data.resize(size);
+        size_changed();
+    }
 
 private:
     void finish(BlockIo& io) {
@@ -137,6 +147,7 @@ private:
     }
     int transfer(BlockIo& io) {
         if (io.op == BlockIo::Op::Flush) return ++flushes, 0;
+        if (!has_data(io.op)) return zero(io);
         u64 at = io.offset;
         for (const iovec& v : io.iov) {
             if (at > data.size() || v.iov_len > data.size() - at) return EINVAL;
@@ -146,6 +157,14 @@ private:
                 std::memcpy(data.data() + at, v.iov_base, v.iov_len);
             at += v.iov_len;
         }
+        return 0;
+    }
+    int zero(const BlockIo& io) {
+        if (readonly) return EROFS;
+        if (io.offset > data.size() || io.length > data.size() - io.offset) return EINVAL;
+        (io.op == BlockIo::Op::Discard ? discards : zeroings).emplace_back(io.offset, io.length);
+        if (io.op == BlockIo::Op::Discard && granularity == 0) return 0;
+        std::memset(data.data() + io.offset, 0, io.length);
         return 0;
     }
 };

@@ -251,31 +251,12 @@ TEST(DiskOption, AhciDisksAreKeptAndLogged) {
                 HasSubstr("no bus 'ahci0.1'"));
 }
 
-TEST(DiskOption, FormatsAndProtocolsThatAreNotThereAreRefused) {
-    for (const char* format : {"qcow2", "qcow", "vpc", "qed", "foo"})
-        EXPECT_THAT(error(fmt::format("-drive file=/a,format={}", format)), HasSubstr(format));
-    EXPECT_THAT(error("-drive file=nbd+unix:///?socket=/x,format=raw"), HasSubstr("nbd+unix:"));
-    EXPECT_EQ(machine("-drive file=file:/a:b,format=host_device").disks.at(0).file, "/a:b");
-    EXPECT_EQ(machine("-drive file=/a,,b,format=raw").disks.at(0).file, "/a,b");
-}
-
 TEST(DiskOption, ADriveForCdsNeedsNoMedium) {
     const MachineOptions m = machine("-device ide-cd,bus=ide.1");
     ASSERT_EQ(m.disks.size(), 1U);
     EXPECT_EQ(m.disks[0].file, "");
     EXPECT_EQ(m.disks[0].media, DiskMedia::Cdrom);
     EXPECT_EQ(m.disks[0].channel, 1U);
-}
-
-TEST(DiskOption, ABlockNodeIsAnImageForADevice) {
-    const MachineOptions m =
-        machine("-blockdev driver=file,node-name=n,filename=/a.img -device ide-hd,drive=n,bus=ide.0");
-    ASSERT_EQ(m.disks.size(), 1U);
-    EXPECT_EQ(m.disks[0].file, "/a.img");
-    EXPECT_THAT(error("-blockdev driver=qcow2,node-name=n,filename=/a"), HasSubstr("qcow2"));
-    EXPECT_THAT(error("-blockdev driver=file,node-name=n"), HasSubstr("filename="));
-    EXPECT_THAT(error("-blockdev driver=file,node-name=n,filename=/a,nested.driver=raw"),
-                HasSubstr("nested"));
 }
 
 TEST(DiskOption, GlobalsNameDisksThatHaveNoNamesOfTheirOwn) {
