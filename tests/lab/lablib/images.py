@@ -23,9 +23,10 @@ def bootable(kind, name, settings=""):
     return path
 
 
-def linux(name, test, arguments="", menu_seconds=0):
-    """An image whose Linux runs the guest test of that name."""
-    words = f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
+def linux(name, test, arguments="", menu_seconds=0, pv=False):
+    """An image whose Linux runs the guest test of that name; pv: its PV drivers take disks and network over."""
+    emulated = "" if pv else "xen_emul_unplug=never "
+    words = f"quiet nomodeset {emulated}hvmtest={test} {arguments}".strip()
     return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{words}"\n')
 
 

@@ -34,9 +34,9 @@ class Lab:
         self._guests.append(guest)
         return guest
 
-    def linux(self, name, test, arguments="", more_disks=(), menu_seconds=0, **keys):
-        """A guest whose small Linux runs a test of guests/linux/tests; not created yet."""
-        disk = images.xl_disk(images.linux(name, test, arguments, menu_seconds), "hda")
+    def linux(self, name, test, arguments="", more_disks=(), menu_seconds=0, pv=False, **keys):
+        """A guest whose small Linux runs a test of guests/linux/tests, with its PV drivers in charge or not; not created yet."""
+        disk = images.xl_disk(images.linux(name, test, arguments, menu_seconds, pv), "hda")
         return self.guest(name, **{"memory": 192, "disk": [disk, *more_disks], **keys})
 
     def grub(self, name, **keys):
