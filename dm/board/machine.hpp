@@ -13,6 +13,7 @@
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
+#include "dm/xen/pv/pv_disks.hpp"
 
 #include <memory>
 #include <vector>
@@ -59,6 +60,7 @@ private:
     Status open_taps();
     void drain_tap(std::size_t index);
     Status open_vga();
+    void open_pv_disks();
     Status open_vnc();
     Status open_monitors();
     Status lock_down();
@@ -82,6 +84,7 @@ private:
     std::vector<host::Tap> taps_;
     std::optional<BoardParts::Vga> vga_; ///< until the board takes it
     std::unique_ptr<Board> board_;
+    std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
     std::unique_ptr<InputGate> input_;
     std::unique_ptr<DisplaySource> screen_;
     std::unique_ptr<vnc::VncServer> vnc_;
