@@ -14,6 +14,7 @@ using test::BlkRig;
 using test::FrontRequest;
 
 constexpr unsigned kMostOperations = 512;
+constexpr u64 kDisk = 1 << 20;
 constexpr u32 kGrefs = 16; // granted ones; numbers up to twice that are named
 
 /// Layout of an operation: what (see run()), then its arguments.
@@ -53,7 +54,7 @@ private:
 
     Session(Input& input, u8 kind)
         : input_(input), kind_(kind), abi_((kind & 1) != 0 ? BlkFront::Abi::X86_32 : BlkFront::Abi::X86_64),
-          rig_(1U << (kind >> 4 & 3), abi_, {.write = (kind & 2) == 0, .discard = (kind & 4) == 0}) {
+          rig_(1U << (kind >> 4 & 3), abi_, {.write = (kind & 2) == 0, .discard = (kind & 4) == 0}, kDisk) {
         rig_.disk.hold = (kind & 8) == 0;
         for (u32 gref = 0; gref < kGrefs; ++gref)
             rig_.grants.add(gref, static_cast<u8>(gref), gref % 4 == 3);
@@ -104,9 +105,8 @@ private:
         for (const iovec& v : io.iov)
             length += v.iov_len;
         const bool moves = io.op != BlockIo::Op::Flush;
-        const u64 most = largest_;
-        if (moves && (io.offset > most || length > most - io.offset))
-            finding("{} bytes at {} of a medium that never had more than {}", length, io.offset, most);
+        if (moves && (io.offset > kDisk || length > kDisk - io.offset))
+            finding("{} bytes at {} of a medium that never had more than {}", length, io.offset, kDisk);
         if (moves && io.op != BlockIo::Op::Read && !may_write()) finding("a write to a read-only disk");
         rig_.disk.next_error = error;
         rig_.disk.complete();
@@ -128,9 +128,8 @@ private:
     }
     void resume() { rig_.queue.resume(); }
     void resize() {
-        const u64 size = BlkRig::kDiskSize + (input_.byte() % 3 - 1) * s64{512} * 2048;
-        largest_ = std::max(largest_, size);
-        rig_.disk.resize(size);
+        constexpr std::array<u64, 3> kSizes{kDisk, kDisk / 2 + 512, 0};
+        rig_.disk.claimed_size = kSizes[input_.byte() % kSizes.size()];
     }
     void check() {
         if (rig_.grants.misused) finding("a copy beyond a granted page");
@@ -141,7 +140,6 @@ private:
     u8 kind_;
     BlkFront::Abi abi_;
     BlkRig rig_;
-    u64 largest_ = BlkRig::kDiskSize;
 };
 
 void run(const Target&, std::span<const u8> bytes) {
@@ -153,10 +151,10 @@ void run(const Target&, std::span<const u8> bytes) {
         return std::string_view(line.data(), std::min(end.size, line.size()));
     };
     for (unsigned i = 0; i < kMostOperations && !input.empty(); ++i) {
-        const Operating operating(text);
+        const Operating operating(text, kMostAllocatedByRig);
         session.step(input.byte());
     }
-    const Operating operating(text);
+    const Operating operating(text, kMostAllocatedByRig);
     session.end();
 }
 

@@ -48,8 +48,8 @@ struct BlkRig {
     static constexpr u64 kDiskSize = 8 << 20;
 
     explicit BlkRig(unsigned ring_pages = 1, BlkFront::Abi abi = BlkFront::Abi::X86_64,
-                    xen::BlkQueue::Rights rights = {})
-        : memory(ring_pages), front(ring(), abi), queue("blk", wiring(), rights) {
+                    xen::BlkQueue::Rights rights = {}, u64 disk_size = kDiskSize)
+        : memory(ring_pages), disk(disk_size), front(ring(), abi), queue("blk", wiring(), rights) {
         queue.attach(xen::BlkRing(ring(), abi == BlkFront::Abi::X86_64 ? xen::kBlkAbi64 : xen::kBlkAbi32));
     }
     std::span<u8> ring() { return {memory.front().bytes.data(), memory.size() * kPageSize}; }
@@ -84,7 +84,7 @@ struct BlkRig {
     };
     std::vector<Page> memory;
     FakeGrantPages grants;
-    FakeBlock disk{kDiskSize};
+    FakeBlock disk;
     BlkFront front;
     xen::BlkQueue queue;
     unsigned notified = 0;

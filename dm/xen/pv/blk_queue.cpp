@@ -134,7 +134,7 @@ std::unique_ptr<BlkQueue::Part> BlkQueue::data_part(const BlkRequest& request, B
             {.gref = segment.gref, .offset = segment.offset(), .length = segment.length(), .ours = at});
         at += segment.length();
     }
-    bytes_in_flight_ += length;
+    bytes_in_flight_ += IoBuffers::rounded(static_cast<u32>(length));
     return part;
 }
 

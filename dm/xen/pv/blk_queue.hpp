@@ -23,7 +23,7 @@ namespace dm::xen {
 class BlkQueue {
 public:
     static constexpr unsigned kMostSegments = 256; ///< of an INDIRECT: 1 MiB, as Linux's back end offers
-    static constexpr u32 kMostInFlight = 4 << 20;  ///< bytes; one request more may be begun
+    static constexpr u32 kMostInFlight = 4 << 20;  ///< bytes of memory; one request more may be begun
     static constexpr u32 kMostMerged = 1 << 20;    ///< bytes of neighbours that go as one
     static constexpr unsigned kMostBatch = 64;     ///< requests taken before the first goes to the medium
     static constexpr unsigned kMostAtOnce = 1024;  ///< requests taken before others have their turn
@@ -145,7 +145,7 @@ private:
     std::unique_ptr<Part> barrier_;
     BarrierStep barrier_step_ = BarrierStep::Waits;
     std::size_t in_flight_ = 0; ///< transfers
-    u64 bytes_in_flight_ = 0;   ///< and those of the batch
+    u64 bytes_in_flight_ = 0;   ///< of memory, that of the batch too
 
     std::vector<std::unique_ptr<Part>> free_parts_;
     std::vector<std::unique_ptr<Transfer>> transfers_;

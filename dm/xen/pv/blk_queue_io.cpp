@@ -29,8 +29,9 @@ std::unique_ptr<BlkQueue::Part> BlkQueue::new_part(const BlkRequest& request, Bl
 
 void BlkQueue::release(std::unique_ptr<Part> part) {
     if (part->memory) {
-        bytes_in_flight_ -= part->length;
-        buffers_.give(std::move(part->memory), static_cast<u32>(part->length));
+        const auto length = static_cast<u32>(part->length);
+        bytes_in_flight_ -= IoBuffers::rounded(length);
+        buffers_.give(std::move(part->memory), length);
     }
     free_parts_.push_back(std::move(part));
 }

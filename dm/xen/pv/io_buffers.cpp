@@ -25,6 +25,10 @@ unsigned IoBuffers::class_of(u32 bytes) {
     return static_cast<unsigned>(std::bit_width((bytes - 1) >> kPageShift));
 }
 
+u32 IoBuffers::rounded(u32 bytes) {
+    return static_cast<u32>(size_of_class(class_of(bytes)));
+}
+
 IoBuffers::Memory IoBuffers::take(u32 bytes) {
     const unsigned index = class_of(bytes);
     if (free_[index].empty())

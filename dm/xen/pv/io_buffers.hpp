@@ -13,7 +13,7 @@ namespace dm::xen {
 class IoBuffers {
 public:
     static constexpr u32 kLargest = 1 << 20;
-    static constexpr u64 kKeptBusy = 1 << 20;  ///< bytes kept while there are requests in flight
+    static constexpr u64 kKeptBusy = 4 << 20;  ///< bytes kept while there are requests in flight
     static constexpr u64 kKeptIdle = 64 << 10; ///< bytes kept after trim()
 
     struct Free {
@@ -21,6 +21,8 @@ public:
     };
     using Memory = std::unique_ptr<u8[], Free>;
 
+    /// What take(bytes) takes.
+    static u32 rounded(u32 bytes);
     /// At least `bytes`, 1 to kLargest of them; what is in it is of no meaning.
     Memory take(u32 bytes);
     /// Takes back what take(bytes) gave.
