@@ -61,6 +61,7 @@ Status Machine::build() {
     DM_TRY(open_taps());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
+    open_pv_disks();
     DM_TRY(open_vnc());
     return open_monitors();
 }
@@ -104,6 +105,20 @@ BoardParts Machine::parts() {
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
+}
+
+/// What is missing for them is no error: most guests have none.
+void Machine::open_pv_disks() {
+    if (options_.accel != toolstack::Accel::Xen || !options_.domid) return;
+    if (options_.restrict_to_domain) {
+        log_.info("-xen-domid-restrict: PV disks of type qdisk are not served");
+        return;
+    }
+    auto opened = xen::PvDisks::create(loop_, static_cast<u16>(*options_.domid), disks_);
+    if (opened.ok())
+        pv_disks_ = std::move(opened).value();
+    else
+        log_.warning("PV disks of type qdisk are not served: {}", opened.error().message);
 }
 
 Status Machine::open_serials() {
@@ -207,6 +222,7 @@ Status Machine::resume() {
     DM_TRY(accelerator_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
+    if (pv_disks_ != nullptr) pv_disks_->resume();
     open_gates();
     if (qmp_ != nullptr) qmp_->resumed();
     return {};
@@ -217,6 +233,7 @@ Status Machine::stop() {
     close_gates();
     accelerator_->drain_buffered();
     board_->quiesce();
+    if (pv_disks_ != nullptr) pv_disks_->pause();
     loop_.machine_clock().stop();
     DM_TRY(accelerator_->set_serving(false));
     state_ = RunState::Paused;

@@ -13,6 +13,7 @@
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
+#include "dm/xen/pv/pv_disks.hpp"
 
 #include <memory>
 #include <vector>
@@ -61,6 +62,7 @@ private:
     Status open_vga();
     Status open_kernel();
     std::vector<std::string> firmware_directories() const;
+    void open_pv_disks();
     Status open_vnc();
     Status open_monitors();
     Status lock_down();
@@ -85,6 +87,7 @@ private:
     std::optional<BoardParts::Vga> vga_;  ///< until the board takes it
     std::optional<FwCfgContents> fw_cfg_; ///< until the board takes it
     std::unique_ptr<Board> board_;
+    std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
     std::unique_ptr<InputGate> input_;
     std::unique_ptr<DisplaySource> screen_;
     std::unique_ptr<vnc::VncServer> vnc_;

@@ -33,14 +33,15 @@ def copy_of(kind, name):
     return path
 
 
-def linux(name, test, arguments="", menu_seconds=0):
-    """An image whose Linux runs the guest test of that name."""
-    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{linux_words(test, arguments)}"\n')
+def linux(name, test, arguments="", menu_seconds=0, pv=False):
+    """An image whose Linux runs the guest test of that name; pv: its PV drivers take disks and network over."""
+    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{linux_words(test, arguments, pv)}"\n')
 
 
-def linux_words(test, arguments=""):
+def linux_words(test, arguments="", pv=False):
     """The kernel's command line for that test, consoles aside."""
-    return f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
+    emulated = "" if pv else "xen_emul_unplug=never "
+    return f"quiet nomodeset {emulated}hvmtest={test} {arguments}".strip()
 
 
 def kernel_and_ramdisk():
