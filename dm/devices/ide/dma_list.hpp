@@ -1,4 +1,4 @@
-// Where in guest RAM a bus-master transfer goes.
+// Where in guest RAM a transfer goes.
 #pragma once
 
 #include "dm/core/guest_memory.hpp"
@@ -22,7 +22,9 @@ public:
     DmaList& operator=(const DmaList&) = delete;
 
     void clear();
-    void add(u32 addr, u32 length, bool reachable);
+    /// Not beyond the end of the address space.
+    void add(GuestPhys addr, u32 length, bool reachable);
+    bool at_end() const { return index_ == regions_.size(); }
 
     /// Maps the next piece, at most `limit` bytes of it, and moves past it. Empty at the end of the list.
     std::span<const iovec> pin_next(GuestMemory& memory, DmaDirection direction, u64 limit);
@@ -37,7 +39,7 @@ public:
 private:
     static constexpr std::size_t kNowhereSize = 4096;
     struct Region {
-        u32 addr;
+        GuestPhys addr;
         u32 length;
         bool reachable;
     };
