@@ -1,7 +1,6 @@
 #include "dm/devices/ahci/command_data.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace dm::ahci {
 namespace {
@@ -63,7 +62,9 @@ bool CommandData::covers(GuestMemory& memory, u64 bytes) const {
     return room >= bytes;
 }
 
-void CommandData::read_ahead(GuestMemory& memory) {
+/// False at the end of the list.
+bool CommandData::more(GuestMemory& memory) {
+    if (!list_.at_end()) return true;
     list_.clear();
     const u32 end = std::min(entries_, next_ + static_cast<u32>(DmaList::kMostSegments));
     while (next_ < end) {
@@ -77,38 +78,25 @@ void CommandData::read_ahead(GuestMemory& memory) {
         }
         next_ += entries.count();
     }
+    return !list_.at_end();
 }
 
 std::span<const iovec> CommandData::pin_next(GuestMemory& memory, DmaDirection direction, u64 limit) {
-    if (list_.at_end()) read_ahead(memory);
+    if (!more(memory)) return {};
     return list_.pin_next(memory, direction, limit);
 }
 
 u64 CommandData::copy_to_guest(GuestMemory& memory, std::span<const u8> bytes) {
     u64 moved = 0;
-    while (moved < bytes.size()) {
-        const std::span<const iovec> piece = pin_next(memory, DmaDirection::ToGuest, bytes.size() - moved);
-        if (piece.empty()) break;
-        for (const iovec& part : piece) {
-            std::memcpy(part.iov_base, &bytes[moved], part.iov_len);
-            moved += part.iov_len;
-        }
-        unpin();
-    }
+    while (moved < bytes.size() && more(memory))
+        moved += list_.copy_to_guest(memory, bytes.subspan(moved));
     return moved;
 }
 
 u64 CommandData::copy_from_guest(GuestMemory& memory, std::span<u8> bytes) {
     u64 moved = 0;
-    while (moved < bytes.size()) {
-        const std::span<const iovec> piece = pin_next(memory, DmaDirection::FromGuest, bytes.size() - moved);
-        if (piece.empty()) break;
-        for (const iovec& part : piece) {
-            std::memcpy(&bytes[moved], part.iov_base, part.iov_len);
-            moved += part.iov_len;
-        }
-        unpin();
-    }
+    while (moved < bytes.size() && more(memory))
+        moved += list_.copy_from_guest(memory, bytes.subspan(moved));
     return moved;
 }
 

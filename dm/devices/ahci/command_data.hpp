@@ -36,7 +36,7 @@ public:
     u64 copy_from_guest(GuestMemory& memory, std::span<u8> bytes);
 
 private:
-    void read_ahead(GuestMemory& memory);
+    bool more(GuestMemory& memory);
 
     GuestPhys list_addr_ = 0;
     u32 entries_ = 0;

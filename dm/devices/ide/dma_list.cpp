@@ -57,14 +57,32 @@ void DmaList::unpin() {
     piece_bytes_ = 0;
 }
 
-void DmaList::copy_to_guest(GuestMemory& memory, std::span<const u8> bytes) {
-    while (!bytes.empty() && index_ < regions_.size()) {
+u64 DmaList::copy_to_guest(GuestMemory& memory, std::span<const u8> bytes) {
+    u64 moved = 0;
+    while (moved < bytes.size() && !at_end()) {
         const Region& region = regions_[index_];
-        const u64 step = std::min<u64>(region.length - offset_, bytes.size());
-        if (region.reachable) memory.write(region.addr + offset_, bytes.first(step));
-        bytes = bytes.subspan(step);
+        const u64 step = std::min<u64>(region.length - offset_, bytes.size() - moved);
+        if (region.reachable) memory.write(region.addr + offset_, bytes.subspan(moved, step));
+        moved += step;
         advance(step);
     }
+    return moved;
+}
+
+u64 DmaList::copy_from_guest(GuestMemory& memory, std::span<u8> bytes) {
+    u64 moved = 0;
+    while (moved < bytes.size() && !at_end()) {
+        const Region& region = regions_[index_];
+        const u64 step = std::min<u64>(region.length - offset_, bytes.size() - moved);
+        const std::span<u8> part = bytes.subspan(moved, step);
+        if (region.reachable)
+            memory.read(region.addr + offset_, part);
+        else
+            std::ranges::fill(part, u8{0xff});
+        moved += step;
+        advance(step);
+    }
+    return moved;
 }
 
 } // namespace dm

@@ -33,8 +33,9 @@ public:
     /// Unmaps the piece; written pages become known to live migration here.
     void unpin();
 
-    /// Copies `bytes` to the next places of the list.
-    void copy_to_guest(GuestMemory& memory, std::span<const u8> bytes);
+    /// Between `bytes` and the next places of the list; both return how many bytes had one.
+    u64 copy_to_guest(GuestMemory& memory, std::span<const u8> bytes);
+    u64 copy_from_guest(GuestMemory& memory, std::span<u8> bytes);
 
 private:
     static constexpr std::size_t kNowhereSize = 4096;
