@@ -10,6 +10,7 @@ namespace dm {
 namespace {
 
 constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kAhci = "ahci";
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -67,6 +68,9 @@ Status Machine::build() {
 Status Machine::record() {
     if (options_.accel != toolstack::Accel::Xen)
         return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
+    for (const Disk& disk : disks_)
+        if (disk.options.bus == toolstack::DiskBus::Ahci)
+            return fail("-hvmdm-record: AHCI disks cannot be recorded; take hdtype=\"ahci\" out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
@@ -86,8 +90,18 @@ BoardParts Machine::parts() {
     p.vga = std::move(vga_);
     for (unsigned i = 0; i < kSerialPorts; ++i)
         p.serials[i] = serials_[i].get();
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.emulated && device.driver == kAhci) {
+            p.ahci.emplace();
+            if (device.pci_slot)
+                p.ahci->place =
+                    Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+        }
     for (const Disk& disk : disks_) {
-        DriveConfig& drive = p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
+        const toolstack::DiskOptions& place = disk.options;
+        const bool on_ahci = place.bus == toolstack::DiskBus::Ahci;
+        DriveConfig& drive = on_ahci ? p.ahci->config.drives[place.channel].emplace()
+                                     : p.ide.drives[place.channel * 2 + place.unit].emplace();
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
         drive.medium = disk.file.get();
         drive.serial = disk.options.serial;

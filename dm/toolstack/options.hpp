@@ -39,7 +39,7 @@ struct DiskOptions {
     std::string file; ///< empty: no medium
     std::string format = "raw";
     DiskBus bus = DiskBus::Ide;
-    unsigned channel = 0; ///< Ide: 0, 1. Ahci: port
+    unsigned channel = 0; ///< Ide: 0, 1. Ahci: port, 0 to 5
     unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target
     DiskMedia media = DiskMedia::Disk;
     bool read_only = false;
@@ -70,6 +70,7 @@ struct DeviceOptions {
     std::vector<std::pair<std::string, std::string>> properties;
     bool emulated = true;
     std::optional<unsigned> pci_slot;
+    unsigned pci_function = 0;
 };
 
 /// One QMP socket.
