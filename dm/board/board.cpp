@@ -64,7 +64,7 @@ void Board::map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 fi
 PciWiring Board::wiring(u8 device, u8 pin) {
     IrqLine line;
     if (pin != 0) line = IrqLine{hypervisor_.pci_intx(), device * 4U + pin - 1};
-    return {ports_, memory_, std::move(line)};
+    return {ports_, memory_, std::move(line), hypervisor_.msi()};
 }
 
 Status Board::attach(Bdf bdf, PciFunction& function) {

@@ -162,6 +162,29 @@ TEST(AhciController, IsStaysUntilItIsClearedAndComesBackWhileThePortHasACause) {
     EXPECT_FALSE(r.irq());
 }
 
+TEST(AhciController, AMessageComesForEachCauseThatIsLeft) {
+    AhciDiskRig r;
+    EXPECT_EQ(r.pci.config_read(kBdf, pci::CAPABILITY_LIST, 1), 0x80U) << "first, as the ICH9 has it";
+    r.pci.config_write(kBdf, 0x84, 4, 0xfee00000);
+    r.pci.config_write(kBdf, 0x8c, 2, 0x31);
+    r.pci.config_write(kBdf, 0x82, 2, 1);
+    r.hba(AhciRegs::GHC, GHC_IE);
+    r.start(0);
+    const std::vector<FakeMessages::Message>& sent = r.hypervisor.messages.sent;
+    ASSERT_EQ(sent.size(), 1U) << "the signature";
+    EXPECT_EQ(sent[0], (FakeMessages::Message{0xfee00000, 0x31}));
+    // The driver reads PxIS, the next command ends, the driver clears IS: that has to be told anew.
+    r.px(0, PxIS, DHRS);
+    r.run(AhciRig::frame(0xe5));
+    EXPECT_EQ(sent.size(), 1U);
+    r.hba(AhciRegs::IS, 1);
+    EXPECT_EQ(sent.size(), 2U);
+    r.px(0, PxIS, DHRS);
+    r.hba(AhciRegs::IS, 1);
+    EXPECT_EQ(sent.size(), 2U);
+    EXPECT_FALSE(r.irq());
+}
+
 TEST(AhciController, AControllerResetKeepsTheAddressesAndNothingElse) {
     AhciDiskRig r;
     r.hba(AhciRegs::GHC, GHC_IE);

@@ -14,7 +14,7 @@ constexpr PciIdentity kIdentity{
     .vendor = 0x8086, .device = 0x2922, .class_code = 0x010601, .revision = 0x02, .interrupt_pin = 1};
 
 /// Config registers of the function (datasheet 15.1).
-enum Config : u8 { MAP = 0x90, PCS = 0x92, SATACR0 = 0xa8, SATACR1 = 0xac };
+enum Config : u8 { MSICI = 0x80, MAP = 0x90, PCS = 0x92, SATACR0 = 0xa8, SATACR1 = 0xac };
 
 constexpr unsigned kIndexDataBar = 4;
 constexpr unsigned kIndexDataLength = 32;
@@ -71,7 +71,7 @@ AhciController::AhciController(std::string_view device_name, const Config& confi
                                PciWiring wiring)
     : PciFunction(device_name, kIdentity, std::move(wiring)) {
     set_register(pci::STATUS, 2, kCapabilityList, 0, 0xf900);
-    set_register(pci::CAPABILITY_LIST, 1, SATACR0, 0);
+    set_register(pci::CAPABILITY_LIST, 1, add_msi(MSICI, SATACR0) ? MSICI : SATACR0, 0);
     set_register(MAP, 2, kAhciMode, 0xffff);
     set_register(PCS, 2, 0, 0xffff); // firmware enables its ports here; all of them always are
     set_register(SATACR0, 2, kSataCapability, 0);
@@ -141,6 +141,7 @@ void AhciController::write_register(u64 offset, u32 value, u32 mask) {
     case HbaReg::IS:
         s_.is &= ~(value & mask);
         port_changed(); // a port whose cause is still there says so again
+        repeat_interrupt();
         break;
     case HbaReg::CAP:
     case HbaReg::PI:
