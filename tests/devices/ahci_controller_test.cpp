@@ -7,7 +7,7 @@ namespace dm::test {
 namespace {
 
 using namespace ahci;
-using enum AhciRig::PortReg;
+using enum dm::ahci::PortReg;
 using AhciRegs = AhciRig::HbaReg;
 
 TEST(AhciController, IsTheFunctionThatGuestsKnow) {

@@ -8,7 +8,7 @@ namespace dm::test {
 namespace {
 
 using namespace ahci;
-using enum AhciRig::PortReg;
+using enum dm::ahci::PortReg;
 
 constexpr u8 kRead = 0x60;
 constexpr u8 kWrite = 0x61;

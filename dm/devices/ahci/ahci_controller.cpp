@@ -61,7 +61,7 @@ void AhciController::IndexData::write(u64 offset, unsigned size, u64 value) {
         u16& index = controller.s_.index;
         if (reg == kIndexPort)
             for (unsigned i = 0; i < bytes && first + i < sizeof(index); ++i)
-                index = with_byte(index, first + i, byte_of(value, i)) & kIndexMask;
+                index = static_cast<u16>(with_byte(index, first + i, byte_of(value, i)) & kIndexMask);
         if (reg == kDataPort) controller.write(index + u64{first}, bytes, value & ones(bytes));
         value >>= bytes * 8;
     });

@@ -19,13 +19,13 @@ AhciPort::~AhciPort() {
 void AhciPort::install(const DriveConfig& config) {
     switch (config.kind) {
     case DriveKind::Disk: {
-        auto disk = std::make_unique<AtaDisk>(*this, 0, config);
+        auto disk = std::make_unique<AtaDisk>(*this, 0U, config);
         disk_ = disk.get();
         drive_ = std::move(disk);
         break;
     }
     case DriveKind::Cdrom: {
-        auto cdrom = std::make_unique<AtapiCdrom>(*this, 0, config);
+        auto cdrom = std::make_unique<AtapiCdrom>(*this, 0U, config);
         cdrom_ = cdrom.get();
         drive_ = std::move(cdrom);
         break;
@@ -73,23 +73,23 @@ u32 AhciPort::read(u64 offset) const {
 
 void AhciPort::write(u64 offset, u32 value, u32 mask) {
     const Entry entry(*this);
-    const u32 ones = value & mask;
-    const auto merged = [&](u32 old, u32 writable) { return (old & ~(mask & writable)) | (ones & writable); };
+    const u32 set = value & mask;
+    const auto merged = [&](u32 old, u32 writable) { return (old & ~(mask & writable)) | (set & writable); };
     switch (static_cast<PortReg>(offset)) {
     case PortReg::PxCLB: s_.clb = merged(s_.clb, ~ahci::kCommandListAlign); break;
     case PortReg::PxCLBU: s_.clbu = merged(s_.clbu, ~0U); break;
     case PortReg::PxFB: s_.fb = merged(s_.fb, ~ahci::kReceivedFisAlign); break;
     case PortReg::PxFBU: s_.fbu = merged(s_.fbu, ~0U); break;
-    case PortReg::PxIS: s_.is = Bits<ahci::PortIrq>{s_.is.raw() & ~ones}; break;
+    case PortReg::PxIS: s_.is = Bits<ahci::PortIrq>{s_.is.raw() & ~set}; break;
     case PortReg::PxIE: s_.ie = Bits<ahci::PortIrq>{merged(s_.ie.raw(), ahci::kPortIrqs)}; break;
     case PortReg::PxCMD: write_cmd(merged(s_.cmd.raw(), ahci::kPortCmdWritable)); break;
     case PortReg::PxSCTL: write_sctl(merged(s_.sctl, ahci::kSctlWritable)); break;
-    case PortReg::PxSERR: s_.serr &= ~ones; break;
+    case PortReg::PxSERR: s_.serr &= ~set; break;
     case PortReg::PxSACT:
-        if (running()) s_.sact |= ones;
+        if (running()) s_.sact |= set;
         break;
     case PortReg::PxCI:
-        if (running()) s_.ci |= ones;
+        if (running()) s_.ci |= set;
         break;
     case PortReg::PxTFD:
     case PortReg::PxSIG:

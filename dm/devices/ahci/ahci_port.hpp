@@ -212,10 +212,10 @@ private:
     std::array<u8, kBufferSize> buffer_{};
     ahci::CommandData data_;
     DriveIo drive_io_{*this};
+    State loaded_; ///< between load() and commit()
     // Last: their destructors wait for requests that use the members above.
     MediumIo io_;
     ahci::CommandQueue queue_;
-    State loaded_;
 };
 static_assert(covers_every_field<AhciPort::State>);
 

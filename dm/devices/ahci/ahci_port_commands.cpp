@@ -1,11 +1,8 @@
 // From the command list to the device, and its frames back to memory.
 #include "dm/devices/ahci/ahci_port.hpp"
 
-#include "dm/core/check.hpp"
-#include "dm/devices/ide/ata_disk.hpp"
-
+#include <algorithm>
 #include <bit>
-#include <cstring>
 #include <utility>
 
 namespace dm {

@@ -3,6 +3,7 @@
 
 #include "dm/core/check.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dm {
