@@ -256,25 +256,24 @@ TEST_F(AhciPortTest, DiagnosticLeavesTheSignature) {
 // Resets
 
 TEST_F(AhciPortTest, SoftwareResetIsAPairOfControlFrames) {
-    auto control = AhciRig::frame(0);
-    control[1] = 0;
-    control[15] = 0x04;
-    r.run(control);
+    r.control(0x04);
     EXPECT_EQ(r.px(0, PxCI), 0U);
     EXPECT_EQ(r.px(0, PxIS), 0U) << "nothing is said before the reset is over";
-    control[15] = 0;
-    r.run(control);
+    r.control(0x00, false);
     EXPECT_EQ(r.px(0, PxCI), 0U);
     EXPECT_EQ(r.px(0, PxIS), DHRS);
     EXPECT_EQ(r.px(0, PxSIG), 0x00000101U);
     EXPECT_EQ(r.px(0, PxTFD), 0x0100U | kReady);
 }
 
+TEST_F(AhciPortTest, AFrameWithoutAnswerIsWaitedForUnlessTheHeaderSaysOtherwise) {
+    r.control(0x04, false);
+    EXPECT_EQ(r.px(0, PxCI), 1U);
+    EXPECT_EQ(r.px(0, PxTFD) & BSY, BSY);
+}
+
 TEST_F(AhciPortTest, ADeviceInResetAnswersNoCommand) {
-    auto control = AhciRig::frame(0);
-    control[1] = 0;
-    control[15] = 0x04;
-    r.run(control);
+    r.control(0x04);
     r.run(AhciRig::frame(0xec), 512);
     EXPECT_EQ(r.px(0, PxCI), 1U);
     EXPECT_EQ(r.px(0, PxTFD) & BSY, BSY);

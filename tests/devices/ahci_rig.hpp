@@ -217,6 +217,15 @@ struct AhciRig : Rig {
         px(port, PortReg::PxSACT, slots);
         px(port, PortReg::PxCI, slots);
     }
+    /// Sends a frame without a command, which has no answer, in slot 0 of port 0.
+    void control(u8 value, bool clear_busy = true) {
+        Frame f = frame(0);
+        f[1] = 0;
+        f[15] = value;
+        put(0, 0, f);
+        if (clear_busy) put32(list(0), 5 | 0x400);
+        issue(0, 0);
+    }
     /// Runs a command in slot 0 of port 0 whose data is one piece of memory.
     void run(const Frame& f, u32 bytes = 0) {
         put(0, 0, f, bytes != 0 ? ahci::Prds{{ahci::kData, bytes}} : ahci::Prds{});

@@ -169,7 +169,7 @@ private:
     bool fetch_next();
     bool fetch(GuestPhys addr, std::span<u8> out);
     void bus_failed(GuestPhys addr);
-    void control(u8 slot, u8 value);
+    void control(u8 slot, const ahci::CommandHeader& header, u8 value);
     void run_command(u8 opcode);
     void read_log();
     void diagnose();

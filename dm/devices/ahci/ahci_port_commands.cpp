@@ -102,7 +102,7 @@ bool AhciPort::fetch_next() {
         s_.is.set(PortIrq::IFS);
         s_.fatal = true;
     } else if (!is_command) {
-        control(slot, frame[ahci::kFrameControl]);
+        control(slot, header, frame[ahci::kFrameControl]);
     } else if (s_.soft_reset) {
         s_.tfd |= static_cast<u32>(StatusBit::BSY); // a device in reset never answers
     } else if (queued) {
@@ -119,15 +119,20 @@ bool AhciPort::fetch_next() {
     return true;
 }
 
-/// A frame that writes the device control register: software reset is all there is in it.
-void AhciPort::control(u8 slot, u8 value) {
+/// A frame that writes the device control register: software reset is all there is in it. Its end has an
+/// answer; for anything else the port waits in vain unless it is told not to wait.
+void AhciPort::control(u8 slot, const ahci::CommandHeader& header, u8 value) {
     const bool reset = (value & static_cast<u8>(ata::ControlBit::SRST)) != 0;
-    s_.ci &= ~(1U << slot);
+    const bool ends = s_.soft_reset && !reset;
+    if (ends || header.clear_busy)
+        s_.ci &= ~(1U << slot);
+    else
+        s_.tfd |= static_cast<u32>(StatusBit::BSY);
     if (reset == s_.soft_reset) return;
     s_.soft_reset = reset;
     drive_->soft_reset();
     s_.queue_error = {};
-    s_.signature_due = !reset;
+    s_.signature_due = ends;
 }
 
 void AhciPort::run_command(u8 opcode) {

@@ -5,6 +5,7 @@
 namespace dm::ahci {
 namespace {
 
+constexpr u32 kClearBusy = 0x400;
 constexpr u32 kByteCount = 0x003f'ffff; // one less than there are
 
 u32 load32(const u8* bytes) {
@@ -41,7 +42,9 @@ private:
 } // namespace
 
 CommandHeader CommandHeader::decode(std::span<const u8, kHeaderSize> bytes) {
-    return {.entries = static_cast<u16>(load32(bytes.data()) >> 16),
+    const u32 first = load32(bytes.data());
+    return {.clear_busy = (first & kClearBusy) != 0,
+            .entries = static_cast<u16>(first >> 16),
             .table = load64(bytes.data() + 8) & ~GuestPhys{0x7f}};
 }
 

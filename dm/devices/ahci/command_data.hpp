@@ -9,7 +9,8 @@ namespace dm::ahci {
 /// A command header as the port fetched it (4.2.2). Length of the frame and the bits that tell the port what
 /// the command itself tells are not looked at.
 struct CommandHeader {
-    u16 entries = 0; ///< of the scatter list
+    bool clear_busy = false; ///< C: the frame has no answer
+    u16 entries = 0;         ///< of the scatter list
     GuestPhys table = 0;
 
     static CommandHeader decode(std::span<const u8, kHeaderSize> bytes);

@@ -48,9 +48,9 @@ def frame(opcode, lba=0, count=0, features=0, device=0x40, command=True, control
                        count, 0, control)
 
 
-def command(slot, fis, regions, direction=0):
+def command(slot, fis, regions, flags=0):
     table = TABLES + slot * 0x400
-    header = struct.pack("<HHIQ", 5 | direction, len(regions), 0, table)
+    header = struct.pack("<HHIQ", 5 | flags, len(regions), 0, table)
     entries = b"".join(struct.pack("<QII", address, 0, size - 1) for address, size in regions)
     return memory(LIST + slot * 32, header) + memory(table, fis) + memory(table + 0x80, entries)
 
@@ -81,7 +81,9 @@ def place(rng, most=40):
 
 
 STATUS = [get("PxTFD"), get("PxCI"), get("PxSACT"), get("PxSERR")]
-REGISTER_FRAME = [Line(f"read {RECEIVED + 0x40:#x} 4", "RFIS")]
+REGISTER_FRAME = [Line(f"readb {RECEIVED + 0x40:#x}", "RFIS"), Line(f"readb {RECEIVED + 0x42:#x}", "STATUS"),
+                  Line(f"readb {RECEIVED + 0x43:#x}", "ERROR")]
+CLEAR_BUSY, RESET = 0x400, 0x100
 
 
 def byte_count(slot):
@@ -112,7 +114,7 @@ def queued(rng):
         places += here
         bits |= 1 << slot
     lines += [put("PxSACT", bits), put("PxCI", bits), wait("PxSACT", bits), *STATUS, *ACKNOWLEDGE,
-              Line(f"read {RECEIVED + 0x58:#x} 4", "SDBFIS")]
+              Line(f"readw {RECEIVED + 0x58:#x}", "SDBFIS"), Line(f"readb {RECEIVED + 0x5a:#x}", "STATUS")]
     return lines + shown(places)
 
 
@@ -149,7 +151,8 @@ def reset(rng):
                 *ACKNOWLEDGE]
     lines = list(START)
     for control in (4, 0):
-        lines += [*command(0, frame(0, command=False, control=control), []), put("PxCI", 1), get("PxCI")]
+        lines += [*command(0, frame(0, command=False, control=control), [], CLEAR_BUSY | RESET if control else 0), put("PxCI", 1),
+                  get("PxCI")]
     return [*lines, get("PxSIG"), *ACKNOWLEDGE]
 
 
