@@ -52,6 +52,7 @@ Status Board::build(BoardParts parts) {
     DM_TRY(add_power_management(parts));
     if (parts.xen_platform) DM_TRY(add_xen_platform());
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
+    if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
     reset();
     return {};
 }
@@ -64,7 +65,7 @@ void Board::map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 fi
 PciWiring Board::wiring(u8 device, u8 pin) {
     IrqLine line;
     if (pin != 0) line = IrqLine{hypervisor_.pci_intx(), device * 4U + pin - 1};
-    return {ports_, memory_, std::move(line)};
+    return {ports_, memory_, std::move(line), hypervisor_.msi()};
 }
 
 Status Board::attach(Bdf bdf, PciFunction& function) {
@@ -185,14 +186,31 @@ Status Board::add_vga(BoardParts::Vga parts) {
     return attach({0, *device, 0}, *vga_);
 }
 
+Status Board::add_ahci(const BoardParts::Ahci& parts) {
+    const std::optional<u8> device = parts.place ? parts.place->dev : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for the AHCI controller");
+    add(ahci_, "ahci", parts.config, hypervisor_.memory(), wiring(*device, kIntA));
+    return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
+}
+
 void Board::unplug_disks(UnplugDisks which) {
     const bool all = which == UnplugDisks::All;
-    const Status done =
-        ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster);
-    if (!done.ok())
-        log_.error("unplugging disks: {}", done.error().message);
-    else
-        log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+    const auto told = [this](const Status& done) {
+        if (!done.ok()) log_.error("unplugging disks: {}", done.error().message);
+        return done.ok();
+    };
+    bool good =
+        told(ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster));
+    if (ahci_ != nullptr)
+        good = told(ahci_->unplug_disks(all ? AhciController::Unplug::AllDisks
+                                            : AhciController::Unplug::AllButFirst)) &&
+               good;
+    if (good) log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+}
+
+void Board::quiesce() {
+    ide_->quiesce();
+    if (ahci_ != nullptr) ahci_->quiesce();
 }
 
 void Board::unplug_nics() {

@@ -11,6 +11,7 @@
 #include "dm/core/machine_control.hpp"
 #include "dm/devices/acpi/gpe_hotplug.hpp"
 #include "dm/devices/acpi/piix4_pm.hpp"
+#include "dm/devices/ahci/ahci_controller.hpp"
 #include "dm/devices/char/uart16550.hpp"
 #include "dm/devices/fw_cfg/fw_cfg.hpp"
 #include "dm/devices/ide/piix3_ide.hpp"
@@ -50,6 +51,11 @@ struct BoardParts {
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
     Piix3Ide::Config ide;
     std::optional<FwCfgContents> fw_cfg; ///< nothing: no such device, as always but for a direct kernel boot
+    struct Ahci {
+        AhciController::Config config;
+        std::optional<Bdf> place; ///< first free slot when not said
+    };
+    std::optional<Ahci> ahci;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
@@ -64,12 +70,13 @@ public:
     IoSpace& memory() { return memory_; }
     PciBus& pci() { return pci_; }
     Piix3Ide& ide() { return *ide_; }
+    AhciController* ahci() { return ahci_.get(); } ///< if there is one
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return vga_ ? &vga_->display() : nullptr; }
     Ps2Input& input() { return *input_; }
 
     /// Waits until nothing is in flight.
-    void quiesce() { ide_->quiesce(); }
+    void quiesce();
     void reset();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
@@ -90,6 +97,7 @@ private:
     Status add_ide(const BoardParts& parts);
     Status add_xen_platform();
     Status add_vga(BoardParts::Vga parts);
+    Status add_ahci(const BoardParts::Ahci& parts);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -134,6 +142,7 @@ private:
     std::unique_ptr<Piix3Ide> ide_;
     std::unique_ptr<XenPlatform> xen_platform_;
     std::unique_ptr<StdVga> vga_;
+    std::unique_ptr<AhciController> ahci_;
 
     std::vector<Device*> devices_;
     std::vector<IoWindow> windows_;

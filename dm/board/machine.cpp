@@ -11,6 +11,7 @@ namespace dm {
 namespace {
 
 constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kAhci = "ahci";
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -74,6 +75,9 @@ Status Machine::record() {
         return fail(
             "-hvmdm-record: a guest that boots its kernel directly cannot be recorded: boot it from a "
             "disk, or take the option out");
+    for (const Disks::Disk& disk : disks_.all())
+        if (disk.options.bus == toolstack::DiskBus::Ahci)
+            return fail("-hvmdm-record: AHCI disks cannot be recorded; take hdtype=\"ahci\" out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
@@ -94,8 +98,18 @@ BoardParts Machine::parts() {
     p.fw_cfg = std::move(fw_cfg_);
     for (unsigned i = 0; i < kSerialPorts; ++i)
         p.serials[i] = serials_[i].get();
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.emulated && device.driver == kAhci) {
+            p.ahci.emplace();
+            if (device.pci_slot)
+                p.ahci->place =
+                    Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+        }
     for (const Disks::Disk& disk : disks_.all()) {
-        DriveConfig& drive = p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
+        const toolstack::DiskOptions& place = disk.options;
+        const bool on_ahci = place.bus == toolstack::DiskBus::Ahci;
+        DriveConfig& drive = on_ahci ? p.ahci->config.drives[place.channel].emplace()
+                                     : p.ide.drives[place.channel * 2 + place.unit].emplace();
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
         drive.medium = disk.medium.get();
         drive.serial = disk.options.serial;

@@ -39,12 +39,16 @@ struct NetdevDraft {
     std::string text;
 };
 
+/// The controller that libxl asks for with hdtype="ahci".
+inline constexpr std::string_view kAhciDriver = "ahci";
+
 struct DeviceDraft {
     const DeviceRow* row = nullptr;
     QemuOpts opts;
     std::string id;
     std::string text;
     std::optional<unsigned> pci_slot;
+    unsigned pci_function = 0;
 };
 
 struct MonitorDraft {

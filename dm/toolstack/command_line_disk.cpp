@@ -7,6 +7,7 @@ namespace dm::toolstack {
 namespace {
 
 constexpr unsigned kIdePositions = 4; // hda to hdd
+constexpr unsigned kAhciPorts = 6;
 
 Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive) {
     const std::string interface = opts.take_or("if", "ide");
@@ -65,6 +66,26 @@ Status put_on_channel(CommandLineDraft& draft, DiskOptions& disk, unsigned chann
     return put_on_ide(draft, disk, is_taken(draft, master) ? master + 1 : master);
 }
 
+/// One disk on each port; the first free one when none is named.
+Status put_on_ahci(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsigned> port, u64 unit) {
+    const auto taken = [&](unsigned candidate) {
+        return std::any_of(draft.out.disks.begin(), draft.out.disks.end(), [&](const DiskOptions& other) {
+            return other.bus == DiskBus::Ahci && other.channel == candidate;
+        });
+    };
+    if (!port) {
+        port = 0;
+        while (*port < kAhciPorts && taken(*port))
+            ++*port;
+    }
+    if (*port >= kAhciPorts) return fail("the AHCI controller has ports 0 to 5, each for one disk");
+    if (unit != 0) return fail("unit={}: an AHCI port has unit 0 only", unit);
+    if (taken(*port)) return fail("two disks want the same AHCI port {}", *port);
+    disk.bus = DiskBus::Ahci;
+    disk.channel = *port;
+    return {};
+}
+
 void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
     const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
     if (disk.serial.empty()) disk.serial = global_of(draft, driver, "serial");
@@ -75,7 +96,7 @@ void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
 Status check_disk(const DiskOptions& disk) {
     if (disk.media == DiskMedia::Cdrom) return {};
     if (disk.file.empty()) return fail("a disk needs file=");
-    if (disk.bus == DiskBus::Ide && disk.read_only)
+    if ((disk.bus == DiskBus::Ide || disk.bus == DiskBus::Ahci) && disk.read_only)
         return fail("an IDE disk cannot be read-only: give it mode w, or make it a cdrom");
     return {};
 }
@@ -117,8 +138,8 @@ Status place_ide_device(CommandLineDraft& draft, DeviceDraft& device, DiskOption
             return candidate.id == bus.controller && candidate.row->kind == DeviceKind::PciDevice;
         });
     if (controller == draft.devices.end()) return fail("there is no bus '{}'", *bus_text);
-    disk.bus = DiskBus::Ahci;
-    disk.channel = bus.number.value_or(0);
+    if (controller->row->driver == kAhciDriver) return put_on_ahci(draft, disk, bus.number, unit.value_or(0));
+    disk.bus = DiskBus::Other;
     disk.emulated = controller->row->support == Support::Implemented;
     if (!disk.emulated)
         draft.note_for(device.text,

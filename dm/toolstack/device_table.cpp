@@ -33,7 +33,7 @@ constexpr std::array kRows{
     DeviceRow{"scsi-cd", {}, ScsiDisk, kLog, kPvDisk},
     DeviceRow{"lsi53c895a", "lsi", PciDevice, kLog, kPvDisks},
     DeviceRow{"lsi53c810", {}, PciDevice, kLog, kPvDisks},
-    DeviceRow{"ahci", "ich9-ahci", PciDevice, kLog, kPvDisks},
+    DeviceRow{"ahci", "ich9-ahci", PciDevice, kDone},
     DeviceRow{"megasas", {}, PciDevice, kLog, kPvDisks},
     DeviceRow{"mptsas1068", {}, PciDevice, kLog, kPvDisks},
     DeviceRow{"pvscsi", {}, PciDevice, kLog, kPvDisks},

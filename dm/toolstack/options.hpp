@@ -39,7 +39,7 @@ enum class DiskMedia : u8 { Disk, Cdrom };
 struct DiskOptions : ImageOptions {
     std::string id; ///< QMP's name of the drive: "ide0-hd0", "ide-5632"
     DiskBus bus = DiskBus::Ide;
-    unsigned channel = 0; ///< Ide: 0, 1. Ahci: port
+    unsigned channel = 0; ///< Ide: 0, 1. Ahci: port, 0 to 5
     unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target
     DiskMedia media = DiskMedia::Disk;
     // What the guest reads in IDENTIFY; empty: the machine chooses.
@@ -68,6 +68,7 @@ struct DeviceOptions {
     std::vector<std::pair<std::string, std::string>> properties;
     bool emulated = true;
     std::optional<unsigned> pci_slot;
+    unsigned pci_function = 0;
 };
 
 /// One QMP socket.

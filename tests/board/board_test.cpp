@@ -70,6 +70,29 @@ TEST_F(BoardTest, WithoutThePlatformDeviceTheGraphicsAdapterMovesUp) {
     EXPECT_EQ(in(0x10, 2), 0xffffU);
 }
 
+TEST_F(BoardTest, AnAhciControllerComesBehindTheGraphicsAdapterOrWhereItIsTold) {
+    build([this](BoardParts& parts) { parts.ahci.emplace().config.drives[0].emplace().medium = &disk; });
+    EXPECT_EQ(config(4, 0, 0), 0x29228086U);
+    build([](BoardParts& parts) { parts.ahci.emplace().place = Bdf{0, 0x1f, 2}; });
+    EXPECT_EQ(config(4, 0, 0), 0xffffffffU);
+    EXPECT_EQ(config(0x1f, 2, 0), 0x29228086U);
+}
+
+TEST_F(BoardTest, UnplugTakesTheAhciDisksToo) {
+    test::FakeBlock second{1 << 20};
+    build([&](BoardParts& parts) {
+        parts.ide.drives[0].reset();
+        parts.ahci.emplace().config.drives[0].emplace().medium = &disk;
+        parts.ahci->config.drives[1].emplace().medium = &second;
+    });
+    out(0x10, 4, 2); // all but the first
+    EXPECT_NE(board->ahci()->disk(0), nullptr);
+    EXPECT_EQ(board->ahci()->disk(1), nullptr);
+    EXPECT_EQ(second.flushes, 1U);
+    out(0x10, 1, 2);
+    EXPECT_EQ(board->ahci()->disk(0), nullptr);
+}
+
 TEST_F(BoardTest, ATakenPciPlaceIsAnError) {
     BoardParts parts;
     parts.vga = BoardParts::Vga{.memory = std::make_unique<test::FakeVideoMemory>(StdVga::memory_size(16)),

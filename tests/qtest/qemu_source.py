@@ -12,8 +12,8 @@ SOURCE, BUILD = CACHE / "qemu", CACHE / "build"
 EMULATOR = BUILD / "qemu-system-i386"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SERIES = "1:7.2+dfsg"
-OPTIONS = ["--target-list=i386-softmmu", "--without-default-features", "--enable-tcg", "--enable-vnc", "--disable-werror",
-           "--disable-docs"]
+OPTIONS = ["--target-list=i386-softmmu", "--without-default-features", "--enable-tcg", "--enable-vnc", "--enable-tools",
+           "--disable-werror", "--disable-docs"]  # ahci-test is built with the tools only
 
 
 class SourceError(Exception):

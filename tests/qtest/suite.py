@@ -35,8 +35,8 @@ def say(text):
 
 
 def read_programs():
-    """{program: {case left out: why}}"""
-    programs, current = {}, {}
+    """{program: {case left out: why}}, and the programs that want a q35"""
+    programs, current, on_q35 = {}, {}, set()
     for line in PROGRAMS.read_text().splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -44,8 +44,11 @@ def read_programs():
             case, reason = line[4:].split(": ", 1)
             current[case] = reason
         else:
-            current = programs[line.strip()] = {}
-    return programs
+            name, _, machine = line.strip().partition(" on ")
+            current = programs[name] = {}
+            if machine == "q35":
+                on_q35.add(name)
+    return programs, on_q35
 
 
 def find_binary(given):
@@ -57,16 +60,23 @@ def find_binary(given):
 
 
 class Runner:
-    def __init__(self, programs_folder, binary, scratch):
+    def __init__(self, programs_folder, binary, scratch, on_q35):
         self.folder = programs_folder
         self.scratch = scratch
-        emulator = Path(scratch) / "hvmdm-system-i386"  # libqtest takes the architecture from the name
-        emulator.symlink_to(binary)
-        self.environment = dict(os.environ, QTEST_QEMU_BINARY=str(emulator), TMPDIR=str(scratch))
+        self.on_q35 = on_q35
+        self.emulators = {}
+        for kind, target in (("pc", binary), ("q35", REPO / "tests/qtest/as_q35")):
+            emulator = Path(scratch) / kind / "hvmdm-system-i386"  # libqtest takes the architecture from the name
+            emulator.parent.mkdir()
+            emulator.symlink_to(target)
+            self.emulators[kind] = str(emulator)
+        self.environment = dict(os.environ, TMPDIR=str(scratch), HVMDM_BINARY=str(binary))
         self.passed, self.failed, self.skipped = 0, [], 0
 
     def start(self, program, *arguments):
-        return subprocess.run([self.folder / program, *arguments], env=self.environment, cwd=self.scratch,
+        emulator = self.emulators["q35" if program in self.on_q35 else "pc"]
+        return subprocess.run([self.folder / program, *arguments],
+                              env=self.environment | {"QTEST_QEMU_BINARY": emulator}, cwd=self.scratch,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace", timeout=CASE_SECONDS, check=False)
 
@@ -112,7 +122,7 @@ def main(arguments):
         qemu_source.build([qemu_source.EMULATOR.name], say)
         print(qemu_source.EMULATOR)
         return 0
-    programs = read_programs()
+    programs, on_q35 = read_programs()
     if len(arguments) > 2 or (arguments and arguments[0] not in programs):
         raise SuiteError(f"unknown arguments {' '.join(arguments)}; --help lists them")
     chosen = arguments[:1] or list(programs)
@@ -120,7 +130,7 @@ def main(arguments):
     binary = find_binary(given)
     folder = qemu_source.build([f"tests/qtest/{name}" for name in chosen], say) / "tests/qtest"
     with tempfile.TemporaryDirectory(prefix="qtest-") as scratch:
-        runner = Runner(folder, binary, scratch)
+        runner = Runner(folder, binary, scratch, on_q35)
         for program in chosen:
             runner.run_program(program, programs[program], only)
     for name in runner.failed:

@@ -335,6 +335,12 @@ int xendevicemodel_set_pci_intx_level(xendevicemodel_handle* dmod, domid_t domid
     held = static_cast<int>(level);
     return 0;
 }
+int xendevicemodel_inject_msi(xendevicemodel_handle* dmod, domid_t domid, uint64_t msi_addr,
+                              uint32_t msi_data) {
+    if (!valid(dmod, domid, "inject_msi")) return -1;
+    xen().calls.push_back(fmt::format("msi {:#x} to {:#x}", msi_data, msi_addr));
+    return 0;
+}
 int xendevicemodel_set_isa_irq_level(xendevicemodel_handle* dmod, domid_t domid, uint8_t irq,
                                      unsigned level) {
     if (!valid(dmod, domid, "set_isa_irq_level")) return -1;

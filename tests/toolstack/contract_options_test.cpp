@@ -100,7 +100,7 @@ constexpr ContractRow kContract[] = {
     {"-m 248", kDone},
     {"-device ahci,id=ahci0 -drive file=/a,if=none,id=ahcidisk-0,format=raw,cache=writeback -device "
      "ide-hd,bus=ahci0.0,unit=0,drive=ahcidisk-0",
-     kLog, 2},
+     kDone},
     {"-drive if=none,readonly=on,id=ide-5632,file=/i.iso,format=raw -device "
      "ide-cd,id=ide-5632,drive=ide-5632,bus=ide.1,unit=0",
      kDone},

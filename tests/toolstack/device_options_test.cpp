@@ -238,15 +238,47 @@ TEST(DiskOption, ScsiDisksAreKeptAndLogged) {
     EXPECT_THAT(m.unsupported, SizeIs(2));
 }
 
-TEST(DiskOption, AhciDisksAreKeptAndLogged) {
-    const MachineOptions m =
-        machine("-device ahci,id=ahci0 -drive file=/a,if=none,id=ahcidisk-1,format=raw,cache=writeback "
-                "-device ide-hd,bus=ahci0.1,unit=0,drive=ahcidisk-1");
+constexpr std::string_view kAhciDisk =
+    "-device ahci,id=ahci0 -drive file=/a,if=none,id=ahcidisk-1,format=raw,cache=writeback "
+    "-device ide-hd,bus=ahci0.1,unit=0,drive=ahcidisk-1";
+
+TEST(DiskOption, AhciDisksTakeThePortTheyName) {
+    const MachineOptions m = machine(std::string(kAhciDisk));
     ASSERT_THAT(m.disks, SizeIs(1));
     EXPECT_EQ(m.disks[0].bus, DiskBus::Ahci);
     EXPECT_EQ(m.disks[0].channel, 1U);
-    EXPECT_FALSE(m.disks[0].emulated);
-    EXPECT_THAT(m.unsupported, SizeIs(2));
+    EXPECT_TRUE(m.disks[0].emulated);
+    EXPECT_THAT(m.unsupported, SizeIs(0));
+    ASSERT_THAT(m.devices, SizeIs(1));
+    EXPECT_EQ(m.devices[0].driver, "ahci");
+    EXPECT_TRUE(m.devices[0].emulated);
+}
+
+TEST(DiskOption, ADiskOfTheAhciControllerWithoutAPortTakesTheFirstFreeOne) {
+    const MachineOptions m =
+        machine("-device ahci,id=a,addr=1f.2 -drive file=/x,if=none,id=x,format=raw -device "
+                "ide-hd,bus=a.0,drive=x -drive file=/y,if=none,id=y,format=raw -device ide-hd,bus=a,drive=y");
+    ASSERT_THAT(m.disks, SizeIs(2));
+    EXPECT_EQ(m.disks[1].channel, 1U);
+    EXPECT_EQ(m.devices.at(0).pci_slot, 0x1fU);
+    EXPECT_EQ(m.devices.at(0).pci_function, 2U);
+}
+
+TEST(DiskOption, AhciPlacesThatAreNotThereAreRefused) {
+    const auto second = [](std::string_view place) {
+        return error(fmt::format("{} -drive file=/b,if=none,id=b,format=raw -device ide-hd,drive=b,{}",
+                                 kAhciDisk, place));
+    };
+    EXPECT_THAT(second("bus=ahci0.1"), HasSubstr("same AHCI port 1"));
+    EXPECT_THAT(second("bus=ahci0.6"), HasSubstr("ports 0 to 5"));
+    EXPECT_THAT(second("bus=ahci0.2,unit=1"), HasSubstr("unit 0 only"));
+    EXPECT_THAT(error("-device ahci,id=a -device ahci,id=b"), HasSubstr("one AHCI controller"));
+    EXPECT_THAT(error("-device ahci,id=a -drive file=/b,if=none,id=b,format=raw,readonly=on "
+                      "-device ide-hd,drive=b,bus=a.0"),
+                HasSubstr("read-only"));
+}
+
+TEST(DiskOption, ABusWithoutItsControllerIsRefused) {
     EXPECT_THAT(error("-drive file=/a,if=none,id=x,format=raw -device ide-hd,bus=ahci0.1,unit=0,drive=x"),
                 HasSubstr("no bus 'ahci0.1'"));
 }

@@ -308,13 +308,14 @@ TEST_F(XenTest, LinesShutdownRomsAndSleepReachXen) {
     intx.set(true);
     EXPECT_EQ(xen.isa_levels[14], 1);
     EXPECT_EQ(xen.intx_levels[13], 1);
+    hypervisor->msi()->send_msi(0xfee01000, 0x41);
     hypervisor->route_pci_link(2, 11);
     hypervisor->lock_roms(true);
     hypervisor->lock_roms(false);
     hypervisor->set_acpi_sleep_state(3);
     hypervisor->shutdown(ShutdownReason::Reboot);
-    EXPECT_THAT(xen.calls,
-                ElementsAre("link 2 -> 11", "mem_type 1 0xc0+64", "mem_type 0 0xc0+64", "param 14 = 3"));
+    EXPECT_THAT(xen.calls, ElementsAre("msi 0x41 to 0xfee01000", "link 2 -> 11", "mem_type 1 0xc0+64",
+                                       "mem_type 0 0xc0+64", "param 14 = 3"));
     EXPECT_THAT(xen.shutdowns, ElementsAre(1U));
 }
 
