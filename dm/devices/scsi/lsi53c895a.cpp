@@ -10,11 +10,8 @@ using namespace lsi;
 
 namespace {
 
-constexpr PciIdentity kIdentity{.vendor = 0x1000,
-                                .device = 0x0012,
-                                .class_code = 0x010000,
-                                .subsystem = 0x1000,
-                                .interrupt_pin = 1};
+constexpr PciIdentity kIdentity{
+    .vendor = 0x1000, .device = 0x0012, .class_code = 0x010000, .subsystem = 0x1000, .interrupt_pin = 1};
 
 constexpr unsigned kIoBar = 0;
 constexpr unsigned kMemoryBar = 1;
@@ -31,14 +28,13 @@ std::unique_ptr<ScsiTarget> make_target(std::string_view name, unsigned id, Driv
 
 Lsi53c895a::Lsi53c895a(std::string_view device_name, const Config& config, GuestMemory& memory,
                        TimerQueue& timers, PciWiring wiring)
-    : PciFunction(device_name, kIdentity, std::move(wiring)), memory_(memory), timers_(timers),
-      log_(name()), bus_(name() + "/bus", memory, *this),
-      pause_timer_(timers,
-                   [this] {
-                       s_.resume_at.reset();
-                       go_on();
-                       derive();
-                   }),
+    : PciFunction(device_name, kIdentity, std::move(wiring)), memory_(memory), timers_(timers), log_(name()),
+      bus_(name() + "/bus", memory, *this), pause_timer_(timers,
+                                                         [this] {
+                                                             s_.resume_at.reset();
+                                                             go_on();
+                                                             derive();
+                                                         }),
       general_timer_(timers, [this] { general_timer_expired(); }) {
     set_register(pci::LATENCY_TIMER, 1, 0xff, 0xff);
     add_bar(kIoBar, {BarKind::Io, 256, &registers_, 4});
@@ -175,8 +171,7 @@ Status Lsi53c895a::valid(const State& state) const {
         if (kWritableBits.bytes[reg] == 0 && kResetValues.bytes[reg] != 0 &&
             state.regs.bytes[reg] != kResetValues.bytes[reg] && reg != DCMD)
             return fail("saved state: {}: register {:#04x} cannot change", name(), reg);
-    if (s_.unplugged && !state.unplugged)
-        return fail("saved state: {}: it was unplugged here", name());
+    if (s_.unplugged && !state.unplugged) return fail("saved state: {}: it was unplugged here", name());
     return {};
 }
 

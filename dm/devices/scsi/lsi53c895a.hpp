@@ -61,8 +61,9 @@ public:
         bool carry = false;
         bool running = false; ///< SCRIPTS: at work, or waiting
         Wait wait = Wait::None;
-        bool nobody = false;   ///< selected a target that does not exist: times out with the next use of the bus
-        u32 instruction = 0;   ///< where the one that waits is
+        bool nobody =
+            false; ///< selected a target that does not exist: times out with the next use of the bus
+        u32 instruction = 0;           ///< where the one that waits is
         std::optional<u64> resume_at;  ///< end of a pause
         std::optional<u64> general_at; ///< the general purpose timer expires
         bool unplugged = false;
@@ -97,9 +98,9 @@ public:
     /// Waits until nothing is in flight: before the machine stops, is saved, or its memory map changes.
     void quiesce();
 
-    /// The xen-platform device's unplug protocol: drops what the targets do, flushes their media, which may be
-    /// closed or opened elsewhere when this returns. The function is to leave the PCI bus with it. It lasts as
-    /// long as the domain. The error says that a flush failed.
+    /// The xen-platform device's unplug protocol: drops what the targets do, flushes their media, which may
+    /// be closed or opened elsewhere when this returns. The function is to leave the PCI bus with it. It
+    /// lasts as long as the domain. The error says that a flush failed.
     Status unplug();
     bool unplugged() const { return s_.unplugged; }
 

@@ -59,7 +59,9 @@ u8 Lsi53c895a::peek(unsigned reg) const {
         return static_cast<u8>(value);
     }
     case ISTAT1: return with(istat1::SRUN, s_.running);
-    case CTEST2: return with(ctest2::DACK | ctest2::CM | (s_.regs.has(ISTAT0, istat0::SIGP) ? ctest2::SIGP : 0U), true);
+    case CTEST2:
+        return with(ctest2::DACK | ctest2::CM | (s_.regs.has(ISTAT0, istat0::SIGP) ? ctest2::SIGP : 0U),
+                    true);
     case SIST0: return s_.causes.sist0;
     case SIST1: return s_.causes.sist1;
     case SBDL: return bus_.phase() == scsi::Phase::MessageIn ? bus_.next_message() : u8{0};

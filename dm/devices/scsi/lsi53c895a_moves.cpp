@@ -235,8 +235,7 @@ u32 Lsi53c895a::load_store(u32 insn, u32 addr) {
     if (count == 0 || (reg & 3) + count > 4) return raise_dma(dstat::IID), 0;
     const bool loads = (insn & LOAD) != 0;
     u64 place = join(s_.regs.get32(loads ? MMRS : MMWS), addr);
-    if ((insn & DSA_RELATIVE) != 0)
-        place = join(s_.regs.get32(DRS), s_.regs.get32(DSA) + displacement(addr));
+    if ((insn & DSA_RELATIVE) != 0) place = join(s_.regs.get32(DRS), s_.regs.get32(DSA) + displacement(addr));
     std::array<u8, 4> bytes{};
     const auto part = std::span(bytes).first(count);
     if (loads) {

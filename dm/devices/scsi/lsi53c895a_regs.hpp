@@ -135,7 +135,8 @@ namespace dcntl {
 inline constexpr u8 COM = 0x01, IRQD = 0x02, STD = 0x04, SSM = 0x10;
 }
 namespace sist0 {
-inline constexpr u8 PAR = 0x01, RST = 0x02, UDC = 0x04, SGE = 0x08, RSL = 0x10, SEL = 0x20, CMP = 0x40, MA = 0x80;
+inline constexpr u8 PAR = 0x01, RST = 0x02, UDC = 0x04, SGE = 0x08, RSL = 0x10, SEL = 0x20, CMP = 0x40,
+                    MA = 0x80;
 inline constexpr u8 FATAL = PAR | RST | UDC | SGE | MA; ///< whether enabled or not
 } // namespace sist0
 namespace sist1 {

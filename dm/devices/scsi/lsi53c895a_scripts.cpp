@@ -1,6 +1,9 @@
 // LSI53C895A: the SCRIPTS processor (technical manual, chapter 5).
 #include "dm/devices/scsi/lsi53c895a.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace dm {
 
 using namespace lsi;
@@ -26,6 +29,8 @@ enum Bit : u32 {
     RELATIVE = 1U << 26,
     LOAD_STORE = 1U << 29,
 };
+
+constexpr u32 kCostOfZeros = 32; ///< a script that runs into empty memory is to come to its end slowly
 
 /// A signed displacement of 24 bits.
 constexpr u32 displacement(u32 word) {
@@ -118,7 +123,7 @@ u32 Lsi53c895a::step() {
     }
     if (*insn == 0) {
         s_.regs.set32(DSP, at + 4);
-        return 1;
+        return kCostOfZeros;
     }
     s_.instruction = at;
     s_.regs.set32(DSP, at + 8);
@@ -230,7 +235,8 @@ void Lsi53c895a::read_modify_write(u32 insn) {
     const unsigned opcode = opcode_of(insn);
     const unsigned reg = (insn >> 16 & 0x7f) | (insn & 0x80);
     const unsigned what = insn >> 24 & 7;
-    const u8 data = (insn & USE_SFBR) != 0 && opcode == MODIFY ? s_.regs.get8(SFBR) : static_cast<u8>(insn >> 8);
+    const u8 data =
+        (insn & USE_SFBR) != 0 && opcode == MODIFY ? s_.regs.get8(SFBR) : static_cast<u8>(insn >> 8);
     unsigned value = 0;
     if (opcode == FROM_SFBR) {
         value = s_.regs.get8(SFBR);

@@ -5,10 +5,10 @@
 // and frees the bus before the medium has moved anything: so many commands are at work at once, each straight
 // between medium and guest pages. Status comes when all of it is done, which is when initiators may look.
 //
-// Differs from hardware: selection leads to MESSAGE OUT with or without ATN (SeaBIOS selects without and sends
-// IDENTIFY); the bus is free as soon as the last byte of a message that ends the connection was read, whatever
-// ACK does (SeaBIOS never clears it); SDTR, WDTR and PPR are not answered, which means asynchronous and narrow.
-// Notes: docs/devices/scsi_disk.md
+// Differs from hardware: selection leads to MESSAGE OUT with or without ATN (SeaBIOS selects without and
+// sends IDENTIFY); the bus is free as soon as the last byte of a message that ends the connection was read,
+// whatever ACK does (SeaBIOS never clears it); SDTR, WDTR and PPR are not answered, which means asynchronous
+// and narrow. Notes: docs/devices/scsi_disk.md
 #pragma once
 
 #include "dm/core/log.hpp"

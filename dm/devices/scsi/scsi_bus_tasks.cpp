@@ -181,8 +181,8 @@ template <class Matches> void ScsiBus::drop(Matches matches) {
         return s_.tasks[index].stage != Stage::Free && matches(s_.tasks[index]);
     };
     if (collecting_ != nullptr && dropped(collecting_->task())) collecting_.reset();
-    const bool any = std::ranges::any_of(
-        transfers_, [&](const auto& t) { return t->started() && dropped(t->task()); });
+    const bool any =
+        std::ranges::any_of(transfers_, [&](const auto& t) { return t->started() && dropped(t->task()); });
     if (any) drain();
     std::erase_if(transfers_, [&](const auto& t) { return dropped(t->task()); });
     for (u8 index = 0; index < kMostTasks; ++index) {
@@ -274,8 +274,9 @@ Status ScsiBus::valid(const State& state) const {
     if (!state.connected &&
         (state.task != kNoTask || state.wants_message || state.releases || !state.messages.empty()))
         return fail("saved state: {}: a free bus with a connection", name_);
-    if (state.task != kNoTask && (state.task >= kMostTasks || state.tasks[state.task].target != state.target ||
-                                  state.tasks[state.task].stage == Stage::Free))
+    if (state.task != kNoTask &&
+        (state.task >= kMostTasks || state.tasks[state.task].target != state.target ||
+         state.tasks[state.task].stage == Stage::Free))
         return fail("saved state: {}: a connection about no command", name_);
     for (u8 index = 0; index < kMostTasks; ++index)
         if (state.tasks[index].stage != Stage::Free) DM_TRY(valid(state, index));

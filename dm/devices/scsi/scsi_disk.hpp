@@ -1,9 +1,8 @@
 // SCSI hard disk of 512-byte blocks (SPC-3, T10 1416D; SBC-2, T10 1417D).
 //
-// Missing: FORMAT UNIT, protection information, comparing VERIFY, WRITE SAME of anything but zeros, log pages,
-// persistent reservations. Reservations are accepted: there is one initiator.
-// With the write cache off, and with FUA, a write ends with a flush.
-// Notes: docs/devices/scsi_disk.md
+// Missing: FORMAT UNIT, protection information, comparing VERIFY, WRITE SAME of anything but zeros, log
+// pages, persistent reservations. Reservations are accepted: there is one initiator. With the write cache
+// off, and with FUA, a write ends with a flush. Notes: docs/devices/scsi_disk.md
 #pragma once
 
 #include "dm/devices/ide/drive_config.hpp"
@@ -18,7 +17,7 @@ class ScsiReply;
 class ScsiDisk final : public ScsiUnit {
 public:
     static constexpr u32 kBlockSize = 512;
-    static constexpr u64 kMostBlocks = 0xffff;           ///< of a command that moves data or verifies
+    static constexpr u64 kMostBlocks = 0xffff;          ///< of a command that moves data or verifies
     static constexpr u64 kMostDiscarded = u64{1} << 22; ///< blocks; of one UNMAP, with one descriptor
 
     struct State {

@@ -21,8 +21,21 @@ constexpr u8 kDpoFua = 0x10;
 constexpr u64 kHeads = 255;
 constexpr u64 kSectorsPerTrack = 63;
 
-enum Vpd : u8 { PAGES = 0x00, SERIAL = 0x80, IDENTIFICATION = 0x83, BLOCK_LIMITS = 0xb0, PROVISIONING = 0xb2 };
-enum ModePage : u8 { RECOVERY = 0x01, FORMAT = 0x03, GEOMETRY = 0x04, CACHING = 0x08, CONTROL = 0x0a, ALL = 0x3f };
+enum Vpd : u8 {
+    PAGES = 0x00,
+    SERIAL = 0x80,
+    IDENTIFICATION = 0x83,
+    BLOCK_LIMITS = 0xb0,
+    PROVISIONING = 0xb2
+};
+enum ModePage : u8 {
+    RECOVERY = 0x01,
+    FORMAT = 0x03,
+    GEOMETRY = 0x04,
+    CACHING = 0x08,
+    CONTROL = 0x0a,
+    ALL = 0x3f
+};
 constexpr std::array<u8, 5> kModePages{RECOVERY, FORMAT, GEOMETRY, CACHING, CONTROL};
 constexpr u8 kWriteCacheEnable = 0x04; // byte 2 of the caching page
 constexpr std::size_t kLongestPage = 24;
@@ -43,7 +56,8 @@ ScsiAction ScsiDisk::inquiry(const Cdb& cdb, Buffer buffer) {
     if (vital) return vital_product_data(cdb, buffer);
     if (cdb[2] != 0) return ScsiAction::check(scsi::kInvalidField);
     ScsiReply reply(buffer);
-    reply.u8s({kDirectAccess, 0, kSpc3, 0x12, 31, 0, 0, 0x02}); // hierarchical LUNs, format 2; tagged queueing
+    reply.u8s(
+        {kDirectAccess, 0, kSpc3, 0x12, 31, 0, 0, 0x02}); // hierarchical LUNs, format 2; tagged queueing
     return reply.text(kVendor, 8).text(model_, 16).text(firmware_, 4).take(be(cdb, 3, 2));
 }
 
@@ -168,13 +182,13 @@ ScsiAction ScsiDisk::set_modes(std::span<const u8> list, bool wide) {
     const ModeHeader header = mode_header(list, wide);
     if (header.length + header.descriptors > list.size())
         return ScsiAction::check(scsi::kParameterListLength);
-    if (header.descriptors != 0 && header.descriptors != 8)
-        return ScsiAction::check(scsi::kInvalidParameter);
+    if (header.descriptors != 0 && header.descriptors != 8) return ScsiAction::check(scsi::kInvalidParameter);
     if (header.descriptors == 8 && be(list, header.length + 5, 3) != kBlockSize)
         return ScsiAction::check(scsi::kInvalidParameter);
     bool write_cache = s_.write_cache;
     for (auto rest = list.subspan(header.length + header.descriptors); !rest.empty();) {
-        if (rest.size() < 2 || rest.size() - 2 < rest[1]) return ScsiAction::check(scsi::kParameterListLength);
+        if (rest.size() < 2 || rest.size() - 2 < rest[1])
+            return ScsiAction::check(scsi::kParameterListLength);
         const auto page = rest.first(std::size_t{2} + rest[1]);
         if (const auto sense = check_page(page)) return ScsiAction::check(*sense);
         if ((page[0] & 0x3f) == CACHING) write_cache = (page[2] & kWriteCacheEnable) != 0;

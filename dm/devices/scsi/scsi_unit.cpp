@@ -33,8 +33,7 @@ ScsiAction ScsiUnit::start(const Cdb& cdb, u8 lun, Buffer buffer) {
     if (cdb[0] == op::REQUEST_SENSE) return request_sense(cdb, lun, buffer);
     unit_.sense = {};
     if (cdb[0] == op::REPORT_LUNS) return report_luns(cdb, buffer);
-    if (cdb[0] == op::INQUIRY)
-        return lun == 0 ? inquiry(cdb, buffer) : inquiry_of_nobody(cdb, buffer);
+    if (cdb[0] == op::INQUIRY) return lun == 0 ? inquiry(cdb, buffer) : inquiry_of_nobody(cdb, buffer);
     if (lun != 0) return ScsiAction::check(scsi::kNoSuchLun);
     if (unit_.attention.any()) return ScsiAction::check(std::exchange(unit_.attention, {}));
     return command(cdb, buffer);
@@ -42,8 +41,7 @@ ScsiAction ScsiUnit::start(const Cdb& cdb, u8 lun, Buffer buffer) {
 
 ScsiAction ScsiUnit::request_sense(const Cdb& cdb, u8 lun, Buffer buffer) {
     Sense sense = scsi::kNoSuchLun;
-    if (lun == 0)
-        sense = std::exchange(unit_.sense.any() ? unit_.sense : unit_.attention, {});
+    if (lun == 0) sense = std::exchange(unit_.sense.any() ? unit_.sense : unit_.attention, {});
     ScsiReply reply(buffer);
     const bool described = (cdb[1] & 0x01) != 0;
     if (described)

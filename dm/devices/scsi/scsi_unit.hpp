@@ -39,7 +39,6 @@ public:
     Status load(StateReader& in, std::string_view name) override;
     void commit() override;
 
-
 protected:
     using Buffer = std::span<u8, kBufferSize>;
 
