@@ -22,8 +22,9 @@ class Lsi53c895a final : public PciFunction, private ScsiBus::Initiator {
 public:
     static constexpr u8 kHostId = 7; ///< no target has it
     static constexpr unsigned kRamSize = 8192;
-    /// What a script may do in one go: an instruction costs 1, and so do 64 bytes that it copies. A script
-    /// that does not end by itself goes on after a pause, so that the machine is served.
+    /// What a script may do in one go: an instruction costs 1, and so do 64 bytes that it copies or 4096 that
+    /// it has a medium move; a command costs 16 more. A script that does not end by itself goes on after a
+    /// pause, so that the machine is served.
     static constexpr u32 kBudget = 8192;
     static constexpr u64 kPause = 500 * kMicrosecond;
 

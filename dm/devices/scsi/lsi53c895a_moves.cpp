@@ -20,6 +20,7 @@ enum Bit : u32 {
 constexpr unsigned kRamBar = 2;
 constexpr u32 kCount = 0x00ff'ffff;
 constexpr u32 kBytesOfOne = 64; ///< copied bytes that cost as much as an instruction
+constexpr u32 kCostOfCommand = 16;
 constexpr std::size_t kMostMessage = 64;
 
 constexpr u32 displacement(u32 word) {
@@ -129,7 +130,7 @@ u32 Lsi53c895a::block_move(u32 insn, u32 addr) {
     switch (*phase) {
     case Phase::DataOut:
     case Phase::DataIn: return data_move(*move, *phase);
-    case Phase::Command: send_command(*move); break;
+    case Phase::Command: send_command(*move); return kCostOfCommand;
     case Phase::Status: receive_status(*move); break;
     case Phase::MessageOut: send_message(*move); break;
     case Phase::MessageIn: receive_message(*move); break;

@@ -30,7 +30,8 @@ enum Bit : u32 {
     LOAD_STORE = 1U << 29,
 };
 
-constexpr u32 kCostOfZeros = 32; ///< a script that runs into empty memory is to come to its end slowly
+constexpr u64 kMovedBytesOfOne = 4096; ///< between a medium and memory
+constexpr u32 kCostOfZeros = 32;       ///< a script that runs into empty memory is to come to its end slowly
 
 /// A signed displacement of 24 bits.
 constexpr u32 displacement(u32 word) {
@@ -102,8 +103,8 @@ void Lsi53c895a::run() {
             s_.resume_at = timers_.now_ns() + kPause;
             break;
         }
-        const u32 cost = step();
-        budget -= std::min(budget, cost);
+        const u64 cost = step() + bus_.take_work() / kMovedBytesOfOne;
+        budget -= static_cast<u32>(std::min<u64>(budget, cost));
     }
     // Nothing that would have noticed comes any more.
     if (s_.nobody && (!s_.running || s_.wait != Wait::None)) selection_times_out();

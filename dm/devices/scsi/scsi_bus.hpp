@@ -18,6 +18,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace dm {
@@ -28,7 +29,6 @@ public:
     static constexpr u8 kNoTask = 0xff;
     static constexpr std::size_t kMostTransfers = 128;
     static constexpr u64 kMostInFlight = u64{64} << 20; ///< bytes of guest memory mapped for media
-    static constexpr u64 kVerifyPiece = u64{1} << 20;
 
     enum class Stage : u8 {
         Free,
@@ -163,6 +163,9 @@ public:
 
     // scsi_bus_tasks.cpp: the commands at work
 
+    /// Bytes that media were given to move since the last call.
+    u64 take_work() { return std::exchange(work_, 0); }
+
     /// RST: everybody forgets everything.
     void reset();
     /// The initiator is gone: no command of its exists any more.
@@ -233,6 +236,7 @@ private:
     std::vector<std::unique_ptr<ScsiTransfer>> transfers_; ///< in the order of submission
     std::unique_ptr<ScsiTransfer> collecting_;             ///< of the connected task
     unsigned calls_ = 0;
+    u64 work_ = 0;
     State loaded_;
 };
 static_assert(covers_every_field<ScsiBus::Task>);

@@ -71,7 +71,7 @@ void ScsiBus::begin_work(u8 index) {
     }
     auto transfer = new_transfer(index, *medium);
     if (task.kind == Kind::Verify)
-        transfer->add_scratch(std::min(task.length - task.at, kVerifyPiece));
+        transfer->add_nowhere(std::min(task.length - task.at, ScsiTransfer::kMostScratch));
     else
         transfer->set_length(task.length, task.unmap);
     submit(std::move(transfer));
@@ -116,6 +116,7 @@ std::unique_ptr<ScsiTransfer> ScsiBus::new_transfer(u8 index, BlockBackend& medi
 }
 
 void ScsiBus::submit(std::unique_ptr<ScsiTransfer> transfer) {
+    work_ += transfer->bytes();
     transfers_.push_back(std::move(transfer));
     start_allowed();
 }

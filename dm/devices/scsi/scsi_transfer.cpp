@@ -62,15 +62,17 @@ bool ScsiTransfer::add(GuestMemory& memory, ScsiRegion& region, DmaDirection dir
     return true;
 }
 
-void ScsiTransfer::add_scratch(u64 bytes) {
-    scratch_.resize(bytes);
-    segments_.push_back({scratch_.data(), scratch_.size()});
-    bytes_ = bytes;
+void ScsiTransfer::add_nowhere(u64 bytes) {
+    for (; bytes > 0 && segments_.size() < kMostSegments; bytes -= segments_.back().iov_len) {
+        segments_.push_back({sink().data(), std::min<u64>(bytes, kNowhereSize)});
+        bytes_ += segments_.back().iov_len;
+    }
 }
 
 void ScsiTransfer::set_length(u64 bytes, bool unmap) {
     io_.length = bytes;
     io_.unmap = unmap;
+    if (io_.op == BlockIo::Op::WriteZeroes) bytes_ = bytes;
 }
 
 void ScsiTransfer::start() {

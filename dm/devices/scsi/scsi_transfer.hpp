@@ -21,6 +21,7 @@ class ScsiTransfer {
 public:
     static constexpr std::size_t kMostSegments = 512; ///< below every system's IOV_MAX
     static constexpr u64 kMostBytes = u64{2} << 20;
+    static constexpr u64 kMostScratch = kMostSegments * kPageSize;
 
     class Client {
     public:
@@ -37,14 +38,15 @@ public:
 
     /// Maps a region; false when no more segments fit: start a new transfer with the rest.
     bool add(GuestMemory& memory, ScsiRegion& region, DmaDirection direction);
-    /// Memory of its own, for reads whose data nobody wants.
-    void add_scratch(u64 bytes);
+    /// Reads `bytes`, at most kMostScratch, that nobody wants.
+    void add_nowhere(u64 bytes);
     /// Discard and WriteZeroes.
     void set_length(u64 bytes, bool unmap);
 
     void start();
 
     u8 task() const { return task_; }
+    /// What the medium has to move.
     u64 bytes() const { return bytes_; }
     bool started() const { return started_; }
     bool done() const { return done_; }
@@ -57,7 +59,6 @@ private:
     BlockIo io_;
     std::vector<iovec> segments_;
     std::vector<Pin> pins_;
-    std::vector<u8> scratch_;
     u64 bytes_ = 0;
     u8 task_;
     bool started_ = false;
