@@ -50,6 +50,7 @@ Status Board::build(BoardParts parts) {
     DM_TRY(add_ide(parts));
     DM_TRY(add_power_management(parts));
     if (parts.xen_platform) DM_TRY(add_xen_platform());
+    if (parts.scsi) DM_TRY(add_scsi(*parts.scsi));
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     reset();
     return {};
@@ -170,6 +171,14 @@ Status Board::add_xen_platform() {
     return attach({0, device, 0}, *xen_platform_);
 }
 
+Status Board::add_scsi(const BoardParts::Scsi& parts) {
+    const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for the SCSI adapter");
+    add(scsi_, "lsi53c895a", parts.disks, hypervisor_.memory(), timers_, wiring(*device, kIntA));
+    scsi_place_ = {0, *device, 0};
+    return attach(scsi_place_, *scsi_);
+}
+
 Status Board::add_vga(BoardParts::Vga parts) {
     const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
     if (!device) return fail("no PCI place is free for the graphics adapter");
@@ -177,6 +186,7 @@ Status Board::add_vga(BoardParts::Vga parts) {
     return attach({0, *device, 0}, *vga_);
 }
 
+/// SCSI disks go with all of IDE's, and their adapter with them; "all but the first" is of IDE only.
 void Board::unplug_disks(UnplugDisks which) {
     const bool all = which == UnplugDisks::All;
     const Status done =
@@ -185,10 +195,24 @@ void Board::unplug_disks(UnplugDisks which) {
         log_.error("unplugging disks: {}", done.error().message);
     else
         log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+    if (!all || scsi_ == nullptr || scsi_->unplugged()) return;
+    if (const Status scsi = scsi_->unplug(); !scsi.ok())
+        log_.error("unplugging disks: {}", scsi.error().message);
+    follow_unplug();
+}
+
+/// An adapter whose disks were unplugged is no function of the bus any more.
+void Board::follow_unplug() {
+    if (scsi_ != nullptr && scsi_->unplugged()) pci_.detach(scsi_place_);
 }
 
 void Board::unplug_nics() {
     log_.info("the guest's PV drivers took over the network");
+}
+
+void Board::quiesce() {
+    ide_->quiesce();
+    if (scsi_ != nullptr) scsi_->quiesce();
 }
 
 void Board::reset() {
@@ -204,6 +228,7 @@ void Board::save(StateWriter& out) const {
 Status Board::load(StateReader& in) {
     for (Device* device : devices_)
         DM_TRY(device->load(in));
+    follow_unplug();
     return in.finish();
 }
 

@@ -67,6 +67,10 @@ Status Machine::build() {
 Status Machine::record() {
     if (options_.accel != toolstack::Accel::Xen)
         return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.driver == "lsi53c895a")
+            return fail(
+                "-hvmdm-record: SCSI adapters cannot be recorded yet; take the option or the sd* disks out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
@@ -86,8 +90,16 @@ BoardParts Machine::parts() {
     p.vga = std::move(vga_);
     for (unsigned i = 0; i < kSerialPorts; ++i)
         p.serials[i] = serials_[i].get();
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.driver == "lsi53c895a" && !p.scsi) {
+            p.scsi.emplace();
+            if (device.pci_slot) p.scsi->slot = static_cast<u8>(*device.pci_slot);
+        }
     for (const Disk& disk : disks_) {
-        DriveConfig& drive = p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
+        const bool scsi = disk.options.bus == toolstack::DiskBus::Scsi;
+        if (scsi && !p.scsi) continue;
+        DriveConfig& drive = scsi ? p.scsi->disks.drives[disk.options.unit].emplace()
+                                  : p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
         drive.medium = disk.file.get();
         drive.serial = disk.options.serial;
