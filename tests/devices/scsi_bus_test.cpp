@@ -371,7 +371,7 @@ TEST_F(ScsiBusTest, UnpluggedDisksAreFlushedAndGone) {
     r.place_bars();
     EXPECT_TRUE(r.dev.unplugged());
     r.run(join({select_atn(0, 0), move(MSG_OUT, 1, kMessageOut)}));
-    EXPECT_EQ(r.reg(SIST1), 0); // scripts do not run either
+    EXPECT_EQ(r.reg(SIST1), sist1::STO);
     LsiRig twin;
     const std::vector<u8> image = snapshot(r);
     auto reader = StateReader::open(image);

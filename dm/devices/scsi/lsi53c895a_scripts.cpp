@@ -98,6 +98,7 @@ void Lsi53c895a::run() {
     if (in_run_) return;
     in_run_ = true;
     u32 budget = kBudget;
+    bus_.take_work(); // of others
     while (s_.running && s_.wait == Wait::None && command(pci::Command::MASTER)) {
         if (budget == 0) {
             s_.resume_at = timers_.now_ns() + kPause;
