@@ -23,6 +23,16 @@ def bootable(kind, name, settings=""):
     return path
 
 
+def copy_of(kind, name):
+    """A fresh copy of an image in build.IMAGES that takes no settings; returns its path in dom0."""
+    artefact = build.IMAGES[kind]
+    stored = f"{STORE}/{artefact.name}-{artefact.key()}"
+    _store(artefact.file(f"{kind}.img"), stored)
+    path = f"{WORK}/{name}.img"
+    machine.ssh(f"mkdir -p {WORK} && cp {stored} {path}")
+    return path
+
+
 def linux(name, test, arguments="", menu_seconds=0):
     """An image whose Linux runs the guest test of that name."""
     words = f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
