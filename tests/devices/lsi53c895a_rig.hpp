@@ -292,7 +292,7 @@ struct LsiRig : Rig {
     }
     /// As after a driver's first commands: nobody has a unit attention to tell.
     void settle() {
-        for (const u8 id : {0, 1, 3})
+        for (const u8 id : std::initializer_list<u8>{0, 1, 3})
             command(id, {0x00});
     }
     /// The answer of a command that gives `size` bytes at most.

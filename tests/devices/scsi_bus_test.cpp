@@ -105,7 +105,10 @@ TEST_F(ScsiBusTest, ALongerBlockMoveThanTheDataEndsWithTheMedium) { // no phase 
     r.prepare(0, read10(0, 1), {{kData, 1000}}, false);
     r.go();
     EXPECT_EQ(r.reg(ISTAT0), istat0::CON);
-    EXPECT_EQ(r.finish(), 0);
+    r.set(PMJAD1, kScript + 0x400, 4);
+    r.put_words(kScript + 0x400, interrupt(0x98));
+    r.disk.complete();
+    EXPECT_EQ(r.reg32(DSPS), 0x98U);
     EXPECT_EQ(r.reg32(RBC), 488U);
 }
 

@@ -253,7 +253,7 @@ TEST_F(ScsiDiskTest, AChangedSizeIsTold) {
 }
 
 TEST_F(ScsiDiskTest, UnknownCommandsAndFormatAreRefused) {
-    for (const u8 opcode : {0x04, 0x3c, 0x4d, 0x5e, 0xff})
+    for (const u8 opcode : std::initializer_list<u8>{0x04, 0x3c, 0x4d, 0x5e, 0xff})
         expect_sense({opcode}, {5, 0x20, 0});
 }
 

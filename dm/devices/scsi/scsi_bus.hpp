@@ -220,7 +220,7 @@ private:
     void settle();
     bool collect_one();
     void disconnect_if_idle();
-    void drain();
+    template <class Matches> void drain(Matches matches);
     template <class Matches> void drop(Matches matches);
     void abort(scsi::Message message);
     Status valid(const State& state) const;

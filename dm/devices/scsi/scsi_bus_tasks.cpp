@@ -164,10 +164,10 @@ void ScsiBus::disconnect_if_idle() {
 }
 
 /// What was handed to a medium cannot be recalled: its memory stays mapped until the medium is done.
-void ScsiBus::drain() {
+template <class Matches> void ScsiBus::drain(Matches matches) {
     for (;;) {
-        const auto busy =
-            std::ranges::find_if(transfers_, [](const auto& t) { return t->started() && !t->done(); });
+        const auto busy = std::ranges::find_if(
+            transfers_, [&](const auto& t) { return t->started() && !t->done() && matches(t->task()); });
         if (busy == transfers_.end()) return;
         ScsiTransfer& transfer = **busy;
         transfer.medium().drain();
@@ -182,9 +182,7 @@ template <class Matches> void ScsiBus::drop(Matches matches) {
         return s_.tasks[index].stage != Stage::Free && matches(s_.tasks[index]);
     };
     if (collecting_ != nullptr && dropped(collecting_->task())) collecting_.reset();
-    const bool any =
-        std::ranges::any_of(transfers_, [&](const auto& t) { return t->started() && dropped(t->task()); });
-    if (any) drain();
+    drain(dropped);
     std::erase_if(transfers_, [&](const auto& t) { return dropped(t->task()); });
     for (u8 index = 0; index < kMostTasks; ++index) {
         if (!dropped(index)) continue;
@@ -231,7 +229,7 @@ void ScsiBus::quiesce() {
         start_allowed();
         const bool any = std::ranges::any_of(transfers_, [](const auto& t) { return t->started(); });
         if (!any) start_allowed(true);
-        drain();
+        drain([](u8) { return true; });
         settle();
     }
 }

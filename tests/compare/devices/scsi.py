@@ -147,7 +147,7 @@ def nobody(rng):
 
 STORAGE = [("SCNTL3", 0x03, 1), ("SXFER", 0x05, 1), ("MBOX0", 0x16, 1), ("MBOX1", 0x17, 1), ("TEMP", TEMP, 4), ("SCRATCHA", SCRATCHA, 4),
            ("SBR", 0x3a, 1), ("STIME0", 0x48, 1), ("RESPID0", 0x4a, 1), ("RESPID1", 0x4b, 1), ("STEST1", 0x4d, 1), ("PMJAD1", 0xc0, 4),
-           ("PMJAD2", 0xc4, 4), ("RBC", 0xc8, 4), ("UA", 0xcc, 4), ("IA", 0xd4, 4), ("CSBC", 0xdc, 4),
+           ("PMJAD2", 0xc4, 4),
            *((f"SCRATCH{chr(ord('B') + n)}", SCRATCHB + 4 * n, 4) for n in range(17))]
 SETUP = [Line(f"config_writel lsi 0x10 {BASE:#x}", "BAR0"), Line("config_writel lsi 0x14 0xf3000000", "BAR1"),
          Line("config_writel lsi 0x18 0xf3002000", "BAR2"), Line("config_writew lsi 0x4 7", "PCICMD"),
