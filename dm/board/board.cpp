@@ -51,6 +51,7 @@ Status Board::build(BoardParts parts) {
     DM_TRY(add_ide(parts));
     DM_TRY(add_power_management(parts));
     if (parts.xen_platform) DM_TRY(add_xen_platform());
+    if (parts.scsi) DM_TRY(add_scsi(*parts.scsi));
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
     reset();
@@ -179,6 +180,14 @@ Status Board::add_xen_platform() {
     return attach({0, device, 0}, *xen_platform_);
 }
 
+Status Board::add_scsi(const BoardParts::Scsi& parts) {
+    const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for the SCSI adapter");
+    add(scsi_, "lsi53c895a", parts.disks, hypervisor_.memory(), timers_, wiring(*device, kIntA));
+    scsi_place_ = {0, *device, 0};
+    return attach(scsi_place_, *scsi_);
+}
+
 Status Board::add_vga(BoardParts::Vga parts) {
     const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
     if (!device) return fail("no PCI place is free for the graphics adapter");
@@ -193,28 +202,37 @@ Status Board::add_ahci(const BoardParts::Ahci& parts) {
     return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
 }
 
+/// SCSI disks go with all of the others, and their adapter with them; "all but the first" is of IDE and AHCI only.
 void Board::unplug_disks(UnplugDisks which) {
     const bool all = which == UnplugDisks::All;
-    const auto told = [this](const Status& done) {
-        if (!done.ok()) log_.error("unplugging disks: {}", done.error().message);
-        return done.ok();
+    bool good = true;
+    const auto told = [&](const Status& done) {
+        if (done.ok()) return;
+        log_.error("unplugging disks: {}", done.error().message);
+        good = false;
     };
-    bool good =
-        told(ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster));
+    told(ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster));
     if (ahci_ != nullptr)
-        good = told(ahci_->unplug_disks(all ? AhciController::Unplug::AllDisks
-                                            : AhciController::Unplug::AllButFirst)) &&
-               good;
+        told(ahci_->unplug_disks(all ? AhciController::Unplug::AllDisks
+                                     : AhciController::Unplug::AllButFirst));
+    if (all && scsi_ != nullptr && !scsi_->unplugged()) told(scsi_->unplug());
+    follow_unplug();
     if (good) log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+}
+
+/// An adapter whose disks were unplugged is no function of the bus any more.
+void Board::follow_unplug() {
+    if (scsi_ != nullptr && scsi_->unplugged()) pci_.detach(scsi_place_);
+}
+
+void Board::unplug_nics() {
+    log_.info("the guest's PV drivers took over the network");
 }
 
 void Board::quiesce() {
     ide_->quiesce();
     if (ahci_ != nullptr) ahci_->quiesce();
-}
-
-void Board::unplug_nics() {
-    log_.info("the guest's PV drivers took over the network");
+    if (scsi_ != nullptr) scsi_->quiesce();
 }
 
 void Board::reset() {
@@ -230,6 +248,7 @@ void Board::save(StateWriter& out) const {
 Status Board::load(StateReader& in) {
     for (Device* device : devices_)
         DM_TRY(device->load(in));
+    follow_unplug();
     return in.finish();
 }
 

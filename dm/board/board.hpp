@@ -23,6 +23,7 @@
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
+#include "dm/devices/scsi/lsi53c895a.hpp"
 #include "dm/devices/vga/std_vga.hpp"
 #include "dm/devices/xen_platform/xen_platform.hpp"
 
@@ -56,6 +57,11 @@ struct BoardParts {
         std::optional<Bdf> place; ///< first free slot when not said
     };
     std::optional<Ahci> ahci;
+    struct Scsi {
+        Lsi53c895a::Config disks;
+        std::optional<u8> slot; ///< first free one when not said
+    };
+    std::optional<Scsi> scsi;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
@@ -96,6 +102,7 @@ private:
     void add_serial(const BoardParts& parts);
     Status add_ide(const BoardParts& parts);
     Status add_xen_platform();
+    Status add_scsi(const BoardParts::Scsi& parts);
     Status add_vga(BoardParts::Vga parts);
     Status add_ahci(const BoardParts::Ahci& parts);
 
@@ -109,6 +116,8 @@ private:
         return *place;
     }
     void shutdown(ShutdownReason reason);
+
+    void follow_unplug();
 
     void unplug_disks(UnplugDisks which) override;
     void unplug_nics() override;
@@ -141,6 +150,8 @@ private:
     std::array<std::unique_ptr<Uart16550>, kSerialPorts> serials_;
     std::unique_ptr<Piix3Ide> ide_;
     std::unique_ptr<XenPlatform> xen_platform_;
+    std::unique_ptr<Lsi53c895a> scsi_;
+    Bdf scsi_place_;
     std::unique_ptr<StdVga> vga_;
     std::unique_ptr<AhciController> ahci_;
 

@@ -78,11 +78,27 @@ Status Machine::record() {
     for (const Disks::Disk& disk : disks_.all())
         if (disk.options.bus == toolstack::DiskBus::Ahci)
             return fail("-hvmdm-record: AHCI disks cannot be recorded; take hdtype=\"ahci\" out");
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.driver == "lsi53c895a")
+            return fail(
+                "-hvmdm-record: SCSI adapters cannot be recorded yet; take the option or the sd* disks out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
     accelerator_ = std::move(recorder);
     return {};
+}
+
+/// Where on the board the disk goes; null: its adapter is not there.
+DriveConfig* Machine::drive_place(BoardParts& parts, const toolstack::DiskOptions& disk) {
+    switch (disk.bus) {
+    case toolstack::DiskBus::Ide: return &parts.ide.drives[disk.channel * 2 + disk.unit].emplace();
+    case toolstack::DiskBus::Ahci:
+        return parts.ahci ? &parts.ahci->config.drives[disk.channel].emplace() : nullptr;
+    case toolstack::DiskBus::Scsi: return parts.scsi ? &parts.scsi->disks.drives[disk.unit].emplace() : nullptr;
+    case toolstack::DiskBus::Other: return nullptr;
+    }
+    return nullptr;
 }
 
 BoardParts Machine::parts() {
@@ -104,12 +120,14 @@ BoardParts Machine::parts() {
             if (device.pci_slot)
                 p.ahci->place =
                     Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+        } else if (device.driver == "lsi53c895a" && !p.scsi) {
+            p.scsi.emplace();
+            if (device.pci_slot) p.scsi->slot = static_cast<u8>(*device.pci_slot);
         }
     for (const Disks::Disk& disk : disks_.all()) {
-        const toolstack::DiskOptions& place = disk.options;
-        const bool on_ahci = place.bus == toolstack::DiskBus::Ahci;
-        DriveConfig& drive = on_ahci ? p.ahci->config.drives[place.channel].emplace()
-                                     : p.ide.drives[place.channel * 2 + place.unit].emplace();
+        DriveConfig* place = drive_place(p, disk.options);
+        if (place == nullptr) continue;
+        DriveConfig& drive = *place;
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
         drive.medium = disk.medium.get();
         drive.serial = disk.options.serial;

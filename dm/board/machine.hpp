@@ -67,6 +67,7 @@ private:
     Status open_monitors();
     Status lock_down();
     BoardParts parts();
+    static DriveConfig* drive_place(BoardParts& parts, const toolstack::DiskOptions& disk);
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);

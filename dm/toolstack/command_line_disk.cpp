@@ -8,6 +8,8 @@ namespace {
 
 constexpr unsigned kIdePositions = 4; // hda to hdd
 constexpr unsigned kAhciPorts = 6;
+constexpr unsigned kScsiIds = 16;
+constexpr unsigned kScsiHostId = 7; // the adapter's own
 
 Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive) {
     const std::string interface = opts.take_or("if", "ide");
@@ -17,7 +19,8 @@ Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive
     if (interface != "scsi" && interface != "virtio" && interface != "floppy" && interface != "xen")
         return fail("there is no if={}: use ide, or none with -device", interface);
     drive.disk.bus = interface == "scsi" ? DiskBus::Scsi : DiskBus::Other;
-    drive.disk.emulated = false;
+    drive.disk.emulated = interface == "scsi";
+    if (drive.disk.emulated) return {}; // finish_drives() looks for an adapter
     draft.note_missing(
         draft.text,
         fmt::format("if={} is not emulated yet, the guest sees it as a PV disk at most", interface));
@@ -29,6 +32,8 @@ Status take_place(QemuOpts& opts, DriveDraft& drive) {
     DM_TRY_ASSIGN(const auto bus, opts.take_number("bus", INT32_MAX));
     DM_TRY_ASSIGN(const auto unit, opts.take_number("unit", INT32_MAX));
     if (index && (bus || unit)) return fail("index= says the same as bus= and unit=, leave one out");
+    if (drive.disk.bus == DiskBus::Scsi && (index || unit))
+        drive.position = static_cast<unsigned>(index ? *index : *unit);
     if (!drive.to_ide) return {};
     if ((index && *index >= kIdePositions) || (bus && *bus > 1) || (unit && *unit > 1))
         return fail("IDE has four places only, index 0 (hda) to 3 (hdd)");
@@ -87,6 +92,7 @@ Status put_on_ahci(CommandLineDraft& draft, DiskOptions& disk, std::optional<uns
 }
 
 void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
+    if (disk.bus == DiskBus::Scsi) return;
     const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
     if (disk.serial.empty()) disk.serial = global_of(draft, driver, "serial");
     if (disk.model.empty()) disk.model = global_of(draft, driver, "model");
@@ -148,18 +154,46 @@ Status place_ide_device(CommandLineDraft& draft, DeviceDraft& device, DiskOption
     return {};
 }
 
-Status place_scsi_device(DeviceDraft& device, DiskOptions& disk) {
-    DM_TRY_ASSIGN(const auto target, device.opts.take_number("scsi-id", 255));
+/// Where no SCSI disk is yet.
+unsigned free_scsi_id(const CommandLineDraft& draft) {
+    for (unsigned id = 0; id < kScsiIds; ++id)
+        if (id != kScsiHostId && std::ranges::none_of(draft.out.disks, [&](const DiskOptions& disk) {
+                return disk.bus == DiskBus::Scsi && disk.unit == id;
+            }))
+            return id;
+    return kScsiIds;
+}
+
+/// A disk that cannot be on an emulated bus is one for PV drivers, as others are.
+Status put_on_scsi(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsigned> id,
+                   std::string_view text) {
     disk.bus = DiskBus::Scsi;
-    disk.unit = static_cast<unsigned>(target.value_or(0));
-    disk.emulated = device.row->support == Support::Implemented;
-    device.opts.ignore({"bus", "lun", "channel"});
+    disk.unit = id.value_or(free_scsi_id(draft));
+    for (const DiskOptions& other : draft.out.disks)
+        if (other.bus == DiskBus::Scsi && other.unit == disk.unit)
+            return fail("two disks want the same SCSI ID {}", disk.unit);
+    const bool adapter = std::ranges::any_of(
+        draft.devices, [](const DeviceDraft& device) { return device.row->driver == "lsi53c895a"; });
+    disk.emulated = adapter && disk.unit < kScsiIds && disk.unit != kScsiHostId;
+    if (!disk.emulated)
+        draft.note_for(text, fmt::format("{}, the guest sees it as a PV disk at most",
+                                         adapter ? fmt::format("no disk can have SCSI ID {}", disk.unit)
+                                                 : std::string("there is no -device lsi53c895a")));
     return {};
+}
+
+Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptions& disk) {
+    DM_TRY_ASSIGN(const auto target, device.opts.take_number("scsi-id", 255));
+    disk.media = device.row->driver == "scsi-cd" ? DiskMedia::Cdrom : DiskMedia::Disk;
+    device.opts.ignore({"bus", "lun", "channel", "vendor", "product", "removable", "dpofua", "device_id",
+                        "port_wwn", "port_index", "scsi_version", "max_io_size", "max_unmap_size"});
+    const auto id = target ? std::optional(static_cast<unsigned>(*target)) : std::nullopt;
+    return put_on_scsi(draft, disk, id, device.text);
 }
 
 /// What the device is to show: the drive that it names, or an empty tray.
 Result<DiskOptions> disk_for(CommandLineDraft& draft, DeviceDraft& device) {
-    const bool cdrom = device.row->kind == DeviceKind::IdeCdrom;
+    const bool cdrom = device.row->kind == DeviceKind::IdeCdrom || device.row->driver == "scsi-cd";
     const auto name = device.opts.take("drive");
     if (!name && !cdrom) return fail("drive= is missing: give the id of a -drive");
     DiskOptions disk;
@@ -263,7 +297,7 @@ Status place_ide_drives(CommandLineDraft& draft) {
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     DM_TRY_ASSIGN(DiskOptions disk, disk_for(draft, device));
     if (device.row->kind == DeviceKind::ScsiDisk) {
-        DM_TRY(place_scsi_device(device, disk));
+        DM_TRY(place_scsi_device(draft, device, disk));
     } else {
         DM_TRY(place_ide_device(draft, device, disk));
     }
@@ -287,8 +321,15 @@ Status finish_drives(CommandLineDraft& draft) {
             draft.note_for(drive.text, "no -device uses this drive");
             continue;
         }
-        drive.disk.read_only = drive.read_only.value_or(false);
-        draft.out.disks.push_back(drive.disk); // on a bus that is not emulated
+        DiskOptions& disk = drive.disk;
+        disk.read_only = drive.read_only.value_or(disk.media == DiskMedia::Cdrom);
+        if (disk.bus == DiskBus::Scsi) {
+            const Status placed = put_on_scsi(draft, disk, drive.position, drive.text);
+            if (!placed.ok()) return fail("{}: {}", drive.text, placed.error().message);
+            if (disk.id.empty())
+                disk.id = fmt::format("scsi0-{}{}", disk.media == DiskMedia::Cdrom ? "cd" : "hd", disk.unit);
+        }
+        draft.out.disks.push_back(disk);
     }
     return {};
 }

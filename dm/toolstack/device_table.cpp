@@ -29,9 +29,9 @@ constexpr std::array kRows{
 
     DeviceRow{"ide-hd", "ide-drive", IdeDisk, kDone},
     DeviceRow{"ide-cd", {}, IdeCdrom, kDone},
-    DeviceRow{"scsi-hd", "scsi-disk", ScsiDisk, kLog, kPvDisk},
-    DeviceRow{"scsi-cd", {}, ScsiDisk, kLog, kPvDisk},
-    DeviceRow{"lsi53c895a", "lsi", PciDevice, kLog, kPvDisks},
+    DeviceRow{"scsi-hd", "scsi-disk", ScsiDisk, kDone},
+    DeviceRow{"scsi-cd", {}, ScsiDisk, kDone},
+    DeviceRow{"lsi53c895a", "lsi", PciDevice, kDone},
     DeviceRow{"lsi53c810", {}, PciDevice, kLog, kPvDisks},
     DeviceRow{"ahci", "ich9-ahci", PciDevice, kDone},
     DeviceRow{"megasas", {}, PciDevice, kLog, kPvDisks},

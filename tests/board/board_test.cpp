@@ -169,6 +169,46 @@ TEST_F(BoardTest, AFixedPortStaysOnTopOfABarThatIsLaidOverIt) {
     EXPECT_EQ(in(0x64) & 0x10, 0x10U) << "the 8042's own status";
 }
 
+struct ScsiBoardTest : BoardTest {
+    ScsiBoardTest() {
+        build([this](BoardParts& parts) {
+            parts.scsi.emplace().disks.drives[2].emplace().medium = &scsi_disk;
+        });
+    }
+    ~ScsiBoardTest() override { board.reset(); }
+    std::vector<u8> saved() {
+        StateWriter writer;
+        board->save(writer);
+        return std::move(writer).take();
+    }
+    test::FakeBlock scsi_disk{1 << 20};
+};
+
+TEST_F(ScsiBoardTest, TheScsiAdapterTakesTheFirstFreePlace) {
+    EXPECT_EQ(config(3, 0, 0), 0x0012'1000U);
+    EXPECT_EQ(config(4, 0, 0), 0x1111'1234U);
+    place(3, 0x10, 0xc000);
+    EXPECT_EQ(in(0xc000), 0xc0U); // SCNTL0
+}
+
+TEST_F(ScsiBoardTest, UnplugTakesTheAdapterAwayWithItsDisksAlsoInARestoredMachine) {
+    place(3, 0x10, 0xc000);
+    out(0x10, 4, 2); // IDE disks but the first: nothing of SCSI
+    EXPECT_EQ(config(3, 0, 0), 0x0012'1000U);
+    out(0x10, 1, 2);
+    EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
+    EXPECT_FALSE(board->ports().answers(0xc000, 1));
+    EXPECT_EQ(scsi_disk.flushes, 1U);
+    board->reset();
+    EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
+    const std::vector<u8> image = saved();
+    build([this](BoardParts& parts) { parts.scsi.emplace().disks.drives[2].emplace().medium = &scsi_disk; });
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(board->load(*reader).ok());
+    EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
+}
+
 TEST_F(BoardTest, UnplugTakesTheDisksAwayBeforeTheWriteReturns) {
     EXPECT_EQ(in(0x10, 2), 0x49d2U);
     out(0x10, 1, 2);

@@ -42,7 +42,7 @@ constexpr ContractRow kContract[] = {
     {"-kernel /boot/vmlinuz", kDone},
     {"-kernel /k -initrd /boot/initrd.img", kDone},
     {"-kernel /k -append root=/dev/xvda1", kDone},
-    {"-device lsi53c895a", kLog, 1},
+    {"-device lsi53c895a", kDone},
     {"-serial pty", kDone},
     {"-serial none -serial null", kDone},
     {"-serial vc", kDone}, // the host room says what there is
@@ -108,7 +108,7 @@ constexpr ContractRow kContract[] = {
      kDone},
     {"-device lsi53c895a -drive file=/s,id=scsi0-hd0,format=raw,if=none,readonly=off,cache=writeback -device "
      "scsi-hd,drive=scsi0-hd0,scsi-id=0",
-     kLog, 2},
+     kDone},
     {"-drive file=/a,if=ide,index=0,media=disk,format=raw,cache=writeback", kDone},
     {"-drive file=/a,if=ide,index=0,media=disk,format=qcow2,cache=writeback", kDone},
     {"-drive file=/dev/xvda,if=ide,index=0,media=disk,format=host_device,cache=writeback", kDone},

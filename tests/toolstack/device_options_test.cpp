@@ -226,7 +226,7 @@ TEST(DiskOption, TwoDisksInOnePlaceAreRefused) {
     EXPECT_THAT(error("-hda /a -drive file=/b,index=0,format=raw"), HasSubstr("two disks"));
 }
 
-TEST(DiskOption, ScsiDisksAreKeptAndLogged) {
+TEST(DiskOption, ScsiDisksAreOnTheAdapter) {
     const MachineOptions m = machine(
         "-device lsi53c895a -drive file=/s,id=scsi0-hd2,format=raw,if=none,readonly=on,cache=writeback "
         "-device scsi-hd,drive=scsi0-hd2,scsi-id=2");
@@ -234,8 +234,40 @@ TEST(DiskOption, ScsiDisksAreKeptAndLogged) {
     EXPECT_EQ(m.disks[0].bus, DiskBus::Scsi);
     EXPECT_EQ(m.disks[0].unit, 2U);
     EXPECT_TRUE(m.disks[0].read_only);
-    EXPECT_FALSE(m.disks[0].emulated);
-    EXPECT_THAT(m.unsupported, SizeIs(2));
+    EXPECT_TRUE(m.disks[0].emulated);
+    EXPECT_EQ(m.disks[0].id, "scsi0-hd2");
+    EXPECT_THAT(m.unsupported, IsEmpty());
+    ASSERT_THAT(m.devices, SizeIs(1));
+    EXPECT_EQ(m.devices[0].driver, "lsi53c895a");
+    EXPECT_TRUE(m.devices[0].emulated);
+}
+
+TEST(DiskOption, ScsiDrivesHaveIdsOfTheirOwn) {
+    const MachineOptions m =
+        machine("-device lsi -drive if=scsi,file=/a,format=raw,bus=0,unit=3 "
+                "-drive if=none,id=c,file=/c -device scsi-cd,drive=c -device scsi-disk,drive=d "
+                "-drive if=none,id=d,file=/d -drive if=scsi,file=/b");
+    ASSERT_THAT(m.disks, SizeIs(4));
+    EXPECT_EQ(m.disks[0].media, DiskMedia::Cdrom);
+    EXPECT_TRUE(m.disks[0].read_only);
+    EXPECT_EQ(m.disks[0].unit, 0U);
+    EXPECT_EQ(m.disks[1].unit, 1U);
+    EXPECT_EQ(m.disks[2].unit, 3U);
+    EXPECT_EQ(m.disks[2].id, "scsi0-hd3");
+    EXPECT_EQ(m.disks[3].unit, 2U);
+    EXPECT_THAT(error("-device lsi -drive if=scsi,file=/a,unit=3 -drive if=scsi,file=/b,unit=3"),
+                HasSubstr("same SCSI ID 3"));
+}
+
+TEST(DiskOption, ScsiDisksThatCannotBeEmulatedArePvDisks) {
+    for (const char* options :
+         {"-drive if=scsi,file=/a", "-device lsi -drive if=scsi,file=/a,unit=7",
+          "-device lsi -drive if=none,id=a,file=/a -device scsi-hd,drive=a,scsi-id=16"}) {
+        const MachineOptions m = machine(options);
+        ASSERT_THAT(m.disks, SizeIs(1));
+        EXPECT_FALSE(m.disks[0].emulated);
+        EXPECT_THAT(m.unsupported, ElementsAre(HasSubstr("PV disk")));
+    }
 }
 
 constexpr std::string_view kAhciDisk =
@@ -391,6 +423,7 @@ TEST(DeviceOption, EveryDeviceOfTheTableIsAccepted) {
         const bool disk = row.kind == DeviceKind::IdeDisk || row.kind == DeviceKind::IdeCdrom ||
                           row.kind == DeviceKind::ScsiDisk;
         if (disk) line = fmt::format("-drive file=/a,if=none,id=d,format=raw {},drive=d", line);
+        if (row.kind == DeviceKind::ScsiDisk) line += " -device lsi53c895a";
         const MachineOptions m = machine(line);
         EXPECT_EQ(m.unsupported.size(), row.support == Support::Logged ? 1U : 0U) << row.driver;
         if (!row.alias.empty()) {
