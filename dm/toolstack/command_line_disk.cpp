@@ -187,7 +187,8 @@ Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptio
     disk.media = device.row->driver == "scsi-cd" ? DiskMedia::Cdrom : DiskMedia::Disk;
     device.opts.ignore({"bus", "lun", "channel", "vendor", "product", "removable", "dpofua", "device_id",
                         "port_wwn", "port_index", "scsi_version", "max_io_size", "max_unmap_size"});
-    const auto id = target ? std::optional(static_cast<unsigned>(*target)) : std::nullopt;
+    std::optional<unsigned> id;
+    if (target) id = static_cast<unsigned>(*target);
     return put_on_scsi(draft, disk, id, device.text);
 }
 
