@@ -21,7 +21,7 @@ public:
 
     /// True: a reboot is no end, and the accelerator calls `reset`, which resets all devices, when the access
     /// that asked for it is over. False: `reset` is never called, a reboot ends the domain.
-    virtual bool reboots_in_place(std::function<void()> /*reset*/) { return false; }
+    virtual bool reboots_in_place(const std::function<void()>& /*reset*/) { return false; }
 
     /// -xen-domid-restrict: gives up every right that this one guest does not need. Irrevocable; all that
     /// opens or populates comes before.

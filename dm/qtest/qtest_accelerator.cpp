@@ -15,8 +15,8 @@ QtestAccelerator::QtestAccelerator(std::unique_ptr<Ram> ram, Transcript transcri
           {.base = FwCfg::kBase, .length = FwCfg::kLength, .max_width = FwCfg::kMaxWidth}, fw_cfg_)),
       connection_(std::move(options.socket), std::move(transcript), session_, [this] { settle(); }) {}
 
-bool QtestAccelerator::reboots_in_place(std::function<void()> reset) {
-    reset_ = std::move(reset);
+bool QtestAccelerator::reboots_in_place(const std::function<void()>& reset) {
+    reset_ = reset;
     return true;
 }
 

@@ -39,7 +39,7 @@ public:
     void drain_buffered() override {}
 
     TimerQueue& machine_timers(EventLoop&) override { return time_.timers(); }
-    bool reboots_in_place(std::function<void()> reset) override;
+    bool reboots_in_place(const std::function<void()>& reset) override;
     Status start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci) override;
     Status restrict_handles() override { return {}; }
     void announce_running() override {}

@@ -43,8 +43,8 @@ public:
     // Accelerator
     TimerQueue& machine_timers(EventLoop& loop) override;
     Status start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci) override;
-    bool reboots_in_place(std::function<void()> reset) override {
-        return inner_->reboots_in_place(std::move(reset));
+    bool reboots_in_place(const std::function<void()>& reset) override {
+        return inner_->reboots_in_place(reset);
     }
     Status restrict_handles() override { return inner_->restrict_handles(); }
     void announce_running() override { inner_->announce_running(); }

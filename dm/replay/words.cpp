@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kBytesShown = 32;
 
-std::string named(std::string address, const std::string& name) {
+std::string named(const std::string& address, const std::string& name) {
     return name.empty() ? address : address + " " + name;
 }
 

@@ -1,7 +1,9 @@
 """A process that serves the test protocol, and a fast way to talk to it."""
+import ctypes
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -17,6 +19,12 @@ START_SECONDS = 60
 ANSWER_SECONDS = 120
 PATIENCE_SECONDS = 10
 FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"]  # of packages: Debian's source has none
+
+
+def die_with_parent():
+    """A machine that thinks without end would outlive a comparison that was killed."""
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 class CompareError(Exception):
@@ -49,7 +57,7 @@ class Link:
             listener.settimeout(START_SECONDS)
             self.log = open(os.path.join(self.folder, "log"), "w+b")
             words = [word.replace("{folder}", self.folder) for word in command]
-            self.process = subprocess.Popen([*words, "-qtest", f"unix:{path}", "-qtest-log", "/dev/null"],
+            self.process = subprocess.Popen([*words, "-qtest", f"unix:{path}", "-qtest-log", "/dev/null"], preexec_fn=die_with_parent,
                                             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
             try:
                 self.socket = self.accept(listener)

@@ -83,7 +83,7 @@ KEYS = [*range(0x01, 0x54), 0x56, 0x57, 0x58, 0x9c, 0x9d, 0xb5, 0xb7, 0xb8, 0xc6
         0xd3, 0xdb, 0xdc, 0xdd]
 MODIFIERS = [0x2a, 0x36, 0x1d, 0x9d, 0x38, 0xb8]
 TRANSLATED, PLAIN = 0x47, 0x07
-PAUSE, A = 0xc6, 0x1e
+PAUSE, PRINT_SCREEN, A, ALTS = 0xc6, 0xb7, 0x1e, [0x38, 0xb8]
 OWN_CODES_IN_SET_3 = [0x4a, 0xb5]  # keypad - and /
 LONGEST_CODE = 8
 
@@ -109,7 +109,7 @@ def typing(rng):
     for _ in range(rng.randrange(1, 10)):
         keys = [rng.choice([key for key in KEYS if codes != 3 or key not in OWN_CODES_IN_SET_3])]
         if keys[0] not in MODIFIERS and rng.random() < 0.3:
-            keys.insert(0, rng.choice(MODIFIERS))
+            keys.insert(0, rng.choice([key for key in MODIFIERS if keys[0] != PRINT_SCREEN or key not in ALTS]))
         for key in keys:
             lines += typed(rng, codes, key, True)
         for key in keys[::-1]:
