@@ -104,6 +104,7 @@ private:
     void post_dispatch();
     void server_spoke();
     void gone(std::string_view why);
+    std::string last_error() const;
 
     ImageOptions options_;
     Log log_;

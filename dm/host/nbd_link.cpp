@@ -105,11 +105,15 @@ void NbdImage::ready(FdReady what) {
 void NbdImage::after_work() {
     if (handle_.get() != nullptr &&
         (nbd_.aio_is_dead(handle_.get()) != 0 || nbd_.aio_is_closed(handle_.get()) != 0)) {
-        const char* why = nbd_.get_error();
-        gone(why != nullptr ? why : "the server closed the connection");
+        gone(last_error());
     }
     watch_again();
     if (!done_.empty()) post_dispatch();
+}
+
+std::string NbdImage::last_error() const {
+    const char* why = nbd_.get_error();
+    return why != nullptr ? why : "the server closed the connection";
 }
 
 void NbdImage::watch_again() {
@@ -163,7 +167,7 @@ void NbdImage::wait() {
             std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
         if (handle_.get() == nullptr) break;
         if (left <= 0 || nbd_.poll(handle_.get(), static_cast<int>(left)) < 0) {
-            gone(left <= 0 ? "no answer" : nbd_.get_error());
+            gone(left <= 0 ? "no answer" : last_error());
             break;
         }
         after_work();
