@@ -319,6 +319,7 @@ TEST(BlkQueue, AnIndexThatGoesBackwardsBreaksTheRing) {
     r.front.set(0, 1);
     r.queue.kick();
     EXPECT_FALSE(r.queue.attached());
+    EXPECT_EQ(r.queue.stats().requests, 2U) << "what stood in the ring once is not taken again";
     EXPECT_TRUE(r.queue.busy());
     r.disk.drain();
     EXPECT_TRUE(r.idle);

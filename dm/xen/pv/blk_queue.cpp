@@ -22,7 +22,6 @@ void BlkQueue::attach(BlkRing ring) {
 
 void BlkQueue::detach() {
     ring_.reset();
-    ++life_;
     if (barrier_ != nullptr && barrier_step_ == BarrierStep::Waits) release(std::move(barrier_));
 }
 

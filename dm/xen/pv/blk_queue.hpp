@@ -84,7 +84,6 @@ private:
     /// What goes to the medium as one.
     struct Transfer : BlockIo {
         BlkQueue* queue = nullptr;
-        u64 life = 0; ///< of the attachment
         bool barrier = false;
         std::vector<std::unique_ptr<Part>> parts;
         std::vector<iovec> vectors;
@@ -134,7 +133,6 @@ private:
     Rights rights_;
     Log log_;
     std::optional<BlkRing> ring_;
-    u64 life_ = 0;
     bool paused_ = false;
     bool serving_ = false;
     bool postponed_ = false; ///< `later` was asked for

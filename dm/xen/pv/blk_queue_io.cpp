@@ -101,7 +101,6 @@ BlkQueue::Transfer& BlkQueue::new_transfer(BlockIo::Op op) {
     free_transfers_.pop_back();
     transfer.op = op;
     transfer.queue = this;
-    transfer.life = life_;
     transfer.barrier = false;
     transfer.offset = 0;
     transfer.length = 0;
@@ -131,7 +130,7 @@ void BlkQueue::start(Transfer& transfer) {
 
 /// Counts as in flight to the end, so that nothing takes the queue for idle while parts of it go again.
 void BlkQueue::finished(Transfer& transfer, int error) {
-    const bool live = ring_ && transfer.life == life_;
+    const bool live = attached(); // a ring is attached only when nothing of an earlier one is in flight
     if (transfer.barrier)
         barrier_step_done(live, error);
     else if (live && error != 0 && transfer.parts.size() > 1)

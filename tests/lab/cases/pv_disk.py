@@ -3,6 +3,7 @@ from lablib.case import case
 from lablib.images import Data, blank, sha256, xl_disk
 
 MIB = 1024 * 1024
+IDE_HDC = 22 << 8  # its number in xenstore
 LAST = "last sector, through the page cache"
 
 
@@ -45,6 +46,30 @@ def qdisk_pv(lab):
     lab.equal("errors in the guest's log", second["disk-errors"], ["0"])
     guest.destroy()
     lab.equal("back ends that are left", lab.sh("xenstore-ls backend/qdisk", check=False).strip(), "")
+
+
+@case("a qcow2 disk, which only the device model can serve, stays the PV guest's after the hand-off and over a restart", 900,
+      order=25)
+def qdisk_qcow2(lab):
+    data = Data(12 * MIB)
+    source, memory = data.image("data"), blank("memory", MIB)
+    scratch = f"{lab.images.WORK}/scratch.qcow2"
+    lab.sh(f"qemu-img create -q -f qcow2 {scratch} 12M")
+    guest = lab.linux("pv", "pv", pv=True, more_disks=[
+        xl_disk(source, "hdb"), xl_disk(scratch, "hdc", form="qcow2"), xl_disk(memory, "hdd")]).create()
+    guest.expect("GUEST boot 0", 300)
+    lab.equal("state of the qcow2 disk's back end", node(lab, guest, IDE_HDC, "state"), "4")
+    guest.expect("GUEST restarting", 120)
+    first = guest.said()
+    lab.equal("emulated disks after the hand-off", first["emulated"], ["0"])
+    guest.wait_reborn(120)
+    second = guest.results(300)
+    lab.check("error" not in second, f"the guest says: {second.get('error')}")
+    lab.equal("sum of the qcow2 disk before and after the restart", second["xvdc-sum"], first["xvdc-sum"])
+    lab.equal("errors in the guest's log", [*first["disk-errors"], *second["disk-errors"]], ["0", "0"])
+    guest.destroy()
+    lab.sh(f"qemu-img check -q {scratch} && qemu-img convert -O raw {scratch} {scratch}.raw")
+    lab.equal("sum of what qemu-img finds in the file", sha256(f"{scratch}.raw"), second["xvdc-sum"][0])
 
 
 @case("the device model is killed under a PV guest: xl destroy still removes everything", 300, order=24)
