@@ -132,7 +132,7 @@ def no_data(rng):
     if rng.random() < 0.3:
         opcode = 0xef
     return [*START, *command(slot, frame(opcode, rng.randrange(SECTORS), 1, features), []), put("PxCI", 1 << slot),
-            Line(f"wait readb {PORT + 0x20:#x} 0x80 0", "STATUS"), *STATUS, *ACKNOWLEDGE, *REGISTER_FRAME]
+            wait("PxCI", 1 << slot), *STATUS, *ACKNOWLEDGE, *REGISTER_FRAME]
 
 
 def unknown(rng):
