@@ -110,6 +110,17 @@ TEST_F(AhciNcqTest, ForcedWritesAndAllOfThemWithoutAWriteCacheAreOnTheMediumWhen
     EXPECT_EQ(r.disk.flushes, 3U);
 }
 
+TEST_F(AhciNcqTest, AWriteCacheThatIsOffStaysOffWhateverIsReset) {
+    r.run(AhciRig::frame(0xef, 0, 0, 0x82));
+    r.px(0, PxSCTL, 1);
+    r.px(0, PxSCTL, 0);
+    r.hba(AhciRig::HbaReg::GHC, GHC_HR);
+    r.start(0);
+    put(3, kWrite, 101, 1, kData);
+    r.issue_queued(0, 8);
+    EXPECT_EQ(r.disk.flushes, 2U);
+}
+
 TEST_F(AhciNcqTest, ACommandThatIsNotQueuedWaitsForTheQueue) {
     r.disk.hold = true;
     put(0, kWrite, 0, 1, kData);

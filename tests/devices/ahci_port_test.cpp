@@ -219,7 +219,7 @@ TEST_F(AhciPortTest, TheLongestListIsReadToItsEnd) {
     big.put(0, 0, AhciRig::frame(0x25, 0, 255));
     big.put32(AhciRig::list(0), kEntries << 16 | 5);
     big.put32(AhciRig::list(0) + 8, kTable);
-    std::copy_n(big.ram.begin() + AhciRig::table(0, 0), 20, big.ram.begin() + kTable);
+    std::copy_n(&big.ram[AhciRig::table(0, 0)], 20, &big.ram[kTable]);
     for (u32 i = 0; i < kEntries; ++i)
         big.put_prds(kTable + 0x80 + i * u64{16}, {{kData + 2 * u64{i}, 2}});
     big.issue(0, 0);
@@ -375,7 +375,7 @@ TEST_F(AhciPortTest, ACommandTableThatIsNotRamIsABusError) {
 TEST_F(AhciPortTest, AScatterListThatIsNotRamEndsTheCommand) {
     constexpr u64 kEnd = kRamSize - 0x80; // the table's frame is the last of RAM
     r.put(0, 0, AhciRig::frame(0x25, 0, 1));
-    std::copy_n(r.ram.begin() + AhciRig::table(0, 0), 20, r.ram.begin() + kEnd);
+    std::copy_n(&r.ram[AhciRig::table(0, 0)], 20, &r.ram[kEnd]);
     r.put32(AhciRig::list(0), 1U << 16 | 5);
     r.put32(AhciRig::list(0) + 8, kEnd);
     r.issue(0, 0);

@@ -58,6 +58,7 @@ TEST_F(SessionTest, MemoryIsReadAndWrittenInFourSizes) {
 
 TEST_F(SessionTest, BlocksGoInHexadecimalAndMissingBytesAreZero) {
     EXPECT_EQ(say("memset 0x2000 8 0xee"), "OK");
+    EXPECT_EQ(say("memset 0 0 0"), "OK");
     EXPECT_EQ(say("write 0x2000 4 0xABcd"), "OK");
     EXPECT_EQ(say("read 0x2000 6"), "OK 0xabcd0000eeee");
 }
@@ -140,11 +141,11 @@ INSTANTIATE_TEST_SUITE_P(
                     "readq 0x10000000000000000", "read 0", "read 0 0", "read 0 x", "read 0 0x100000000",
                     "read 0xffffffffffffffff 2", "write 0 4", "write 0 0 0x", "write 0 2 0x112233",
                     "write 0 4 1234", "write 0 4 0x1", "write 0 4 0xgg", "write 0 0x7fffffffffffffff 0x00",
-                    "b64write 0 3 Z", "b64write 0 1 Zm9v", "b64read 0 0", "memset 0 0 0",
-                    "memset 0 0x100000001 0", "memset 0 4", "memset 0 4 x", "clock_step x",
-                    "clock_step 9223372036854775808", "clock_set", "clock_set ", "irq_intercept_in",
-                    "set_irq_in ioapic unnamed-gpio-in 24 1", "set_irq_in ioapic unnamed-gpio-in 1",
-                    "set_irq_in ioapic unnamed-gpio-in x 1", "\x01\xff\x80", "read 0 4\rread"));
+                    "b64write 0 3 Z", "b64write 0 1 Zm9v", "b64read 0 0", "memset 0 0x100000001 0",
+                    "memset 0 4", "memset 0 4 x", "clock_step x", "clock_step 9223372036854775808",
+                    "clock_set", "clock_set ", "irq_intercept_in", "set_irq_in ioapic unnamed-gpio-in 24 1",
+                    "set_irq_in ioapic unnamed-gpio-in 1", "set_irq_in ioapic unnamed-gpio-in x 1",
+                    "\x01\xff\x80", "read 0 4\rread"));
 
 TEST_F(SessionTest, NoiseNeverDoesMoreThanFail) {
     test::Rng rng(1);

@@ -143,9 +143,10 @@ void AhciPort::abandon() {
     queue_failure_.reset();
 }
 
+/// What drivers have set in the drive stays, above all a write cache that is off.
 void AhciPort::reset_device() {
     abandon();
-    if (drive_) drive_->power_on();
+    if (drive_) drive_->soft_reset();
     s_.tfd = ahci::kTfdNoDevice;
     s_.sig = ahci::kNoSignature;
     s_.signature_due = true;
@@ -156,6 +157,7 @@ void AhciPort::reset_device() {
 
 void AhciPort::power_on() {
     reset_device();
+    if (drive_) drive_->power_on();
     s_ = {};
 }
 

@@ -79,7 +79,7 @@ void AhciPort::bus_failed(GuestPhys addr) {
 
 /// The next command that was issued goes to the device. False when it has to wait for the queue.
 bool AhciPort::fetch_next() {
-    const int ahead = std::countr_zero(std::rotr(s_.ci, s_.next));
+    const auto ahead = static_cast<unsigned>(std::countr_zero(std::rotr(s_.ci, s_.next)));
     const u8 slot = static_cast<u8>((s_.next + ahead) % ahci::kSlots);
     const GuestPhys header_addr = (u64{s_.clbu} << 32 | s_.clb) + u64{slot} * ahci::kHeaderSize;
     std::array<u8, ahci::kHeaderSize> header_bytes{};

@@ -48,6 +48,7 @@ public:
     }
     /// What a Serial ATA device has beyond a parallel one, which has a cable instead (ATA8-ACS, 7.16).
     void serial_ata(unsigned queue_depth) {
+        set(5, 512); // bytes of a sector: retired long ago, and still looked at (QEMU's ahci-test)
         set(75, queue_depth - 1);
         set(76, 0x0102);            // Gen1, native command queuing
         set(80, get(80) | 0x0100U); // ATA8-ACS
