@@ -165,10 +165,9 @@ unsigned free_scsi_id(const CommandLineDraft& draft) {
 }
 
 /// A disk that cannot be on an emulated bus is one for PV drivers, as others are.
-Status put_on_scsi(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsigned> id,
-                   std::string_view text) {
+Status put_on_scsi(CommandLineDraft& draft, DiskOptions& disk, unsigned id, std::string_view text) {
     disk.bus = DiskBus::Scsi;
-    disk.unit = id.value_or(free_scsi_id(draft));
+    disk.unit = id;
     for (const DiskOptions& other : draft.out.disks)
         if (other.bus == DiskBus::Scsi && other.unit == disk.unit)
             return fail("two disks want the same SCSI ID {}", disk.unit);
@@ -187,8 +186,7 @@ Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptio
     disk.media = device.row->driver == "scsi-cd" ? DiskMedia::Cdrom : DiskMedia::Disk;
     device.opts.ignore({"bus", "lun", "channel", "vendor", "product", "removable", "dpofua", "device_id",
                         "port_wwn", "port_index", "scsi_version", "max_io_size", "max_unmap_size"});
-    std::optional<unsigned> id;
-    if (target) id = static_cast<unsigned>(*target);
+    const unsigned id = target ? static_cast<unsigned>(*target) : free_scsi_id(draft);
     return put_on_scsi(draft, disk, id, device.text);
 }
 
@@ -325,7 +323,8 @@ Status finish_drives(CommandLineDraft& draft) {
         DiskOptions& disk = drive.disk;
         disk.read_only = drive.read_only.value_or(disk.media == DiskMedia::Cdrom);
         if (disk.bus == DiskBus::Scsi) {
-            const Status placed = put_on_scsi(draft, disk, drive.position, drive.text);
+            const unsigned id = drive.position ? *drive.position : free_scsi_id(draft);
+            const Status placed = put_on_scsi(draft, disk, id, drive.text);
             if (!placed.ok()) return fail("{}: {}", drive.text, placed.error().message);
             if (disk.id.empty())
                 disk.id = fmt::format("scsi0-{}{}", disk.media == DiskMedia::Cdrom ? "cd" : "hd", disk.unit);

@@ -10,8 +10,12 @@ using namespace lsi;
 
 namespace {
 
-constexpr PciIdentity kIdentity{
-    .vendor = 0x1000, .device = 0x0012, .class_code = 0x010000, .subsystem = 0x1000, .interrupt_pin = 1};
+constexpr PciIdentity kIdentity{.vendor = 0x1000,
+                                .device = 0x0012,
+                                .class_code = 0x010000,
+                                .subsystem_vendor = 0,
+                                .subsystem = 0x1000,
+                                .interrupt_pin = 1};
 
 constexpr unsigned kIoBar = 0;
 constexpr unsigned kMemoryBar = 1;

@@ -47,6 +47,10 @@ ScsiDisk::ScsiDisk(std::string_view name, const DriveConfig& config)
     if (medium_ != nullptr) medium_->set_size_changed([this] { attention(scsi::kCapacityChanged); });
 }
 
+ScsiDisk::~ScsiDisk() {
+    if (medium_ != nullptr) medium_->set_size_changed({});
+}
+
 ScsiAction ScsiDisk::command(const Cdb& cdb, Buffer buffer) {
     switch (cdb[0]) {
     case op::START_STOP_UNIT: return start_stop(cdb);

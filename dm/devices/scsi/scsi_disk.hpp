@@ -28,6 +28,9 @@ public:
     };
 
     ScsiDisk(std::string_view name, const DriveConfig& config);
+    ~ScsiDisk() override;
+    ScsiDisk(const ScsiDisk&) = delete;
+    ScsiDisk& operator=(const ScsiDisk&) = delete;
 
     ScsiAction parameters(const scsi::Cdb& cdb, std::span<const u8> list) override;
     ScsiAction finished(const scsi::Cdb& cdb, ScsiAction::Kind kind, int error) override;
