@@ -10,7 +10,7 @@
 #include "dm/core/irq.hpp"
 #include "dm/core/log.hpp"
 #include "dm/devices/ide/ata.hpp"
-#include "dm/devices/ide/ata_drive.hpp"
+#include "dm/devices/ide/ata_link.hpp"
 #include "dm/devices/ide/bus_master.hpp"
 #include "dm/devices/ide/dma_list.hpp"
 #include "dm/devices/ide/medium_io.hpp"
@@ -20,12 +20,8 @@
 
 namespace dm {
 
-class AtaChannel {
+class AtaChannel final : public AtaLink {
 public:
-    static constexpr u32 kBufferSize = 8192; ///< the largest block: READ MULTIPLE of 16 sectors
-
-    enum class Phase : u8 { None, DataIn, DataOut };
-
     /// One transfer at a time: registers of both devices are locked while the selected one is busy.
     struct State {
         std::array<ata::TaskFile, 2> task;
@@ -57,13 +53,12 @@ public:
     };
 
     AtaChannel(std::string_view name, GuestMemory& memory, IrqLine irq);
-    ~AtaChannel();
+    ~AtaChannel() override;
     AtaChannel(const AtaChannel&) = delete;
     AtaChannel& operator=(const AtaChannel&) = delete;
 
     void install(unsigned unit, std::unique_ptr<AtaDrive> drive);
     AtaDrive* drive(unsigned unit) const { return drives_[unit].get(); }
-    const std::string& name() const { return log_.tag(); }
 
     // The host's side.
     IoHandler& command_block() { return command_block_; }
@@ -74,37 +69,32 @@ public:
     void power_on();
     /// Waits until no request is in flight; commands that run now finish, with their interrupt.
     void quiesce();
-    /// Waits until no request is in flight and drops the command that `unit` runs.
-    void drop_command(unsigned unit);
     void save(StateWriter& out) const;
     /// Reads and judges the state; commit() takes it over.
     Status load(StateReader& in);
     void commit();
 
     // For the drives.
-    ata::TaskFile& task(unsigned unit) { return s_.task[unit]; }
-    std::span<u8, kBufferSize> buffer() { return s_.buffer; }
-    u32 position() const { return s_.position; }
-    void interrupt();
-    /// Ends the transfer and the command with `status`.
-    void end_command(unsigned unit, Bits<ata::StatusBit> status);
-    /// BSY until the next end_command() or offer(); the buffer starts over.
-    void set_busy(unsigned unit);
-    /// Lets the host move buffer[begin, end) through the data port; `end - begin` is even and not 0.
-    void offer(unsigned unit, Phase phase, u32 begin, u32 end);
-    /// Asks for the bus master; BSY until dma_ready() or dma_too_short(), which may come at once.
-    void want_dma(unsigned unit, DmaDirection direction, u64 bytes);
-    /// Moves the next piece, at most `limit` bytes, between guest RAM and `offset` of the medium. The drive
-    /// hears io_done(), perhaps before this returns, and then calls end_piece().
-    void move_piece(BlockBackend& medium, BlockIo::Op op, u64 offset, u64 limit, AtaDrive& drive);
-    /// Unmaps the piece and returns its length.
-    u64 end_piece();
-    void copy_to_guest(std::span<const u8> bytes) { list_.copy_to_guest(memory_, bytes); }
-    /// After dma_ready(): the transfer is over, all of it moved or not.
-    void end_dma(bool complete);
-    /// Waits for what is in flight and forgets the transfer; its drive must then end the command.
-    void cancel_transfer();
-    MediumIo& io() { return io_; }
+    const std::string& name() const override { return log_.tag(); }
+    unsigned queue_depth() const override { return 0; }
+    ata::TaskFile& task(unsigned unit) override { return s_.task[unit]; }
+    std::span<u8, kBufferSize> buffer() override { return s_.buffer; }
+    u32 position() const override { return s_.position; }
+    void interrupt() override;
+    void end_command(unsigned unit, Bits<ata::StatusBit> status) override;
+    void set_busy(unsigned unit) override;
+    void offer(unsigned unit, Phase phase, u32 begin, u32 end) override;
+    void submit(BlockBackend& medium, BlockIo::Op op, u64 offset, std::span<const iovec> iov,
+                AtaDrive& drive) override {
+        io_.submit(medium, op, offset, iov, drive);
+    }
+    void want_dma(unsigned unit, DmaDirection direction, u64 bytes) override;
+    void move_piece(BlockBackend& medium, BlockIo::Op op, u64 offset, u64 limit, AtaDrive& drive) override;
+    u64 end_piece() override;
+    void copy_to_guest(std::span<const u8> bytes) override { list_.copy_to_guest(memory_, bytes); }
+    void end_dma(bool complete) override;
+    void cancel_transfer() override;
+    void drop_command(unsigned unit) override;
 
 private:
     struct CommandBlock final : IoHandler {

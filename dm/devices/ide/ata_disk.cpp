@@ -7,7 +7,7 @@
 namespace dm {
 
 using ata::ErrorBit;
-using Phase = AtaChannel::Phase;
+using Phase = AtaLink::Phase;
 
 namespace {
 
@@ -38,7 +38,7 @@ enum class Opcode : u8 {
 
 constexpr u8 kIdentifyPacketDevice = 0xa1; // how firmware asks whether a drive is a CD-ROM
 
-constexpr u32 kBufferSectors = AtaChannel::kBufferSize / ata::kSectorSize;
+constexpr u32 kBufferSectors = AtaLink::kBufferSize / ata::kSectorSize;
 static_assert(kBufferSectors % ata::kMostSectorsPerBlock == 0);
 
 std::string or_default(const std::string& given, std::string_view fallback) {
@@ -47,7 +47,7 @@ std::string or_default(const std::string& given, std::string_view fallback) {
 
 } // namespace
 
-AtaDisk::AtaDisk(AtaChannel& channel, unsigned unit, const DriveConfig& config)
+AtaDisk::AtaDisk(AtaLink& channel, unsigned unit, const DriveConfig& config)
     : channel_(channel), unit_(unit), medium_(config.medium),
       log_(fmt::format("{}/{}", channel.name(), unit)), serial_(config.serial),
       model_(or_default(config.model, "HVMDM HARDDISK")), firmware_(config.firmware),
@@ -148,7 +148,7 @@ void AtaDisk::submit(BlockIo::Op op, u64 lba, u32 sectors) {
     if (medium_ == nullptr) return io_done(ENODEV);
     vector_ = {channel_.buffer().data(), std::size_t{sectors} * ata::kSectorSize};
     const std::span<const iovec> iov(&vector_, op == BlockIo::Op::Flush ? 0 : 1);
-    channel_.io().submit(*medium_, op, lba * ata::kSectorSize, iov, *this);
+    channel_.submit(*medium_, op, lba * ata::kSectorSize, iov, *this);
 }
 
 /// Reads ahead as much as the buffer takes; the host gets it block by block.
@@ -161,7 +161,7 @@ void AtaDisk::fill_buffer() {
 void AtaDisk::offer_block(Phase phase, u32 sectors) {
     const u32 begin = channel_.position();
     const u32 end = begin + sectors * ata::kSectorSize;
-    if (sectors == 0 || end > AtaChannel::kBufferSize) return aborted(); // only from a made-up saved state
+    if (sectors == 0 || end > AtaLink::kBufferSize) return aborted(); // only from a made-up saved state
     channel_.offer(unit_, phase, begin, end);
 }
 

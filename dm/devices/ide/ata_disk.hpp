@@ -7,7 +7,7 @@
 #pragma once
 
 #include "dm/core/log.hpp"
-#include "dm/devices/ide/ata_channel.hpp"
+#include "dm/devices/ide/ata_link.hpp"
 #include "dm/devices/ide/drive_config.hpp"
 
 #include <optional>
@@ -57,7 +57,7 @@ public:
         }
     };
 
-    AtaDisk(AtaChannel& channel, unsigned unit, const DriveConfig& config);
+    AtaDisk(AtaLink& channel, unsigned unit, const DriveConfig& config);
 
     bool attached() const override { return medium_ != nullptr; }
     bool is_packet_device() const override { return false; }
@@ -76,6 +76,11 @@ public:
     int unplug();
     const ata::Geometry& geometry() const { return physical_; }
 
+    // For a link with queued commands, which do not pass through here.
+    BlockBackend* medium() const { return medium_; }
+    u64 capacity() const { return medium_ != nullptr ? medium_->size_bytes() / ata::kSectorSize : 0; }
+    bool write_cache() const { return s_.write_cache; }
+
 private:
     enum class Direction : u8 { Read, Write };
     struct Extent {
@@ -83,7 +88,6 @@ private:
         u32 sectors;
     };
 
-    u64 capacity() const { return medium_ != nullptr ? medium_->size_bytes() / ata::kSectorSize : 0; }
     ata::TaskFile& task() { return channel_.task(unit_); }
 
     // ata_disk_features.cpp: commands that move no sectors
@@ -105,7 +109,7 @@ private:
     void flush();
     void submit(BlockIo::Op op, u64 lba, u32 sectors);
     void fill_buffer();
-    void offer_block(AtaChannel::Phase phase, u32 sectors);
+    void offer_block(AtaLink::Phase phase, u32 sectors);
     void next_piece();
     void piece_moved(int error);
     void block_read_by_host();
@@ -118,7 +122,7 @@ private:
     void medium_failed(int error);
     void show_address(u64 lba);
 
-    AtaChannel& channel_;
+    AtaLink& channel_;
     unsigned unit_;
     BlockBackend* medium_;
     Log log_;

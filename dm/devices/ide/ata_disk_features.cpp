@@ -250,7 +250,8 @@ void AtaDisk::identify() {
                                .sectors_per_block = s_.sectors_per_block,
                                .write_cache = s_.write_cache,
                                .smart = s_.smart,
-                               .mode = s_.mode};
+                               .mode = s_.mode,
+                               .queue_depth = channel_.queue_depth()};
     reply(ata::identify_disk(facts));
 }
 
@@ -258,7 +259,7 @@ void AtaDisk::identify() {
 void AtaDisk::reply(std::span<const u8, ata::kSectorSize> data) {
     s_.op = Op::Reply;
     std::copy(data.begin(), data.end(), channel_.buffer().begin());
-    channel_.offer(unit_, AtaChannel::Phase::DataIn, 0, ata::kSectorSize);
+    channel_.offer(unit_, AtaLink::Phase::DataIn, 0, ata::kSectorSize);
     channel_.interrupt();
 }
 

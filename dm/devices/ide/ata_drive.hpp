@@ -1,4 +1,4 @@
-// One of the two devices on an IDE cable, as the channel drives it.
+// An ATA device, as what it is connected to drives it.
 #pragma once
 
 #include "dm/core/device.hpp"
@@ -6,7 +6,7 @@
 
 namespace dm {
 
-/// The channel holds what both kinds share (task file, data port, IRQ line); a drive runs the commands.
+/// The link holds what both kinds share (task file, data port, interrupt); a drive runs the commands.
 class AtaDrive : public MediumIo::Client {
 public:
     /// False: nothing answers at this place of the cable any more (PV unplug).
@@ -15,9 +15,9 @@ public:
 
     /// The COMMAND register was written; the drive is neither busy nor in a transfer.
     virtual void command(u8 opcode) = 0;
-    /// The host moved the last word of a block that the drive offered with AtaChannel::offer().
+    /// The host moved the last word of a block that the drive offered with AtaLink::offer().
     virtual void block_moved() = 0;
-    /// The bus master is ready for the transfer that the drive asked for with AtaChannel::want_dma().
+    /// The bus master is ready for the transfer that the drive asked for with AtaLink::want_dma().
     virtual void dma_ready() = 0;
     /// The host's PRD table is shorter than the transfer: it does not take place.
     virtual void dma_too_short() = 0;

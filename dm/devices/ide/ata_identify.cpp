@@ -42,6 +42,20 @@ public:
         set(63, 0x0007 | active(DmaMode::MultiWord));
         set(88, 0x003f | active(DmaMode::Ultra));
     }
+    u16 get(unsigned word) const {
+        const std::size_t at = std::size_t{word} * 2;
+        return static_cast<u16>(data_[at] | data_[at + 1] << 8);
+    }
+    /// What a Serial ATA device has beyond a parallel one, which has a cable instead (ATA8-ACS, 7.16).
+    void serial_ata(unsigned queue_depth) {
+        set(75, queue_depth - 1);
+        set(76, 0x0102);            // Gen1, native command queuing
+        set(80, get(80) | 0x0100U); // ATA8-ACS
+        for (const unsigned word : {84U, 87U})
+            set(word, get(word) | 0x0020U); // general purpose logging: where queue errors are told
+        set(93, 0);
+        set(222, 0x1020); // transport: serial, SATA 2.x
+    }
     const IdentifyData& data() const { return data_; }
 
 private:
@@ -111,6 +125,7 @@ IdentifyData identify_disk(const DiskFacts& disk) {
     w.set32(100, disk.sectors);
     w.set32(102, disk.sectors >> 32);
     w.set(106, 0x6000); // one logical sector of 512 bytes per physical one
+    if (disk.queue_depth != 0) w.serial_ata(disk.queue_depth);
     return w.data();
 }
 

@@ -59,6 +59,7 @@ struct DiskFacts {
     bool write_cache = true;
     bool smart = true;
     TransferMode mode;
+    unsigned queue_depth = 0; ///< not 0: a Serial ATA device with native command queuing
 };
 
 using IdentifyData = std::array<u8, 512>;

@@ -8,7 +8,7 @@
 
 namespace dm {
 
-using Phase = AtaChannel::Phase;
+using Phase = AtaLink::Phase;
 
 namespace {
 
@@ -37,7 +37,7 @@ constexpr u8 kFeatureOverlap = 0x02;
 constexpr u8 kActiveOrIdle = 0xff;
 constexpr u32 kPacketSize = 12;
 /// What the buffer can always hold in one piece while sectors come in whole.
-constexpr u32 kLargestBlock = (AtaChannel::kBufferSize - mmc::kRawSectorSize) & ~1U;
+constexpr u32 kLargestBlock = (AtaLink::kBufferSize - mmc::kRawSectorSize) & ~1U;
 static_assert(kLargestBlock >= mmc::kRawSectorSize);
 
 std::string or_default(const std::string& given, std::string_view fallback) {
@@ -46,7 +46,7 @@ std::string or_default(const std::string& given, std::string_view fallback) {
 
 } // namespace
 
-AtapiCdrom::AtapiCdrom(AtaChannel& channel, unsigned unit, const DriveConfig& config)
+AtapiCdrom::AtapiCdrom(AtaLink& channel, unsigned unit, const DriveConfig& config)
     : channel_(channel), unit_(unit), medium_(config.medium),
       log_(fmt::format("{}/{}", channel.name(), unit)), serial_(config.serial),
       model_(or_default(config.model, "HVMDM DVD-ROM")), firmware_(config.firmware) {
@@ -153,7 +153,7 @@ void AtapiCdrom::offer_block() {
     }
     const u32 first = s_.begin;
     const u32 last = first + size + size % 2;
-    if (size == 0 || last > AtaChannel::kBufferSize) return check_condition(mmc::kReadError); // made-up state
+    if (size == 0 || last > AtaLink::kBufferSize) return check_condition(mmc::kReadError); // made-up state
     if (size % 2 != 0) channel_.buffer()[last - 1] = 0;
     s_.begin += size;
     s_.bytes_left -= size;
@@ -166,7 +166,7 @@ void AtapiCdrom::offer_block() {
 
 /// Reads as many sectors as fit behind what the buffer holds.
 void AtapiCdrom::fetch() {
-    const u32 room = AtaChannel::kBufferSize - s_.end;
+    const u32 room = AtaLink::kBufferSize - s_.end;
     fetching_ = std::min(s_.sectors_left, room / s_.sector_size);
     if (fetching_ == 0 || medium_ == nullptr) return check_condition(mmc::kNoMedium); // made-up state
     channel_.set_busy(unit_);
@@ -179,14 +179,14 @@ void AtapiCdrom::fetch() {
         }
         vectors_[i] = {place, mmc::kSectorSize};
     }
-    channel_.io().submit(*medium_, BlockIo::Op::Read, u64{s_.lba} * mmc::kSectorSize,
-                         std::span(vectors_).first(fetching_), *this);
+    channel_.submit(*medium_, BlockIo::Op::Read, u64{s_.lba} * mmc::kSectorSize,
+                    std::span(vectors_).first(fetching_), *this);
 }
 
 void AtapiCdrom::dma_ready() {
     dma_open_ = true;
     if (s_.op == Op::Reply) {
-        const u64 size = std::min<u64>(s_.bytes_left, AtaChannel::kBufferSize);
+        const u64 size = std::min<u64>(s_.bytes_left, AtaLink::kBufferSize);
         channel_.copy_to_guest(std::span<const u8>(channel_.buffer()).first(size));
         return good();
     }
@@ -328,7 +328,7 @@ Status AtapiCdrom::load(StateReader& in, std::string_view name) {
         if (state.op > Op::Identify || !state.mode.valid() || state.change > Change::ReportChanged ||
             state.event > mmc::MediaEvent::MediaRemoval || !size_known || state.sense.key > 0x0f)
             return fail("saved state: {}: a value that no drive has", name);
-        if (state.begin > state.end || state.end > AtaChannel::kBufferSize || state.begin % 2 != 0)
+        if (state.begin > state.end || state.end > AtaLink::kBufferSize || state.begin % 2 != 0)
             return fail("saved state: {}: the buffer is used past its end", name);
         if (state.bytes_left > u64{state.sectors_left} * state.sector_size + (state.end - state.begin))
             return fail("saved state: {}: more to send than there is", name);

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "dm/core/log.hpp"
-#include "dm/devices/ide/ata_channel.hpp"
+#include "dm/devices/ide/ata_link.hpp"
 #include "dm/devices/ide/drive_config.hpp"
 #include "dm/devices/ide/mmc.hpp"
 
@@ -60,7 +60,7 @@ public:
         }
     };
 
-    AtapiCdrom(AtaChannel& channel, unsigned unit, const DriveConfig& config);
+    AtapiCdrom(AtaLink& channel, unsigned unit, const DriveConfig& config);
 
     bool attached() const override { return true; }
     bool is_packet_device() const override { return true; }
@@ -117,7 +117,7 @@ private:
     void end(Bits<ata::StatusBit> status);
     void forget_packet();
 
-    AtaChannel& channel_;
+    AtaLink& channel_;
     unsigned unit_;
     BlockBackend* medium_;
     Log log_;
@@ -126,7 +126,7 @@ private:
     std::string firmware_;
     State s_;
     // In flight only.
-    std::array<iovec, AtaChannel::kBufferSize / mmc::kSectorSize> vectors_{};
+    std::array<iovec, AtaLink::kBufferSize / mmc::kSectorSize> vectors_{};
     u32 fetching_ = 0; ///< sectors
     bool dma_open_ = false;
     State loaded_;
