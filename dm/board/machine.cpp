@@ -93,6 +93,8 @@ BoardParts Machine::parts() {
         drive.serial = disk.options.serial;
         drive.model = disk.options.model;
         if (!disk.options.firmware.empty()) drive.firmware = disk.options.firmware;
+        drive.errors = disk.options.errors;
+        drive.events = watch(disk);
     }
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
@@ -199,11 +201,17 @@ Status Machine::resume() {
     loop_.machine_clock().start();
     state_ = RunState::Running;
     open_gates();
+    accelerator_->hold(false);
+    board_->retry();
     if (qmp_ != nullptr) qmp_->resumed();
     return {};
 }
 
 Status Machine::stop() {
+    if (state_ == RunState::IoError) { // all has come to rest already
+        DM_TRY(accelerator_->set_serving(false));
+        state_ = RunState::Paused;
+    }
     if (state_ != RunState::Running) return {};
     close_gates();
     accelerator_->drain_buffered();
@@ -277,10 +285,13 @@ Status Machine::set_vnc_password(const std::string& password) {
 std::vector<DriveInfo> Machine::drives() const {
     std::vector<DriveInfo> found;
     for (const Disk& disk : disks_) {
+        const AtapiCdrom* drive = cdrom(disk);
         const host::RawFile::Stats stats = disk.file != nullptr ? disk.file->stats() : host::RawFile::Stats{};
         found.push_back({.device = disk.options.id,
                          .file = disk.options.file,
-                         .removable = disk.options.media == toolstack::DiskMedia::Cdrom,
+                         .removable = drive != nullptr,
+                         .tray_open = drive != nullptr && drive->tray_open(),
+                         .locked = drive != nullptr && drive->tray_locked(),
                          .read_only = disk.options.read_only,
                          .read_bytes = stats.read_bytes,
                          .written_bytes = stats.written_bytes,

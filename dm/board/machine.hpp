@@ -46,6 +46,8 @@ public:
     Status set_vnc_password(const std::string& password) override;
     std::vector<PciDeviceInfo> pci_devices() const override { return board_->pci_devices(); }
     std::vector<DriveInfo> drives() const override;
+    Status eject(const std::string& drive, bool force) override;
+    Status change_medium(MediumChange change) override;
     Status log_dirty_pages(bool enable) override;
 
 private:
@@ -73,6 +75,20 @@ private:
         std::unique_ptr<host::RawFile> file; ///< null: a CD-ROM drive without medium
     };
 
+    // machine_media.cpp: removable media, and drives that the host fails
+    class DriveWatch;
+    struct Removable {
+        Disk& disk;
+        AtapiCdrom& drive;
+    };
+    DriveEvents* watch(const Disk& disk);
+    AtapiCdrom* cdrom(const Disk& disk) const;
+    Result<Removable> removable(const std::string& name);
+    Result<std::unique_ptr<host::RawFile>> open_medium(MediumChange change);
+    void media_change_ends_recording();
+    void medium_failed(const std::string& drive, BlockIo::Op op, int error, OnError action);
+    void stop_for_error();
+
     host::Loop& loop_;
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
@@ -84,6 +100,8 @@ private:
     replay::Recorder* recorder_ = nullptr; ///< the accelerator, when the machine is recorded
     std::unique_ptr<host::BlockEngine> block_engine_;
     std::vector<Disk> disks_;
+    std::vector<std::unique_ptr<DriveEvents>> watches_;
+    Timer error_stop_{loop_.host_timers(), [this] { stop_for_error(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
     std::optional<BoardParts::Vga> vga_; ///< until the board takes it

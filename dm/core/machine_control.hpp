@@ -45,6 +45,8 @@ struct DriveInfo {
     std::string device; ///< "ide0-hd0", "ide-5632"
     std::string file;   ///< empty: no medium
     bool removable = false;
+    bool tray_open = false;
+    bool locked = false; ///< the guest does not let the medium go
     bool read_only = false;
     unsigned long long read_bytes = 0;
     unsigned long long written_bytes = 0;
@@ -59,6 +61,7 @@ struct MediumChange {
     UniqueFd fd;          ///< the image itself; empty: open `filename`
     std::string format;   ///< "raw"; empty: not said
     bool read_only = true;
+    bool force = false; ///< also when the guest locked the tray
 };
 
 /// A device to plug in while the machine exists: `-device` over QMP.
@@ -69,7 +72,14 @@ struct DeviceRequest {
 };
 
 /// QMP RunState words that we use.
-enum class RunState : unsigned char { Prelaunch, Running, Paused, Shutdown, Suspended };
+enum class RunState : unsigned char {
+    Prelaunch,
+    Running,
+    Paused,
+    Shutdown,
+    Suspended,
+    IoError ///< a drive keeps a request that the host failed, until resume()
+};
 
 /// Device thread only.
 class MachineControl {

@@ -78,11 +78,18 @@ Result<u64> medium_size(const std::string& path, int fd) {
 
 } // namespace
 
-Result<std::unique_ptr<RawFile>> RawFile::open(const std::string& path, Access access, BlockEngine& engine) {
+Result<std::unique_ptr<RawFile>> RawFile::open(const std::string& path, Access access, BlockEngine& engine,
+                                               UniqueFd given) {
     const int mode = access == Access::ReadOnly ? O_RDONLY : O_RDWR;
+    UniqueFd fd = std::move(given);
     // O_NONBLOCK only for the opening itself: a pipe must not make us wait.
-    UniqueFd fd(::open(path.c_str(), mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd) fd = UniqueFd(::open(path.c_str(), mode | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) return cannot_open(path, access, errno);
+    const int granted = ::fcntl(fd.get(), F_GETFL);
+    if (granted < 0) return cannot_open(path, access, errno);
+    if ((granted & O_ACCMODE) != O_RDWR && (granted & O_ACCMODE) != mode)
+        return fail("disk {}: the file descriptor for it was not opened for {}", path,
+                    access == Access::ReadOnly ? "reading" : "reading and writing");
     DM_TRY_ASSIGN(const u64 size, medium_size(path, fd.get()));
     if (::fcntl(fd.get(), F_SETFL, 0) != 0) return cannot_open(path, access, errno);
     return std::unique_ptr<RawFile>(new RawFile(path, access, std::move(fd), size, engine));

@@ -31,8 +31,10 @@ public:
         u64 errors = 0;
     };
 
-    /// The error names the path and what to do about it. The engine outlives the file.
-    static Result<std::unique_ptr<RawFile>> open(const std::string& path, Access access, BlockEngine& engine);
+    /// `given`: the file itself, open; `path` is then its name. The error names the path and what to do about
+    /// it. The engine outlives the file.
+    static Result<std::unique_ptr<RawFile>> open(const std::string& path, Access access, BlockEngine& engine,
+                                                 UniqueFd given = {});
     /// Waits for what is in flight.
     ~RawFile() override;
 

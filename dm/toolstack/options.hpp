@@ -2,6 +2,7 @@
 // uses them); people add to it with device_model_args_hvm.
 #pragma once
 
+#include "dm/core/block_backend.hpp"
 #include "dm/core/char_options.hpp"
 #include "dm/core/result.hpp"
 #include "dm/core/types.hpp"
@@ -44,6 +45,7 @@ struct DiskOptions {
     DiskMedia media = DiskMedia::Disk;
     bool read_only = false;
     std::string cache = "writeback";
+    ErrorPolicy errors; ///< rerror=, werror=
     // What the guest reads in IDENTIFY; empty: the machine chooses.
     std::string serial;
     std::string model;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utility>
 
 namespace dm::xen {
 namespace {
@@ -111,13 +112,19 @@ void IoreqServer::events() {
 }
 
 void IoreqServer::serve_ready() {
-    io_->drain();
-    for (unsigned vcpu = 0; vcpu < io_->vcpus(); ++vcpu)
+    drain();
+    for (unsigned vcpu = 0; vcpu < io_->vcpus() && !held_; ++vcpu)
         if (io_->serve(vcpu)) xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
 }
 
 void IoreqServer::drain() {
-    if (io_) io_->drain();
+    if (io_ && !held_) io_->drain();
+}
+
+void IoreqServer::hold(bool on) {
+    if (std::exchange(held_, on) == on || loop_ == nullptr) return;
+    loop_->change(xenevtchn_fd(handles_.evtchn.get()), on ? FdEvents::None : FdEvents::Readable);
+    if (!on) serve_ready(); // those whose event was taken before
 }
 
 void IoreqServer::Ranges::add_range(u64 first, u64 last) {

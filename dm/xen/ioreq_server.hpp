@@ -34,6 +34,9 @@ public:
     /// While disabled the guest's accesses reach nobody: only with the domain paused or suspended.
     Status set_enabled(bool enabled);
 
+    /// While held the guest's accesses wait in their slots.
+    void hold(bool on);
+
     /// Serves the buffered writes that no event has announced yet.
     void drain();
 
@@ -79,6 +82,7 @@ private:
     std::optional<IoreqPages> io_;
     std::vector<u32> local_ports_; // of each vCPU
     EventLoop* loop_ = nullptr;
+    bool held_ = false;
     Log log_{"ioreq"};
 };
 

@@ -67,4 +67,17 @@ void DmaList::copy_to_guest(GuestMemory& memory, std::span<const u8> bytes) {
     }
 }
 
+void DmaList::copy_from_guest(GuestMemory& memory, std::span<u8> bytes) {
+    while (!bytes.empty() && index_ < regions_.size()) {
+        const Region& region = regions_[index_];
+        const u64 step = std::min<u64>(region.length - offset_, bytes.size());
+        if (region.reachable)
+            memory.read(u64{region.addr} + offset_, bytes.first(step));
+        else
+            std::fill_n(bytes.begin(), step, u8{0xff});
+        bytes = bytes.subspan(step);
+        advance(step);
+    }
+}
+
 } // namespace dm

@@ -33,6 +33,8 @@ public:
 
     /// Copies `bytes` to the next places of the list.
     void copy_to_guest(GuestMemory& memory, std::span<const u8> bytes);
+    /// The other way round.
+    void copy_from_guest(GuestMemory& memory, std::span<u8> bytes);
 
 private:
     static constexpr std::size_t kNowhereSize = 4096;
