@@ -59,6 +59,7 @@ Status Machine::build() {
     DM_TRY(open_taps());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
+    watch_disc_drives();
     DM_TRY(open_vnc());
     return open_monitors();
 }
@@ -105,8 +106,9 @@ Status Machine::open_disks() {
     DM_TRY_ASSIGN(block_engine_, host::make_block_engine(loop_));
     for (const toolstack::DiskOptions& options : options_.disks) {
         if (!options.emulated) continue;
-        Disk disk{.options = options, .file = nullptr};
-        if (!options.file.empty()) {
+        Disk disk{.options = options, .file = nullptr, .source = nullptr};
+        DM_TRY(find_disc_drive(disk));
+        if (!options.file.empty() && disk.source == nullptr) {
             using Access = host::RawFile::Access;
             const Access access = options.read_only ? Access::ReadOnly : Access::ReadWrite;
             DM_TRY_ASSIGN(disk.file, host::RawFile::open(options.file, access, *block_engine_));
@@ -288,15 +290,15 @@ std::vector<DriveInfo> Machine::drives() const {
         const AtapiCdrom* drive = cdrom(disk);
         const host::RawFile::Stats stats = disk.file != nullptr ? disk.file->stats() : host::RawFile::Stats{};
         found.push_back({.device = disk.options.id,
-                         .file = disk.options.file,
+                         .file = disk.file != nullptr ? disk.options.file : std::string(),
                          .removable = drive != nullptr,
-                         .tray_open = drive != nullptr && drive->tray_open(),
-                         .locked = drive != nullptr && drive->tray_locked(),
                          .read_only = disk.options.read_only,
                          .read_bytes = stats.read_bytes,
                          .written_bytes = stats.written_bytes,
                          .read_operations = stats.reads,
-                         .write_operations = stats.writes});
+                         .write_operations = stats.writes,
+                         .tray_open = drive != nullptr && drive->tray_open(),
+                         .locked = drive != nullptr && drive->tray_locked()});
     }
     return found;
 }

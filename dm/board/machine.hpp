@@ -7,6 +7,7 @@
 #include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
 #include "dm/host/block_engine.hpp"
+#include "dm/host/disc_drive.hpp"
 #include "dm/host/loop.hpp"
 #include "dm/host/raw_file.hpp"
 #include "dm/host/tap.hpp"
@@ -72,7 +73,8 @@ private:
     /// A disk of the configuration with its open image.
     struct Disk {
         toolstack::DiskOptions options;
-        std::unique_ptr<host::RawFile> file; ///< null: a CD-ROM drive without medium
+        std::unique_ptr<host::RawFile> file;     ///< null: a CD-ROM drive without medium
+        std::unique_ptr<host::DiscDrive> source; ///< the host's drive whose discs these are, if it is so
     };
 
     // machine_media.cpp: removable media, and drives that the host fails
@@ -84,7 +86,13 @@ private:
     DriveEvents* watch(const Disk& disk);
     AtapiCdrom* cdrom(const Disk& disk) const;
     Result<Removable> removable(const std::string& name);
-    Result<std::unique_ptr<host::RawFile>> open_medium(MediumChange change);
+    Status find_disc_drive(Disk& disk);
+    void watch_disc_drives();
+    void look_at_disc_drives();
+    void disc_moved(Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event event);
+    Result<Disk> open_medium(MediumChange change);
+    void tray_moved(const std::string& drive, bool open);
+    void tray_locked(const std::string& drive, bool locked);
     void media_change_ends_recording();
     void medium_failed(const std::string& drive, BlockIo::Op op, int error, OnError action);
     void stop_for_error();
@@ -102,6 +110,7 @@ private:
     std::vector<Disk> disks_;
     std::vector<std::unique_ptr<DriveEvents>> watches_;
     Timer error_stop_{loop_.host_timers(), [this] { stop_for_error(); }};
+    Timer disc_look_{loop_.host_timers(), [this] { look_at_disc_drives(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
     std::optional<BoardParts::Vga> vga_; ///< until the board takes it

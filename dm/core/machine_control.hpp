@@ -45,13 +45,13 @@ struct DriveInfo {
     std::string device; ///< "ide0-hd0", "ide-5632"
     std::string file;   ///< empty: no medium
     bool removable = false;
-    bool tray_open = false;
-    bool locked = false; ///< the guest does not let the medium go
     bool read_only = false;
     unsigned long long read_bytes = 0;
     unsigned long long written_bytes = 0;
     unsigned long long read_operations = 0;
     unsigned long long write_operations = 0;
+    bool tray_open = false;
+    bool locked = false; ///< the guest does not let the medium go
 };
 
 /// A medium to put into a removable drive.
