@@ -203,9 +203,9 @@ Status Machine::resume() {
     loop_.machine_clock().start();
     state_ = RunState::Running;
     open_gates();
+    if (qmp_ != nullptr) qmp_->resumed();
     accelerator_->hold(false);
     board_->retry();
-    if (qmp_ != nullptr) qmp_->resumed();
     return {};
 }
 

@@ -45,7 +45,7 @@ struct DiskOptions {
     DiskMedia media = DiskMedia::Disk;
     bool read_only = false;
     std::string cache = "writeback";
-    ErrorPolicy errors; ///< rerror=, werror=
+    ErrorPolicy errors{}; ///< rerror=, werror=
     // What the guest reads in IDENTIFY; empty: the machine chooses.
     std::string serial;
     std::string model;

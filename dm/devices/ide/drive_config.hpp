@@ -29,7 +29,7 @@ struct DriveConfig {
     std::string model;              ///< empty: ours
     std::string firmware = "1.0";
     std::optional<ata::Geometry> geometry; ///< nothing: from the size
-    ErrorPolicy errors;
+    ErrorPolicy errors{};
     DriveEvents* events = nullptr; ///< outlives the drive; null: nobody could stop the machine, so errors are reported
 };
 
