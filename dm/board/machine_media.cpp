@@ -98,8 +98,7 @@ Result<Machine::Disk> Machine::open_medium(MediumChange change) {
         DM_TRY_ASSIGN(medium.file, medium.source->medium(*block_engine_));
         return medium;
     }
-    const auto access =
-        change.read_only ? host::RawFile::Access::ReadOnly : host::RawFile::Access::ReadWrite;
+    const auto access = change.read_only ? host::RawFile::Access::ReadOnly : host::RawFile::Access::ReadWrite;
     DM_TRY_ASSIGN(medium.file,
                   host::RawFile::open(change.filename, access, *block_engine_, std::move(change.fd)));
     return medium;
@@ -172,8 +171,8 @@ void Machine::medium_failed(const std::string& drive, BlockIo::Op op, int error,
                                      .no_space = error == ENOSPC || error == EDQUOT,
                                      .reason = reason});
     if (action != OnError::Stop) return;
-    log_.error("drive {}: a {} failed: {}; the machine stops and repeats it when it goes on (xl unpause)", drive,
-               operation, reason);
+    log_.error("drive {}: a {} failed: {}; the machine stops and repeats it when it goes on (xl unpause)",
+               drive, operation, reason);
     accelerator_->hold(true);
     error_stop_.arm(loop_.host_timers().now_ns());
 }

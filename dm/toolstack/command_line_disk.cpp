@@ -110,7 +110,8 @@ Status take_error_policy(QemuOpts& opts, ErrorPolicy& policy) {
     return {};
 }
 
-/// `-global ide-hd.werror=stop`: the way through xl's device_model_args. What a drive says itself counts more.
+/// `-global ide-hd.werror=stop`: the way through xl's device_model_args. What a drive says itself counts
+/// more.
 Status take_global_policy(const CommandLineDraft& draft, DiskOptions& disk) {
     const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
     const std::string on_read = global_of(draft, driver, "rerror");

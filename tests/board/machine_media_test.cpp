@@ -66,7 +66,7 @@ struct MediaTest : MachineRig {
         const Json blocks = say("query-block")["return"];
         for (const Json& block : blocks)
             if (block["device"] == kDrive)
-                return block.contains("inserted") ? block["inserted"]["file"].get<std::string>()
+                return block.contains("inserted")   ? block["inserted"]["file"].get<std::string>()
                        : block["tray_open"] == true ? "open tray"
                                                     : "nothing";
         return "no drive";
@@ -124,7 +124,8 @@ TEST_F(MediaTest, ALockedTrayKeepsItsMediumUnlessForced) {
     start_with(one);
     EXPECT_EQ(sense_of({0x1e, 0, 0, 0, 1}), 0U);
     EXPECT_EQ(say("query-block")["return"][0]["locked"], true);
-    EXPECT_THAT(error_of("eject", {{"id", kDrive}}), AllOf(StartsWith("GenericError: "), HasSubstr("locked")));
+    EXPECT_THAT(error_of("eject", {{"id", kDrive}}),
+                AllOf(StartsWith("GenericError: "), HasSubstr("locked")));
     const std::string two = file("two.iso", 81920, 'b');
     EXPECT_THAT(insert(two).dump(), HasSubstr("locked"));
     EXPECT_EQ(medium(), one);
@@ -244,7 +245,7 @@ TEST_F(DiskErrorTest, StopHoldsTheMachineUntilContRepeatsTheWrite) {
             loop.run_once(kMillisecond);
     }
     EXPECT_EQ(status(), "io-error");
-    EXPECT_EQ(in(kDiskControl) & 0x88, 0x80U);
+    EXPECT_EQ(in(kDiskControl)&0x88, 0x80U);
     EXPECT_THAT(take_events(), ElementsAre("BLOCK_IO_ERROR write stop", "STOP"));
     EXPECT_EQ(byte_on_disk(), 'd');
     EXPECT_TRUE(say("cont").contains("return"));

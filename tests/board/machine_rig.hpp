@@ -1,4 +1,5 @@
-// A whole machine as its program makes it, with QMP at one socket and a test in place of the guest at another.
+// A whole machine as its program makes it, with QMP at one socket and a test in place of the guest at
+// another.
 #pragma once
 
 #include "dm/board/machine.hpp"
@@ -91,8 +92,9 @@ struct MachineRig : testing::Test {
     void start() {
         const sockaddr_un guest_address = address(options.qtest);
         const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&guest_address), sizeof guest_address),
-                  0);
+        ASSERT_EQ(
+            ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&guest_address), sizeof guest_address),
+            0);
         ASSERT_EQ(::listen(listener.get(), 1), 0);
         auto made = Machine::create(loop, options);
         ASSERT_TRUE(made.ok()) << made.error().message;
@@ -105,7 +107,8 @@ struct MachineRig : testing::Test {
     void connect() {
         const sockaddr_un qmp_address = address(options.monitors[0].path);
         UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&qmp_address), sizeof qmp_address), 0);
+        ASSERT_EQ(
+            ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&qmp_address), sizeof qmp_address), 0);
         qmp.emplace(loop, std::move(socket));
         EXPECT_NE(qmp->line().find("QMP"), std::string::npos);
         EXPECT_EQ(say("qmp_capabilities")["return"], Json::object());
@@ -156,7 +159,8 @@ struct MachineRig : testing::Test {
     unsigned in(u16 port, const char* command = "inb") {
         guest->send(fmt::format("{} {:#x}\n", command, port));
         const std::string answer = guest->line();
-        return answer.starts_with("OK ") ? static_cast<unsigned>(std::stoul(answer.substr(3), nullptr, 16)) : ~0U;
+        return answer.starts_with("OK ") ? static_cast<unsigned>(std::stoul(answer.substr(3), nullptr, 16))
+                                         : ~0U;
     }
     u8 wait_while_busy(u16 control) {
         for (int patience = 0; patience < 2000; ++patience) {

@@ -147,8 +147,7 @@ TEST_F(TrimTest, AFailedDiscardAborts) {
     r.disk.next_error = EIO;
     trim(1);
     expect_error(ABRT);
-    EXPECT_THAT(r.heard.failures,
-                ElementsAre(DriveLog::Failure{BlockIo::Op::Discard, EIO, OnError::Report}));
+    EXPECT_THAT(r.heard.failures, ElementsAre(DriveLog::Failure{BlockIo::Op::Discard, EIO, OnError::Report}));
 }
 
 TEST_F(TrimTest, WithoutSpaceItWaitsAndIsRepeatedAsAWhole) {
@@ -163,8 +162,7 @@ TEST_F(TrimTest, WithoutSpaceItWaitsAndIsRepeatedAsAWhole) {
     r.disk.hold = false;
     r.dev.retry();
     expect_good();
-    EXPECT_THAT(r.disk.discards,
-                ElementsAre(Pair(10 * 512, 512), Pair(10 * 512, 512), Pair(20 * 512, 512)));
+    EXPECT_THAT(r.disk.discards, ElementsAre(Pair(10 * 512, 512), Pair(10 * 512, 512), Pair(20 * 512, 512)));
 }
 
 } // namespace

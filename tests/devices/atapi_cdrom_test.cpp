@@ -291,8 +291,8 @@ TEST_F(AtapiCdromTest, ThereIsNoAudio) {
 
 TEST_F(AtapiCdromTest, PerformanceIsTheSameEverywhere) {
     EXPECT_THAT(r.fetch({0xac, 0x10, 0, 0, 0, 0, 0, 0, 0, 9, 0}),
-                ElementsAre(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0xc0, 0, 0, 0, kSectors - 1, 0, 0, 2,
-                            0xc0));
+                ElementsAre(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0xc0, 0, 0, 0, kSectors - 1, 0, 0,
+                            2, 0xc0));
     EXPECT_EQ(r.fetch({0xac, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0}).size(), 8U);
     EXPECT_THAT(r.fetch({0xac, 0x11, 0, 0, 0, 0, 0, 0, 0, 1, 0}), ElementsAre(0, 0, 0, 4, 1, 0, 0, 0));
     expect_check({0xac, 0x14, 0, 0, 0, 0, 0, 0, 0, 1, 0}, 5, 0x24);

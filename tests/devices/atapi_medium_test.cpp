@@ -48,7 +48,8 @@ TEST_F(AtapiMediumTest, TheSenseTellsAnOpenTrayFromAnEmptyOne) {
     EXPECT_EQ(r.fetch({0x5a, 0, 0x2a, 0, 0, 0, 0, 0, 8}).at(2), 0x70);
 }
 
-TEST_F(AtapiMediumTest, ALockedTrayAsksTheGuestAndGivesTheMediumWhenTheGuestOpens) { // as Linux with udev does
+TEST_F(AtapiMediumTest,
+       ALockedTrayAsksTheGuestAndGivesTheMediumWhenTheGuestOpens) { // as Linux with udev does
     expect_good({0x1e, 0, 0, 0, 1});
     EXPECT_TRUE(r.heard.locked);
     const Status refused = drive().eject(false);
@@ -74,7 +75,8 @@ TEST_F(AtapiMediumTest, AnOpenTrayOrAnEmptyOneHasNothingToLock) {
     EXPECT_FALSE(drive().eject(false).ok()) << "the lock still holds, now over a medium";
 }
 
-TEST_F(AtapiMediumTest, TheLockOutlivesSoftResetsAndNotAPowerOnReset) { // docs/devices/atapi_cdrom.md tells why
+TEST_F(AtapiMediumTest,
+       TheLockOutlivesSoftResetsAndNotAPowerOnReset) { // docs/devices/atapi_cdrom.md tells why
     expect_good({0x1e, 0, 0, 0, 1});
     r.control(4);
     r.control(0);

@@ -61,10 +61,9 @@ TEST(IdeFaults, ReportedErrorsReachTheGuestAndTheMachineHearsOfThem) {
     r.disk.next_error = EIO;
     r.set(STATUS, 0xe7);
     EXPECT_EQ(r.reg(ERROR), ABRT);
-    EXPECT_THAT(r.heard.failures,
-                ElementsAre(Failure{Op::Read, EIO, OnError::Report},
-                            Failure{Op::Write, ENOSPC, OnError::Report},
-                            Failure{Op::Flush, EIO, OnError::Report}));
+    EXPECT_THAT(r.heard.failures, ElementsAre(Failure{Op::Read, EIO, OnError::Report},
+                                              Failure{Op::Write, ENOSPC, OnError::Report},
+                                              Failure{Op::Flush, EIO, OnError::Report}));
 }
 
 TEST(IdeFaults, IgnoredErrorsLookLikeSuccess) {

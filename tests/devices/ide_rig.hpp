@@ -60,8 +60,8 @@ struct IdeRig : Rig {
 
     explicit IdeRig(int which, u64 disk_size = ide::kDiskSize, u64 disc_size = ide::kDiscSize,
                     ErrorPolicy policy = {})
-        : Rig(ide::kRamSize), drives(which), errors(policy), disk(disk_size), disk2(disk_size), disc(disc_size),
-          dev("ide", config(which), hypervisor.ram, irqs(), wiring()) {
+        : Rig(ide::kRamSize), drives(which), errors(policy), disk(disk_size), disk2(disk_size),
+          disc(disc_size), dev("ide", config(which), hypervisor.ram, irqs(), wiring()) {
         const std::vector<u8>& filling = patterns();
         std::copy_n(filling.begin(), disk.data.size(), disk.data.begin());
         std::copy_n(filling.begin() + kDiscShift, disc.data.size(), disc.data.begin());
@@ -134,9 +134,9 @@ struct IdeRig : Rig {
         set_prds({{static_cast<u32>(rng.below(ide::kRamSize + 0x4000)), size},
                   {static_cast<u32>(rng.below(ide::kRamSize + 0x4000)), 0x4000 | ide::EOT}},
                  master);
-        static constexpr std::array<u8, 20> kCommands{0x06, 0x20, 0x24, 0x30, 0x34, 0xc4, 0xc5, 0xc8,
-                                                      0x25, 0xca, 0x35, 0xec, 0xa1, 0xa0, 0xa0,
-                                                      0xa0, 0xef, 0xe7, 0x40, 0xb0};
+        static constexpr std::array<u8, 20> kCommands{0x06, 0x20, 0x24, 0x30, 0x34, 0xc4, 0xc5,
+                                                      0xc8, 0x25, 0xca, 0x35, 0xec, 0xa1, 0xa0,
+                                                      0xa0, 0xa0, 0xef, 0xe7, 0x40, 0xb0};
         out(static_cast<Port>(base + ide::DEVICE), rng.next() & 0x50);
         out(static_cast<Port>(base + ide::ERROR), rng.below(4));
         out(static_cast<Port>(base + ide::COUNT), 1 + rng.below(40));
@@ -147,7 +147,7 @@ struct IdeRig : Rig {
         out(static_cast<Port>(base + ide::STATUS), command);
         if (command == 0xa0) {
             static constexpr std::array<u8, 14> kPackets{0x28, 0xa8, 0xbe, 0x12, 0x43, 0x5a, 0x03,
-                                                     0x25, 0x46, 0x51, 0x52, 0x42, 0xac, 0xb9};
+                                                         0x25, 0x46, 0x51, 0x52, 0x42, 0xac, 0xb9};
             std::vector<u8> cdb(12, 0);
             cdb[0] = kPackets[rng.below(kPackets.size())];
             cdb[5] = static_cast<u8>(rng.below(256));

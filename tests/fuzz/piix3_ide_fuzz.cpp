@@ -75,7 +75,8 @@ const Registered piix3_ide{
      {make_rig<HostileIdeRig<Ide::Disk, OnError::Report, OnError::StopIfNoSpace>>,
       make_rig<HostileIdeRig<Ide::Cd, OnError::Stop, OnError::StopIfNoSpace>>,
       make_rig<HostileIdeRig<Ide::Disk | Ide::Cd, OnError::Stop, OnError::Stop>>,
-      make_rig<HostileIdeRig<Ide::Disk | Ide::SecondDisk | Ide::SecondaryCd, OnError::Ignore, OnError::Stop>>}}};
+      make_rig<
+          HostileIdeRig<Ide::Disk | Ide::SecondDisk | Ide::SecondaryCd, OnError::Ignore, OnError::Stop>>}}};
 
 } // namespace
 } // namespace dm::fuzz

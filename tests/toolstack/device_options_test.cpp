@@ -302,8 +302,9 @@ TEST(DiskOption, WhatBecomesOfErrorsIsSaidByTheDriveTheDeviceOrAGlobal) {
     EXPECT_EQ(policy("-drive file=/a,format=raw,rerror=report,werror=enospc"), usual);
     EXPECT_EQ(policy("-drive file=/a,format=raw,rerror=ignore,werror=report"),
               (std::pair{OnError::Ignore, OnError::Report}));
-    EXPECT_EQ(policy("-drive file=/a,if=none,id=a,format=raw,werror=ignore -device ide-hd,drive=a,werror=stop"),
-              (std::pair{OnError::Report, OnError::Stop}));
+    EXPECT_EQ(
+        policy("-drive file=/a,if=none,id=a,format=raw,werror=ignore -device ide-hd,drive=a,werror=stop"),
+        (std::pair{OnError::Report, OnError::Stop}));
     EXPECT_EQ(policy("-global ide-hd.werror=report -global ide-cd.rerror=stop -drive file=/a,format=raw"),
               (std::pair{OnError::Report, OnError::Report}));
     EXPECT_EQ(policy("-global ide-hd.werror=report -drive file=/a,format=raw,werror=stop"),

@@ -1,10 +1,9 @@
 // ATA hard disk: the general and the 48-bit feature set (ATA/ATAPI-6, T13 1410D), PIO and DMA.
 //
-// Missing: security and microcode (refused), Host Protected Area and configuration overlay, FUA, streaming and
-// queued commands; none of them is offered in IDENTIFY DEVICE. Ignored: power states, look-ahead, APM and AAM
-// levels. TRIM is offered when the medium can discard.
-// With the write cache off every write command ends with a flush, as its name promises.
-// Notes: docs/devices/ata_disk.md
+// Missing: security and microcode (refused), Host Protected Area and configuration overlay, FUA, streaming
+// and queued commands; none of them is offered in IDENTIFY DEVICE. Ignored: power states, look-ahead, APM and
+// AAM levels. TRIM is offered when the medium can discard. With the write cache off every write command ends
+// with a flush, as its name promises. Notes: docs/devices/ata_disk.md
 #pragma once
 
 #include "dm/core/log.hpp"
@@ -18,7 +17,18 @@ namespace dm {
 
 class AtaDisk final : public AtaDrive {
 public:
-    enum class Op : u8 { None, PioRead, PioWrite, DmaRead, DmaWrite, Verify, Flush, WriteThrough, Reply, Trim };
+    enum class Op : u8 {
+        None,
+        PioRead,
+        PioWrite,
+        DmaRead,
+        DmaWrite,
+        Verify,
+        Flush,
+        WriteThrough,
+        Reply,
+        Trim
+    };
 
     struct State {
         // Set by commands, kept between them.

@@ -28,7 +28,8 @@ bool AtaDisk::medium_failed(int error) {
     const BlockIo::Op op = host_operation();
     OnError action = errors_.action(op, error == ENOSPC || error == EDQUOT);
     // Where nobody can stop the machine, the request would wait for ever.
-    if (action == OnError::Stop && (events_ == nullptr || !channel_.keeps_requests())) action = OnError::Report;
+    if (action == OnError::Stop && (events_ == nullptr || !channel_.keeps_requests()))
+        action = OnError::Report;
     if (action == OnError::Stop) keep_request();
     if (events_ != nullptr) events_->medium_failed(op, error, action);
     if (action == OnError::Report) report(error);
@@ -65,8 +66,8 @@ void AtaDisk::report(int error) {
     if (op == BlockIo::Op::Read) task().error = static_cast<u8>(ErrorBit::UNC);
 }
 
-/// The command stays as it is until retry(). A transfer by the bus master is repeated from its beginning: what
-/// it has moved already it moves again, to the same places.
+/// The command stays as it is until retry(). A transfer by the bus master is repeated from its beginning:
+/// what it has moved already it moves again, to the same places.
 void AtaDisk::keep_request() {
     const bool transfer = s_.op == Op::DmaRead || s_.op == Op::DmaWrite || s_.op == Op::Trim;
     bytes_done_ = 0;

@@ -144,13 +144,14 @@ bool AtaDisk::non_data_command(u8 opcode) {
     case Opcode::SLEEP_OLD:
     case Opcode::STANDBY_IMMEDIATE:
     case Opcode::STANDBY:
-    case Opcode::SLEEP: return flush(), true; // a disk that spins down has written its cache; this one is back at once
+    case Opcode::SLEEP:
+        return flush(), true; // a disk that spins down has written its cache; this one is back at once
     case Opcode::IDLE_IMMEDIATE_OLD:
     case Opcode::IDLE_OLD:
     case Opcode::IDLE_IMMEDIATE:
     case Opcode::IDLE:
     case Opcode::SECURITY_FREEZE_LOCK: return done(), true; // nothing to rest, nothing to lock
-    case Opcode::NOP: // always aborted (ATA/ATAPI-6, 8.24)
+    case Opcode::NOP:                                       // always aborted (ATA/ATAPI-6, 8.24)
     case Opcode::DOWNLOAD_MICROCODE:
     case Opcode::DEVICE_CONFIGURATION:
     case Opcode::SECURITY_SET_PASSWORD:

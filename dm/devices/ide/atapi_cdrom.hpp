@@ -34,11 +34,11 @@ public:
         bool dma = false;
         u16 byte_limit = 0; ///< of a block through the data port
         u16 sector_size = mmc::kSectorSize;
-        u32 lba = 0;          ///< next sector to fetch from the medium
+        u32 lba = 0;           ///< next sector to fetch from the medium
         u32 sectors_left = 0;  ///< still to fetch
         u32 sectors_total = 0; ///< of the whole command
-        u64 bytes_left = 0;   ///< still to offer to the host
-        u32 begin = 0;        ///< in the channel's buffer: not offered yet
+        u64 bytes_left = 0;    ///< still to offer to the host
+        u32 begin = 0;         ///< in the channel's buffer: not offered yet
         u32 end = 0;
 
         bool operator==(const State&) const = default;

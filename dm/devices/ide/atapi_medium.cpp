@@ -28,7 +28,8 @@ void AtapiCdrom::lock_tray(bool locked) {
 void AtapiCdrom::abort_read() {
     if (s_.op != Op::Read) return;
     const Bits<ata::StatusBit> now = task().status;
-    if (!now.has(ata::StatusBit::BSY) && !now.has(ata::StatusBit::DRQ)) return forget_packet(); // made-up state
+    if (!now.has(ata::StatusBit::BSY) && !now.has(ata::StatusBit::DRQ))
+        return forget_packet(); // made-up state
     channel_.cancel_transfer();
     check_condition(mmc::kNoMediumTrayOpen);
 }
@@ -88,8 +89,8 @@ void AtapiCdrom::commit() {
     dma_open_ = false;
     if (s_.tray_locked && events_ != nullptr) events_->tray_locked(true);
     if (s_.medium_sectors == sectors()) return;
-    // Another medium than the guest knows, or none: it hears of it as of any other change, and a read that was
-    // going on does not go on with the other disc.
+    // Another medium than the guest knows, or none: it hears of it as of any other change, and a read that
+    // was going on does not go on with the other disc.
     abort_read();
     s_.medium_sectors = sectors();
     s_.change = medium_ != nullptr ? Change::ReportNoMedium : Change::None;

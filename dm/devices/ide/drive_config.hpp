@@ -30,7 +30,8 @@ struct DriveConfig {
     std::string firmware = "1.0";
     std::optional<ata::Geometry> geometry; ///< nothing: from the size
     ErrorPolicy errors{};
-    DriveEvents* events = nullptr; ///< outlives the drive; null: nobody could stop the machine, so errors are reported
+    DriveEvents* events =
+        nullptr; ///< outlives the drive; null: nobody could stop the machine, so errors are reported
 };
 
 } // namespace dm

@@ -53,7 +53,7 @@ void add_mode_page(Builder& b, u8 page, const Drive& drive) {
         b.u8s({0x2a, 20, 0x3b, 0x00}); // reads CD-R, CD-RW, DVD-ROM, DVD-R, DVD-RAM; writes nothing
         b.u8s({0x71, 0x60});           // mode 2, audio claimed: some Linux automounters look for it
         b.u8s({static_cast<u8>(0x29 | (drive.tray_locked ? 0x02 : 0)), 0}); // tray, eject, lock
-        b.be(kSpeed, 2).be(2, 2).be(512, 2).be(kSpeed, 2).zeros(6);               // KiB/s, levels, KiB, KiB/s
+        b.be(kSpeed, 2).be(2, 2).be(512, 2).be(kSpeed, 2).zeros(6);         // KiB/s, levels, KiB, KiB/s
         break;
     }
 }
@@ -145,7 +145,8 @@ u32 allocation_length(const Cdb& cdb) {
     case Opcode::MODE_SENSE_10: return be16(cdb, 7);
     case Opcode::READ_DVD_STRUCTURE:
     case Opcode::MECHANISM_STATUS: return be16(cdb, 8);
-    case Opcode::GET_PERFORMANCE: return kPerformanceHeader + std::min(be16(cdb, 8), 1U) * kPerformanceDescriptor;
+    case Opcode::GET_PERFORMANCE:
+        return kPerformanceHeader + std::min(be16(cdb, 8), 1U) * kPerformanceDescriptor;
     case Opcode::TEST_UNIT_READY:
     case Opcode::START_STOP_UNIT:
     case Opcode::PREVENT_ALLOW_MEDIUM_REMOVAL:

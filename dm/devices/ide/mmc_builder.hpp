@@ -9,7 +9,7 @@
 
 namespace dm::mmc {
 
-inline constexpr u32 kPregap = 150;              // frames before LBA 0, in every MSF address
+inline constexpr u32 kPregap = 150;                   // frames before LBA 0, in every MSF address
 inline constexpr u32 kMostFrames = 256 * 60 * 75 - 1; // FF:3B:4A, where the form ends: DVDs are longer
 
 struct Msf {
@@ -19,7 +19,8 @@ struct Msf {
 };
 constexpr Msf msf_of(u32 lba) {
     const u32 frames = lba >= kMostFrames - kPregap ? kMostFrames : lba + kPregap;
-    return {static_cast<u8>(frames / 75 / 60), static_cast<u8>(frames / 75 % 60), static_cast<u8>(frames % 75)};
+    return {static_cast<u8>(frames / 75 / 60), static_cast<u8>(frames / 75 % 60),
+            static_cast<u8>(frames % 75)};
 }
 
 /// Appends to an answer, big-endian.
