@@ -14,7 +14,8 @@ constexpr std::size_t kMostBytes = 1 << 20; // the largest packaged one, iPXE wi
 constexpr std::size_t kLeastBytes = 2048;   // smallest ROM BAR
 
 std::string package_of(std::string_view name) {
-    return name.starts_with("vgabios") ? "seabios" : "ipxe-qemu";
+    if (name.starts_with("vgabios")) return "seabios";
+    return name.starts_with("linuxboot") ? "qemu-system-data" : "ipxe-qemu";
 }
 
 /// PCI Firmware Specification 3.0, 5.1: signature, length in units of 512 bytes.

@@ -44,13 +44,16 @@ Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hyp
 Status Board::build(BoardParts parts) {
     on_shutdown_ = std::move(parts.on_shutdown);
     DM_TRY(add_bridges());
+    if (parts.fw_cfg) add_fw_cfg(std::move(*parts.fw_cfg));
     add_isa(parts);
     add_input(parts);
     add_serial(parts);
     DM_TRY(add_ide(parts));
     DM_TRY(add_power_management(parts));
     if (parts.xen_platform) DM_TRY(add_xen_platform());
+    if (parts.scsi) DM_TRY(add_scsi(*parts.scsi));
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
+    if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
     reset();
     return {};
 }
@@ -63,7 +66,7 @@ void Board::map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 fi
 PciWiring Board::wiring(u8 device, u8 pin) {
     IrqLine line;
     if (pin != 0) line = IrqLine{hypervisor_.pci_intx(), device * 4U + pin - 1};
-    return {ports_, memory_, std::move(line)};
+    return {ports_, memory_, std::move(line), hypervisor_.msi()};
 }
 
 Status Board::attach(Bdf bdf, PciFunction& function) {
@@ -129,6 +132,13 @@ void Board::add_isa(const BoardParts& parts) {
     misc_ = std::make_unique<MiscPorts>(ports_);
 }
 
+/// Before the ports that hold nothing, which count this device's among them.
+void Board::add_fw_cfg(FwCfgContents contents) {
+    add(fw_cfg_, "fw-cfg", std::move(contents), hypervisor_.memory());
+    map(FwCfg::kBase, FwCfg::kPorts, fw_cfg_->ports(), 2);
+    map(FwCfg::kDmaBase, FwCfg::kDmaPorts, fw_cfg_->dma(), 4);
+}
+
 void Board::add_input(const BoardParts& parts) {
     // Keyboard and mouse are loaded first: the controller's timer depends on what waits there.
     add(keyboard_, "ps2-keyboard", timers_, parts.on_leds);
@@ -170,6 +180,14 @@ Status Board::add_xen_platform() {
     return attach({0, device, 0}, *xen_platform_);
 }
 
+Status Board::add_scsi(const BoardParts::Scsi& parts) {
+    const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for the SCSI adapter");
+    add(scsi_, "lsi53c895a", parts.disks, hypervisor_.memory(), timers_, wiring(*device, kIntA));
+    scsi_place_ = {0, *device, 0};
+    return attach(scsi_place_, *scsi_);
+}
+
 Status Board::add_vga(BoardParts::Vga parts) {
     const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
     if (!device) return fail("no PCI place is free for the graphics adapter");
@@ -177,18 +195,44 @@ Status Board::add_vga(BoardParts::Vga parts) {
     return attach({0, *device, 0}, *vga_);
 }
 
+Status Board::add_ahci(const BoardParts::Ahci& parts) {
+    const std::optional<u8> device = parts.place ? parts.place->dev : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for the AHCI controller");
+    add(ahci_, "ahci", parts.config, hypervisor_.memory(), wiring(*device, kIntA));
+    return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
+}
+
+/// SCSI disks go with all of the others, and their adapter with them; "all but the first" is of IDE and AHCI only.
 void Board::unplug_disks(UnplugDisks which) {
     const bool all = which == UnplugDisks::All;
-    const Status done =
-        ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster);
-    if (!done.ok())
+    bool good = true;
+    const auto told = [&](const Status& done) {
+        if (done.ok()) return;
         log_.error("unplugging disks: {}", done.error().message);
-    else
-        log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+        good = false;
+    };
+    told(ide_->unplug_disks(all ? Piix3Ide::Unplug::AllDisks : Piix3Ide::Unplug::AllButPrimaryMaster));
+    if (ahci_ != nullptr)
+        told(ahci_->unplug_disks(all ? AhciController::Unplug::AllDisks
+                                     : AhciController::Unplug::AllButFirst));
+    if (all && scsi_ != nullptr && !scsi_->unplugged()) told(scsi_->unplug());
+    follow_unplug();
+    if (good) log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
+}
+
+/// An adapter whose disks were unplugged is no function of the bus any more.
+void Board::follow_unplug() {
+    if (scsi_ != nullptr && scsi_->unplugged()) pci_.detach(scsi_place_);
 }
 
 void Board::unplug_nics() {
     log_.info("the guest's PV drivers took over the network");
+}
+
+void Board::quiesce() {
+    ide_->quiesce();
+    if (ahci_ != nullptr) ahci_->quiesce();
+    if (scsi_ != nullptr) scsi_->quiesce();
 }
 
 void Board::reset() {
@@ -204,6 +248,7 @@ void Board::save(StateWriter& out) const {
 Status Board::load(StateReader& in) {
     for (Device* device : devices_)
         DM_TRY(device->load(in));
+    follow_unplug();
     return in.finish();
 }
 

@@ -11,7 +11,9 @@
 #include "dm/core/machine_control.hpp"
 #include "dm/devices/acpi/gpe_hotplug.hpp"
 #include "dm/devices/acpi/piix4_pm.hpp"
+#include "dm/devices/ahci/ahci_controller.hpp"
 #include "dm/devices/char/uart16550.hpp"
+#include "dm/devices/fw_cfg/fw_cfg.hpp"
 #include "dm/devices/ide/piix3_ide.hpp"
 #include "dm/devices/input/i8042.hpp"
 #include "dm/devices/input/ps2_input.hpp"
@@ -21,6 +23,7 @@
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
+#include "dm/devices/scsi/lsi53c895a.hpp"
 #include "dm/devices/vga/std_vga.hpp"
 #include "dm/devices/xen_platform/xen_platform.hpp"
 
@@ -48,6 +51,17 @@ struct BoardParts {
     std::optional<Vga> vga;
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
     Piix3Ide::Config ide;
+    std::optional<FwCfgContents> fw_cfg; ///< nothing: no such device, as always but for a direct kernel boot
+    struct Ahci {
+        AhciController::Config config;
+        std::optional<Bdf> place; ///< first free slot when not said
+    };
+    std::optional<Ahci> ahci;
+    struct Scsi {
+        Lsi53c895a::Config disks;
+        std::optional<u8> slot; ///< first free one when not said
+    };
+    std::optional<Scsi> scsi;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
@@ -62,12 +76,13 @@ public:
     IoSpace& memory() { return memory_; }
     PciBus& pci() { return pci_; }
     Piix3Ide& ide() { return *ide_; }
+    AhciController* ahci() { return ahci_.get(); } ///< if there is one
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return vga_ ? &vga_->display() : nullptr; }
     Ps2Input& input() { return *input_; }
 
     /// Waits until nothing is in flight.
-    void quiesce() { ide_->quiesce(); }
+    void quiesce();
     /// The machine goes on: drives repeat the requests that they kept when the host failed them.
     void retry() { ide_->retry(); }
     void reset();
@@ -84,11 +99,14 @@ private:
     Status add_bridges();
     Status add_power_management(const BoardParts& parts);
     void add_isa(const BoardParts& parts);
+    void add_fw_cfg(FwCfgContents contents);
     void add_input(const BoardParts& parts);
     void add_serial(const BoardParts& parts);
     Status add_ide(const BoardParts& parts);
     Status add_xen_platform();
+    Status add_scsi(const BoardParts::Scsi& parts);
     Status add_vga(BoardParts::Vga parts);
+    Status add_ahci(const BoardParts::Ahci& parts);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -100,6 +118,8 @@ private:
         return *place;
     }
     void shutdown(ShutdownReason reason);
+
+    void follow_unplug();
 
     void unplug_disks(UnplugDisks which) override;
     void unplug_nics() override;
@@ -122,6 +142,7 @@ private:
     std::unique_ptr<GpeHotplug> gpe_;
     std::unique_ptr<Cmos> cmos_;
     std::unique_ptr<Dma8257> dma_;
+    std::unique_ptr<FwCfg> fw_cfg_;
     std::unique_ptr<MiscPorts> misc_;
     std::unique_ptr<Ps2Keyboard> keyboard_;
     std::unique_ptr<Ps2Mouse> mouse_;
@@ -131,7 +152,10 @@ private:
     std::array<std::unique_ptr<Uart16550>, kSerialPorts> serials_;
     std::unique_ptr<Piix3Ide> ide_;
     std::unique_ptr<XenPlatform> xen_platform_;
+    std::unique_ptr<Lsi53c895a> scsi_;
+    Bdf scsi_place_;
     std::unique_ptr<StdVga> vga_;
+    std::unique_ptr<AhciController> ahci_;
 
     std::vector<Device*> devices_;
     std::vector<IoWindow> windows_;

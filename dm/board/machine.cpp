@@ -1,6 +1,7 @@
 #include "dm/board/machine.hpp"
 
 #include "dm/board/accelerators.hpp"
+#include "dm/board/direct_boot.hpp"
 #include "dm/board/replay_board.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
@@ -10,6 +11,7 @@ namespace dm {
 namespace {
 
 constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kAhci = "ahci";
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -50,7 +52,8 @@ Machine::~Machine() {
 
 /// What the user can get wrong is opened first, so that its error is the one that is seen.
 Status Machine::build() {
-    DM_TRY(open_disks());
+    DM_TRY(disks_.open(options_.disks));
+    DM_TRY(open_kernel());
     DM_TRY(open_serials());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
     if (!options_.record_file.empty()) DM_TRY(record());
@@ -59,6 +62,7 @@ Status Machine::build() {
     DM_TRY(open_taps());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
+    open_pv_disks();
     watch_disc_drives();
     DM_TRY(open_vnc());
     return open_monitors();
@@ -68,11 +72,35 @@ Status Machine::build() {
 Status Machine::record() {
     if (options_.accel != toolstack::Accel::Xen)
         return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
+    if (fw_cfg_)
+        return fail(
+            "-hvmdm-record: a guest that boots its kernel directly cannot be recorded: boot it from a "
+            "disk, or take the option out");
+    for (const Disks::Disk& disk : disks_.all())
+        if (disk.options.bus == toolstack::DiskBus::Ahci)
+            return fail("-hvmdm-record: AHCI disks cannot be recorded; take hdtype=\"ahci\" out");
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.driver == "lsi53c895a")
+            return fail(
+                "-hvmdm-record: SCSI adapters cannot be recorded yet; take the option or the sd* disks out");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
     accelerator_ = std::move(recorder);
     return {};
+}
+
+/// Where on the board the disk goes; null: its adapter is not there.
+DriveConfig* Machine::drive_place(BoardParts& parts, const toolstack::DiskOptions& disk) {
+    switch (disk.bus) {
+    case toolstack::DiskBus::Ide: return &parts.ide.drives[disk.channel * 2 + disk.unit].emplace();
+    case toolstack::DiskBus::Ahci:
+        return parts.ahci ? &parts.ahci->config.drives[disk.channel].emplace() : nullptr;
+    case toolstack::DiskBus::Scsi:
+        return parts.scsi ? &parts.scsi->disks.drives[disk.unit].emplace() : nullptr;
+    case toolstack::DiskBus::Other: return nullptr;
+    }
+    return nullptr;
 }
 
 BoardParts Machine::parts() {
@@ -85,37 +113,48 @@ BoardParts Machine::parts() {
     p.boot_order = options_.boot_order;
     p.xen_platform = options_.xen_platform;
     p.vga = std::move(vga_);
+    p.fw_cfg = std::move(fw_cfg_);
     for (unsigned i = 0; i < kSerialPorts; ++i)
         p.serials[i] = serials_[i].get();
-    for (const Disk& disk : disks_) {
-        DriveConfig& drive = p.ide.drives[disk.options.channel * 2 + disk.options.unit].emplace();
+    for (const toolstack::DeviceOptions& device : options_.devices)
+        if (device.emulated && device.driver == kAhci) {
+            p.ahci.emplace();
+            if (device.pci_slot)
+                p.ahci->place =
+                    Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+        } else if (device.driver == "lsi53c895a" && !p.scsi) {
+            p.scsi.emplace();
+            if (device.pci_slot) p.scsi->slot = static_cast<u8>(*device.pci_slot);
+        }
+    for (const Disks::Disk& disk : disks_.all()) {
+        DriveConfig* place = drive_place(p, disk.options);
+        if (place == nullptr) continue;
+        DriveConfig& drive = *place;
         drive.kind = disk.options.media == toolstack::DiskMedia::Cdrom ? DriveKind::Cdrom : DriveKind::Disk;
-        drive.medium = disk.file.get();
+        drive.medium = disk.medium.get();
         drive.serial = disk.options.serial;
         drive.model = disk.options.model;
         if (!disk.options.firmware.empty()) drive.firmware = disk.options.firmware;
         drive.errors = disk.options.errors;
-        drive.events = watch(disk);
+        drive.events = watch(disk.options.id);
     }
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
 
-Status Machine::open_disks() {
-    DM_TRY_ASSIGN(block_engine_, host::make_block_engine(loop_));
-    for (const toolstack::DiskOptions& options : options_.disks) {
-        if (!options.emulated) continue;
-        Disk disk{.options = options, .file = nullptr, .source = nullptr};
-        DM_TRY(find_disc_drive(disk));
-        if (!options.file.empty() && disk.source == nullptr) {
-            using Access = host::RawFile::Access;
-            const Access access = options.read_only ? Access::ReadOnly : Access::ReadWrite;
-            DM_TRY_ASSIGN(disk.file, host::RawFile::open(options.file, access, *block_engine_));
-        }
-        disks_.push_back(std::move(disk));
+/// What is missing for them is no error: most guests have none.
+void Machine::open_pv_disks() {
+    if (options_.accel != toolstack::Accel::Xen || !options_.domid) return;
+    if (options_.restrict_to_domain) {
+        log_.info("-xen-domid-restrict: PV disks of type qdisk are not served");
+        return;
     }
-    return {};
+    auto opened = xen::PvDisks::create(loop_, static_cast<u16>(*options_.domid), disks_);
+    if (opened.ok())
+        pv_disks_ = std::move(opened).value();
+    else
+        log_.warning("PV disks of type qdisk are not served: {}", opened.error().message);
 }
 
 Status Machine::open_serials() {
@@ -145,13 +184,30 @@ void Machine::drain_tap(std::size_t index) {
     if (!taps_[index].discard().ok()) loop_.unwatch(taps_[index].fd()); // the interface was deleted
 }
 
-Status Machine::open_vga() {
-    if (options_.vga.model == toolstack::VgaModel::None) return {};
+std::vector<std::string> Machine::firmware_directories() const {
     std::vector<std::string> directories = options_.firmware_dirs;
     for (std::string& directory : firmware::default_directories())
         directories.push_back(std::move(directory));
+    return directories;
+}
+
+Status Machine::open_kernel() {
+    if (options_.kernel.empty()) return {};
+    DirectBootOptions boot{.kernel = options_.kernel,
+                           .initrd = options_.initrd,
+                           .command_line = options_.append,
+                           .ram_below_4g = std::min(options_.memory_mib * kMebibyte, low_ram_limit(options_)),
+                           .cpus = options_.cpus,
+                           .rom = {}};
+    DM_TRY_ASSIGN(boot.rom, firmware::load_rom(kLinuxBootRom, firmware_directories()));
+    DM_TRY_ASSIGN(fw_cfg_, direct_boot(std::move(boot)));
+    return {};
+}
+
+Status Machine::open_vga() {
+    if (options_.vga.model == toolstack::VgaModel::None) return {};
     BoardParts::Vga vga;
-    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, directories));
+    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, firmware_directories()));
     DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
     if (options_.vga.pci_slot) vga.slot = static_cast<u8>(*options_.vga.pci_slot);
     vga_ = std::move(vga);
@@ -202,6 +258,7 @@ Status Machine::resume() {
     DM_TRY(accelerator_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
+    if (pv_disks_ != nullptr) pv_disks_->resume();
     open_gates();
     if (qmp_ != nullptr) qmp_->resumed();
     accelerator_->hold(false);
@@ -218,6 +275,7 @@ Status Machine::stop() {
     close_gates();
     accelerator_->drain_buffered();
     board_->quiesce();
+    if (pv_disks_ != nullptr) pv_disks_->pause();
     loop_.machine_clock().stop();
     DM_TRY(accelerator_->set_serving(false));
     state_ = RunState::Paused;
@@ -282,25 +340,6 @@ Status Machine::set_vnc_password(const std::string& password) {
     if (vnc_ == nullptr)
         return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
     return vnc_->set_password(password);
-}
-
-std::vector<DriveInfo> Machine::drives() const {
-    std::vector<DriveInfo> found;
-    for (const Disk& disk : disks_) {
-        const AtapiCdrom* drive = cdrom(disk);
-        const host::RawFile::Stats stats = disk.file != nullptr ? disk.file->stats() : host::RawFile::Stats{};
-        found.push_back({.device = disk.options.id,
-                         .file = disk.file != nullptr ? disk.options.file : std::string(),
-                         .removable = drive != nullptr,
-                         .read_only = disk.options.read_only,
-                         .read_bytes = stats.read_bytes,
-                         .written_bytes = stats.written_bytes,
-                         .read_operations = stats.reads,
-                         .write_operations = stats.writes,
-                         .tray_open = drive != nullptr && drive->tray_open(),
-                         .locked = drive != nullptr && drive->tray_locked()});
-    }
-    return found;
 }
 
 Status Machine::log_dirty_pages(bool enable) {

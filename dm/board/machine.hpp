@@ -3,18 +3,17 @@
 
 #include "dm/board/board.hpp"
 #include "dm/board/char_gate.hpp"
+#include "dm/board/disks.hpp"
 #include "dm/board/input_gate.hpp"
 #include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
-#include "dm/host/block_engine.hpp"
-#include "dm/host/disc_drive.hpp"
 #include "dm/host/loop.hpp"
-#include "dm/host/raw_file.hpp"
 #include "dm/host/tap.hpp"
 #include "dm/replay/recorder.hpp"
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
+#include "dm/xen/pv/pv_disks.hpp"
 
 #include <memory>
 #include <vector>
@@ -49,6 +48,9 @@ public:
     std::vector<DriveInfo> drives() const override;
     Status eject(const std::string& drive, bool force) override;
     Status change_medium(MediumChange change) override;
+    Status resize_drive(const std::string& drive, unsigned long long bytes) override {
+        return disks_.resize(drive, bytes);
+    }
     Status log_dirty_pages(bool enable) override;
 
 private:
@@ -56,44 +58,39 @@ private:
 
     Status build();
     Status record();
-    Status open_disks();
     Status open_serials();
     Status open_taps();
     void drain_tap(std::size_t index);
     Status open_vga();
+    Status open_kernel();
+    std::vector<std::string> firmware_directories() const;
+    void open_pv_disks();
     Status open_vnc();
     Status open_monitors();
     Status lock_down();
     BoardParts parts();
+    static DriveConfig* drive_place(BoardParts& parts, const toolstack::DiskOptions& disk);
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);
     void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
-    /// A disk of the configuration with its open image.
-    struct Disk {
-        toolstack::DiskOptions options;
-        std::unique_ptr<host::RawFile> file;     ///< null: a CD-ROM drive without medium
-        std::unique_ptr<host::DiscDrive> source; ///< the host's drive whose discs these are, if it is so
-    };
-
     // machine_media.cpp: removable media, and drives that the host fails
     class DriveWatch;
     struct Removable {
-        Disk& disk;
+        Disks::Disk& disk;
         AtapiCdrom& drive;
     };
-    DriveEvents* watch(const Disk& disk);
-    AtapiCdrom* cdrom(const Disk& disk) const;
+    DriveEvents* watch(const std::string& drive);
+    AtapiCdrom* cdrom(const std::string& drive) const;
     Result<Removable> removable(const std::string& name);
-    Status find_disc_drive(Disk& disk);
+    Result<Disks::Disk> open_medium(MediumChange change);
+    void media_change_ends_recording();
     void watch_disc_drives();
     void look_at_disc_drives();
-    void disc_moved(Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event event);
-    Result<Disk> open_medium(MediumChange change);
+    void disc_moved(Disks::Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event event);
     void tray_moved(const std::string& drive, bool open);
     void tray_locked(const std::string& drive, bool locked);
-    void media_change_ends_recording();
     void medium_failed(const std::string& drive, BlockIo::Op op, int error, OnError action);
     void stop_for_error();
 
@@ -106,15 +103,16 @@ private:
     // In the order of who outlives whom.
     std::unique_ptr<Accelerator> accelerator_;
     replay::Recorder* recorder_ = nullptr; ///< the accelerator, when the machine is recorded
-    std::unique_ptr<host::BlockEngine> block_engine_;
-    std::vector<Disk> disks_;
-    std::vector<std::unique_ptr<DriveEvents>> watches_;
+    Disks disks_{loop_};
+    std::vector<std::unique_ptr<DriveEvents>> watches_; ///< one for each drive
     Timer error_stop_{loop_.host_timers(), [this] { stop_for_error(); }};
     Timer disc_look_{loop_.host_timers(), [this] { look_at_disc_drives(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
-    std::optional<BoardParts::Vga> vga_; ///< until the board takes it
+    std::optional<BoardParts::Vga> vga_;  ///< until the board takes it
+    std::optional<FwCfgContents> fw_cfg_; ///< until the board takes it
     std::unique_ptr<Board> board_;
+    std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
     std::unique_ptr<InputGate> input_;
     std::unique_ptr<DisplaySource> screen_;
     std::unique_ptr<vnc::VncServer> vnc_;

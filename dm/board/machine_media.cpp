@@ -29,20 +29,37 @@ private:
     std::string drive_;
 };
 
-DriveEvents* Machine::watch(const Disk& disk) {
-    return watches_.emplace_back(std::make_unique<DriveWatch>(*this, disk.options.id)).get();
+DriveEvents* Machine::watch(const std::string& drive) {
+    return watches_.emplace_back(std::make_unique<DriveWatch>(*this, drive)).get();
 }
 
-AtapiCdrom* Machine::cdrom(const Disk& disk) const {
-    if (board_ == nullptr || disk.options.bus != toolstack::DiskBus::Ide) return nullptr;
-    return board_->ide().cdrom(disk.options.channel * 2 + disk.options.unit);
+/// Null: no drive of that name has removable media.
+AtapiCdrom* Machine::cdrom(const std::string& drive) const {
+    if (board_ == nullptr) return nullptr;
+    for (const toolstack::DiskOptions& disk : options_.disks) {
+        if (disk.id != drive) continue;
+        if (disk.bus == toolstack::DiskBus::Ide) return board_->ide().cdrom(disk.channel * 2 + disk.unit);
+        if (disk.bus == toolstack::DiskBus::Ahci && board_->ahci() != nullptr)
+            return board_->ahci()->cdrom(disk.channel);
+    }
+    return nullptr;
+}
+
+std::vector<DriveInfo> Machine::drives() const {
+    std::vector<DriveInfo> found = disks_.info();
+    for (DriveInfo& info : found) {
+        const AtapiCdrom* drive = cdrom(info.device);
+        info.removable = drive != nullptr;
+        info.tray_open = drive != nullptr && drive->tray_open();
+        info.locked = drive != nullptr && drive->tray_locked();
+    }
+    return found;
 }
 
 Result<Machine::Removable> Machine::removable(const std::string& name) {
-    const auto disk =
-        std::find_if(disks_.begin(), disks_.end(), [&](const Disk& d) { return d.options.id == name; });
-    if (disk == disks_.end()) return fail("there is no drive {}", name);
-    AtapiCdrom* drive = cdrom(*disk);
+    Disks::Disk* disk = disks_.find(name);
+    if (disk == nullptr) return fail("there is no drive {}", name);
+    AtapiCdrom* drive = cdrom(disk->options.id);
     if (drive == nullptr) return fail("{} is no drive with removable media", name);
     return Removable{*disk, *drive};
 }
@@ -59,8 +76,8 @@ Status Machine::eject(const std::string& drive, bool force) {
     media_change_ends_recording();
     if (const Status opened = place.drive.eject(force); !opened.ok())
         return fail("{}: {}", drive, opened.error().message);
-    if (place.disk.file != nullptr) log_.info("drive {}: {} ejected", drive, place.disk.options.file);
-    place.disk.file.reset();
+    if (place.disk.medium != nullptr) log_.info("drive {}: {} ejected", drive, place.disk.options.file);
+    place.disk.medium.reset();
     place.disk.source.reset();
     place.disk.options.file.clear();
     return {};
@@ -71,57 +88,43 @@ Status Machine::change_medium(MediumChange change) {
     DM_TRY_ASSIGN(const Removable place, removable(change.drive));
     const std::string drive = change.drive;
     const bool force = change.force;
-    DM_TRY_ASSIGN(Disk medium, open_medium(std::move(change)));
+    DM_TRY_ASSIGN(Disks::Disk medium, open_medium(std::move(change)));
     DM_TRY(eject(drive, force));
     place.disk.options.file = medium.options.file;
     place.disk.options.read_only = medium.options.read_only;
-    place.disk.file = std::move(medium.file);
+    place.disk.medium = std::move(medium.medium);
     place.disk.source = std::move(medium.source);
-    place.drive.insert(place.disk.file.get());
+    place.drive.insert(place.disk.medium.get());
     watch_disc_drives();
     log_.info("drive {}: {} inserted", drive, place.disk.options.file);
     return {};
 }
 
-Result<Machine::Disk> Machine::open_medium(MediumChange change) {
-    if (!change.format.empty() && change.format != "raw" && change.format != "host_device")
-        return fail("{}: format {} is not supported for removable media; use a raw image", change.drive,
-                    change.format);
+Result<Disks::Disk> Machine::open_medium(MediumChange change) {
+    const bool raw = change.format.empty() || change.format == "raw" || change.format == "host_device";
+    if (!raw && change.fd)
+        return fail("{}: an image of format {} cannot be handed over as a file descriptor; use a raw image",
+                    change.drive, change.format);
     if (change.filename.empty()) return fail("{}: the name of the image is missing", change.drive);
-    Disk medium;
+    Disks::Disk medium;
     medium.options.file = change.filename;
     medium.options.read_only = change.read_only;
     medium.options.media = toolstack::DiskMedia::Cdrom;
-    medium.source = host::DiscDrive::find(change.filename, change.fd.get());
-    if (medium.source != nullptr) {
-        if (medium.source->look() != host::DiscDrive::Event::Inserted) return medium;
-        DM_TRY_ASSIGN(medium.file, medium.source->medium(*block_engine_));
-        return medium;
-    }
-    const auto access = change.read_only ? host::RawFile::Access::ReadOnly : host::RawFile::Access::ReadWrite;
-    DM_TRY_ASSIGN(medium.file,
-                  host::RawFile::open(change.filename, access, *block_engine_, std::move(change.fd)));
+    if (!raw) medium.options.format = change.format;
+    DM_TRY(disks_.fill(medium, std::move(change.fd)));
     return medium;
 }
 
-/// At start: a drive of the host may be empty.
-Status Machine::find_disc_drive(Disk& disk) {
-    if (disk.options.media != toolstack::DiskMedia::Cdrom || disk.options.file.empty()) return {};
-    disk.source = host::DiscDrive::find(disk.options.file);
-    if (disk.source == nullptr || disk.source->look() != host::DiscDrive::Event::Inserted) return {};
-    DM_TRY_ASSIGN(disk.file, disk.source->medium(*block_engine_));
-    return {};
-}
-
 void Machine::watch_disc_drives() {
-    const bool any =
-        std::any_of(disks_.begin(), disks_.end(), [](const Disk& disk) { return disk.source != nullptr; });
+    const std::span<Disks::Disk> disks = disks_.all();
+    const bool any = std::any_of(disks.begin(), disks.end(),
+                                 [](const Disks::Disk& disk) { return disk.source != nullptr; });
     if (any) disc_look_.arm(loop_.host_timers().now_ns() + kLookAtDiscDrives);
 }
 
 void Machine::look_at_disc_drives() {
-    for (Disk& disk : disks_) {
-        AtapiCdrom* drive = cdrom(disk);
+    for (Disks::Disk& disk : disks_.all()) {
+        AtapiCdrom* drive = cdrom(disk.options.id);
         if (disk.source == nullptr || drive == nullptr) continue;
         disc_moved(disk, *drive, disk.source->look());
     }
@@ -129,13 +132,13 @@ void Machine::look_at_disc_drives() {
 }
 
 /// A person did something to the host's drive. The guest's lock was passed on to it, so what happens happens.
-void Machine::disc_moved(Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event event) {
+void Machine::disc_moved(Disks::Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event event) {
     using Event = host::DiscDrive::Event;
     if (event == Event::None) return;
     media_change_ends_recording();
-    std::unique_ptr<host::RawFile> medium;
+    Disks::Medium medium;
     if (event == Event::Inserted) {
-        auto opened = disk.source->medium(*block_engine_);
+        auto opened = disks_.open_medium(disk.options, disk.source->open_disc());
         if (!opened.ok()) return log_.error("drive {}: {}", disk.options.id, opened.error().message);
         medium = std::move(opened).value();
     }
@@ -143,18 +146,18 @@ void Machine::disc_moved(Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event e
         static_cast<void>(drive.eject(/*force=*/true)); // cannot fail when forced
     else
         drive.insert(medium.get());
-    disk.file = std::move(medium); // the drive has let go of the old one
+    disk.medium = std::move(medium); // the drive has let go of the old one
 }
 
 void Machine::tray_moved(const std::string& drive, bool open) {
     if (qmp_ != nullptr) qmp_->tray_moved(drive, open);
-    for (const Disk& disk : disks_)
-        if (disk.options.id == drive && disk.source != nullptr) disk.source->move_tray(open);
+    const Disks::Disk* disk = disks_.find(drive);
+    if (disk != nullptr && disk->source != nullptr) disk->source->move_tray(open);
 }
 
 void Machine::tray_locked(const std::string& drive, bool locked) {
-    for (const Disk& disk : disks_)
-        if (disk.options.id == drive && disk.source != nullptr) disk.source->lock(locked);
+    const Disks::Disk* disk = disks_.find(drive);
+    if (disk != nullptr && disk->source != nullptr) disk->source->lock(locked);
 }
 
 /// The drive has answered the guest, or keeps the request (OnError::Stop). In that case no further access may
@@ -184,6 +187,7 @@ void Machine::stop_for_error() {
     if (recorder_ != nullptr) recorder_->finish();
     close_gates();
     board_->quiesce();
+    if (pv_disks_ != nullptr) pv_disks_->pause();
     loop_.machine_clock().stop();
     state_ = RunState::IoError;
     qmp_->stopped();

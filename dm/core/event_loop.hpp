@@ -17,6 +17,17 @@ struct FdReady {
     bool hangup = false;
 };
 
+/// Work that shows in memory before its fd wakes anybody: a loop may look there for a little while instead of
+/// sleeping at once.
+class Lookout {
+public:
+    virtual ~Lookout() = default;
+    /// Does the work that is there; true: there was some. No system call when there is none.
+    virtual bool look() = 0;
+    /// The loop is about to sleep: from now on the fd must tell of work.
+    virtual void rest() = 0;
+};
+
 class EventLoop {
 public:
     virtual ~EventLoop() = default;
@@ -27,6 +38,13 @@ public:
     virtual void change(int fd, FdEvents events) = 0;
     /// Safe inside any handler, also its own; the handler is not called any more.
     virtual void unwatch(int fd) = 0;
+
+    /// True: the loop looks there between rounds and calls rest() each time before it sleeps. False: this
+    /// loop never does. At most one; null takes it back.
+    virtual bool set_lookout(Lookout* lookout) {
+        static_cast<void>(lookout);
+        return false;
+    }
 
     /// Runs `task` in the device thread soon. The only call that other threads may make.
     virtual void post(std::function<void()> task) = 0;

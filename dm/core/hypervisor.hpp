@@ -45,6 +45,8 @@ public:
     virtual IrqSink& isa_irqs() = 0;
     /// Line = device * 4 + pin (0 = INTA).
     virtual IrqSink& pci_intx() = 0;
+    /// Null: PCI functions have their lines only.
+    virtual MsiSink* msi() { return nullptr; }
     /// PIRQ link 0..3 to ISA IRQ; 0 disables.
     virtual void route_pci_link(unsigned link, u8 isa_irq) = 0;
     /// `size`: bytes, whole pages.

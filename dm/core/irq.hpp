@@ -15,6 +15,13 @@ public:
     virtual void set_level(unsigned line, bool level) = 0;
 };
 
+/// Where message-signalled interrupts go: writes of `data` to an address that is an interrupt controller's.
+class MsiSink {
+public:
+    virtual ~MsiSink() = default;
+    virtual void send_msi(u64 addr, u32 data) = 0;
+};
+
 /// One level-triggered line into a sink. Copies are not allowed: a line has one driver (or an IrqOr).
 class IrqLine {
 public:

@@ -125,6 +125,12 @@ public:
         return unsupported("changing the medium of " + change.drive);
     }
 
+    /// Makes the image of `drive` larger; the guest is told as far as the drive can.
+    virtual Status resize_drive(const std::string& drive, unsigned long long bytes) {
+        static_cast<void>(bytes);
+        return unsupported("resizing " + drive);
+    }
+
     /// Writes the whole state of the devices to `fd`, which stays the caller's. The machine is stopped.
     /// `live`: another host continues, so release the images.
     virtual Status save_devices(int fd, bool live) {

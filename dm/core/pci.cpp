@@ -12,6 +12,13 @@ constexpr u32 kIoTypeBit = 1;
 constexpr u32 kPrefetchable = 8;
 constexpr u32 kRomEnable = 1;
 
+/// Of the MSI capability, from its offset on.
+enum Msi : u8 { MESSAGE_CONTROL = 2, MESSAGE_ADDRESS = 4, MESSAGE_UPPER_ADDRESS = 8, MESSAGE_DATA = 12 };
+constexpr unsigned kMsiSize = 14;
+constexpr u16 kMsi64Bit = 0x0080;
+constexpr u16 kMsiEnable = 0x0001;
+constexpr u16 kMsiWritable = 0x0071; // enable, and how many messages it may send
+
 } // namespace
 
 PciFunction::PciFunction(std::string_view name, const PciIdentity& identity, PciWiring wiring)
@@ -82,7 +89,7 @@ void PciFunction::config_write(unsigned reg, unsigned size, u32 value) {
         return reg < first + length && first < reg + size;
     };
     if (touches(pci::COMMAND, 2) || touches(pci::BAR0, 24) || touches(pci::ROM_ADDRESS, 4)) update_windows();
-    if (touches(pci::COMMAND, 2)) update_intx();
+    if (touches(pci::COMMAND, 2) || (msi_ != 0 && touches(msi_, kMsiSize))) update_intx();
     config_written(reg, size);
 }
 
@@ -130,13 +137,37 @@ void PciFunction::update_windows() {
     }
 }
 
+bool PciFunction::add_msi(unsigned offset, u8 next) {
+    if (wiring_.msi == nullptr) return false;
+    msi_ = offset;
+    set_register(offset, 1, pci::kMsiCapability, 0);
+    set_register(offset + 1, 1, next, 0);
+    set_register(offset + MESSAGE_CONTROL, 2, kMsi64Bit, kMsiWritable);
+    set_register(offset + MESSAGE_ADDRESS, 4, 0, ~3U);
+    set_register(offset + MESSAGE_UPPER_ADDRESS, 4, 0, ~0U);
+    set_register(offset + MESSAGE_DATA, 2, 0, 0xffff);
+    return true;
+}
+
+bool PciFunction::msi_enabled() const {
+    return msi_ != 0 && (config16(msi_ + MESSAGE_CONTROL) & kMsiEnable) != 0;
+}
+
 void PciFunction::set_intx(bool level) {
+    const bool rises = level && !intx_level_;
     intx_level_ = level;
     update_intx();
+    if (rises) send_msi();
 }
 
 void PciFunction::update_intx() {
-    wiring_.intx.set(intx_level_ && !command(pci::Command::INTX_DISABLE));
+    wiring_.intx.set(intx_level_ && !command(pci::Command::INTX_DISABLE) && !msi_enabled());
+}
+
+void PciFunction::send_msi() {
+    if (!msi_enabled() || !command(pci::Command::MASTER)) return;
+    const u64 addr = config32(msi_ + MESSAGE_ADDRESS) | u64{config32(msi_ + MESSAGE_UPPER_ADDRESS)} << 32;
+    wiring_.msi->send_msi(addr, config16(msi_ + MESSAGE_DATA));
 }
 
 void PciFunction::reset_config() {

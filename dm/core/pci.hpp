@@ -39,7 +39,8 @@ enum class Command : u16 {
     SERR = 0x0100,
     INTX_DISABLE = 0x0400
 };
-inline constexpr unsigned kRomBar = 6; ///< index of the expansion ROM among a function's BARs
+inline constexpr u8 kMsiCapability = 0x05; ///< capability ID
+inline constexpr unsigned kRomBar = 6;     ///< index of the expansion ROM among a function's BARs
 } // namespace pci
 
 struct PciIdentity {
@@ -59,6 +60,7 @@ struct PciWiring {
     IoSpace& ports;
     IoSpace& memory;
     IrqLine intx;
+    MsiSink* msi = nullptr; ///< null: there are no messages, and no function offers them
 };
 
 struct PciConfig {
@@ -94,6 +96,9 @@ protected:
     /// Makes bits of a register writable by the guest; `w1c` bits are cleared by writing ones.
     void set_register(unsigned reg, unsigned size, u32 reset_value, u32 writable, u32 w1c = 0);
     void set_registers(std::span<const RegSpec> table);
+    /// The MSI capability (6.8.1): one message, 64-bit address. False, and nothing there, when the machine
+    /// has no messages; `next` is the capability behind it.
+    bool add_msi(unsigned offset, u8 next);
     void finish_config() { reset_config(); }
 
     /// For registers at places that config space names other than in a BAR (PMBASE).
@@ -104,7 +109,12 @@ protected:
     /// Called when BAR `index` starts, stops or moves being decoded.
     virtual void bar_moved(unsigned index, std::optional<u64> address);
 
+    /// The interrupt, by line or as a message when it rises.
     void set_intx(bool level);
+    /// The cause is still there although the guest has just dealt with one: a message has to tell.
+    void repeat_interrupt() {
+        if (intx_level_) send_msi();
+    }
     bool command(pci::Command bit) const { return (config16(pci::COMMAND) & static_cast<u16>(bit)) != 0; }
     u8 config8(unsigned reg) const { return config_.bytes[reg]; }
     u16 config16(unsigned reg) const {
@@ -127,6 +137,8 @@ private:
     std::optional<u64> decode(unsigned index) const;
     void update_windows();
     void update_intx();
+    bool msi_enabled() const;
+    void send_msi();
 
     PciWiring wiring_;
     PciConfig config_;
@@ -137,6 +149,7 @@ private:
     std::array<Bar, 7> bars_{};
     std::array<std::optional<u64>, 7> decoded_{};
     std::array<IoWindow, 7> windows_;
+    unsigned msi_ = 0; ///< offset of the capability; 0: none
     bool intx_level_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include "dm/core/log.hpp"
 #include "dm/host/io_threads.hpp"
+#include "dm/host/medium_ops.hpp"
 #include "dm/host/uring.hpp"
 
 #include <algorithm>
@@ -70,6 +71,11 @@ s64 BlockEngine::perform(const Task& task) {
         case Task::Kind::Read: result = ::preadv(task.fd, task.iov.data(), count, offset); break;
         case Task::Kind::Write: result = ::pwritev(task.fd, task.iov.data(), count, offset); break;
         case Task::Kind::Sync: result = ::fdatasync(task.fd); break;
+        case Task::Kind::Discard: return medium_ops::discard(task.fd, task.device, task.offset, task.length);
+        case Task::Kind::Zero: return medium_ops::zero(task.fd, task.device, task.offset, task.length, false);
+        case Task::Kind::ZeroUnmap:
+            return medium_ops::zero(task.fd, task.device, task.offset, task.length, true);
+        case Task::Kind::Size: return medium_ops::size(task.fd, task.device);
         }
         if (result >= 0) return result;
         if (errno != EINTR) return -errno;

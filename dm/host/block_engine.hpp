@@ -17,12 +17,22 @@ class BlockEngine {
 public:
     /// One system call's worth of work. The caller keeps it and what it points to until done().
     struct Task {
-        enum class Kind : u8 { Read, Write, Sync };
+        enum class Kind : u8 {
+            Read,
+            Write,
+            Sync,
+            Discard,   ///< result 0: done
+            Zero,      ///< space stays reserved; result 0: done
+            ZeroUnmap, ///< space may be given back; result 0: done
+            Size       ///< result: bytes
+        };
 
         Kind kind = Kind::Read;
         int fd = -1;
         std::span<const iovec> iov;
         u64 offset = 0;
+        u64 length = 0;              ///< of Discard, Zero and ZeroUnmap
+        bool device = false;         ///< `fd` is a block device
         const void* owner = nullptr; ///< whose tasks wait() looks for
         /// Called once, perhaps before start() returns. `result`: bytes moved, or a negative errno value.
         void (*done)(Task& task) = nullptr;
@@ -46,7 +56,7 @@ public:
     static s64 perform(const Task& task);
 
 protected:
-    /// Blocks until collect() has something to report.
+    /// Blocks until collect() has something to report, or for a while.
     virtual void block() = 0;
     /// Hands every task that finished to finished().
     virtual void collect() = 0;

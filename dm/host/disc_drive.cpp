@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <utility>
 #if defined(__linux__)
 #include <linux/cdrom.h>
 #include <linux/fs.h>
@@ -117,10 +118,10 @@ DiscDrive::Event DiscDrive::look() {
 }
 
 /// Opening the drive anew makes the kernel look at the disc's size; in a chroot the old descriptor must do.
-Result<std::unique_ptr<RawFile>> DiscDrive::medium(BlockEngine& engine) const {
+UniqueFd DiscDrive::open_disc() const {
     UniqueFd fd = open_drive(path_);
     if (!fd) fd = UniqueFd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 3));
-    return RawFile::open(path_, RawFile::Access::ReadOnly, engine, std::move(fd));
+    return fd;
 }
 
 void DiscDrive::move_tray(bool open) {

@@ -5,8 +5,8 @@
 // tray and lock are left to people.
 #pragma once
 
-#include "dm/core/result.hpp"
-#include "dm/host/raw_file.hpp"
+#include "dm/core/types.hpp"
+#include "dm/core/unique_fd.hpp"
 
 #include <memory>
 #include <optional>
@@ -42,8 +42,8 @@ public:
     enum class Event : u8 { None, Inserted, Removed, TrayOpened };
     /// What happened since it was asked last; the first answer says what there is.
     Event look();
-    /// The disc that is in the drive now; the engine outlives it.
-    Result<std::unique_ptr<RawFile>> medium(BlockEngine& engine) const;
+    /// The disc that is in the drive now, to be read as an image.
+    UniqueFd open_disc() const;
     void lock(bool locked) { control_->lock(locked); }
     /// Does nothing where it is so already.
     void move_tray(bool open);

@@ -84,9 +84,50 @@ void Loop::run_timers() {
     if (machine_clock_.running()) machine_timers_.run_due();
 }
 
+bool Loop::set_lookout(Lookout* lookout) {
+    lookout_ = lookout;
+    return true;
+}
+
+/// Looks once. What is found teaches how long to look the next time.
+bool Loop::look() {
+    if (!lookout_->look()) return false;
+    const u64 now = ticks();
+    patience_.learn(now - last_work_);
+    last_work_ = now;
+    if (round_end_) round_end_();
+    return true;
+}
+
+/// Instead of sleeping, as long as that is expected to pay. Ends when something else is ready, too.
+Poller::Woken Loop::look_on(std::optional<u64> most_ns, ReadyFds& ready) {
+    constexpr unsigned kLooksPerPoll =
+        32; // the others are asked by a system call, and wait that long at most
+    unsigned looks = 0;
+    while (lookout_ != nullptr && !exit_status_ && ticks() - last_work_ < patience_.window()) {
+        look();
+        if (++looks % kLooksPerPoll != 0) continue;
+        const auto woken = poller_->wait(deadline(most_ns), ready, Poller::Sleep::No);
+        if (woken.ready != 0 || woken.due) return woken;
+    }
+    return {0, false};
+}
+
+Poller::Woken Loop::sleep(std::optional<u64> most_ns, ReadyFds& ready) {
+    if (lookout_ == nullptr) return poller_->wait(deadline(most_ns), ready);
+    auto woken = look_on(most_ns, ready);
+    if (exit_status_ || woken.ready != 0 || woken.due) return woken;
+    tick_rate_.measure();
+    patience_.set_most(tick_rate_.per_us() * Patience::kMostUs);
+    lookout_->rest();
+    woken = poller_->wait(deadline(most_ns), ready);
+    look();
+    return woken;
+}
+
 void Loop::run_once(std::optional<u64> most_ns) {
-    std::array<Poller::Ready, Poller::kMostPerWait> ready{};
-    const auto [count, due] = poller_->wait(deadline(most_ns), ready);
+    ReadyFds ready{};
+    const auto [count, due] = sleep(most_ns, ready);
     for (std::size_t i = 0; i < count; ++i) {
         auto* watch = static_cast<Watch*>(ready[i].token);
         if (!watch->dead) watch->handler(ready[i].what);

@@ -3,8 +3,11 @@
 
 #include "dm/core/unique_fd.hpp"
 #include "dm/host/host_clock.hpp"
+#include "dm/host/patience.hpp"
 #include "dm/host/poller.hpp"
+#include "dm/host/ticks.hpp"
 
+#include <array>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -22,6 +25,7 @@ public:
     void watch(int fd, FdEvents events, FdHandler handler) override;
     void change(int fd, FdEvents events) override;
     void unwatch(int fd) override;
+    bool set_lookout(Lookout* lookout) override;
     void post(std::function<void()> task) override;
     TimerQueue& machine_timers() override { return machine_timers_; }
     TimerQueue& host_timers() override { return host_timers_; }
@@ -44,6 +48,11 @@ private:
         bool dead = false;
     };
 
+    using ReadyFds = std::array<Poller::Ready, Poller::kMostPerWait>;
+
+    Poller::Woken sleep(std::optional<u64> most_ns, ReadyFds& ready);
+    Poller::Woken look_on(std::optional<u64> most_ns, ReadyFds& ready);
+    bool look();
     std::optional<u64> deadline(std::optional<u64> most_ns) const;
     void run_timers();
     void run_posted();
@@ -56,6 +65,11 @@ private:
     std::unique_ptr<Poller> poller_;
     std::unordered_map<int, std::unique_ptr<Watch>> watches_;
     std::vector<std::unique_ptr<Watch>> dead_; // kept until the round ends: the poller may still name them
+
+    Lookout* lookout_ = nullptr;
+    TickRate tick_rate_;
+    Patience patience_; ///< in ticks
+    u64 last_work_ = 0; ///< when the lookout last found some, in ticks
 
     UniqueFd wake_read_;
     UniqueFd wake_write_;

@@ -25,9 +25,10 @@ public:
         std::size_t ready; ///< how many of `out` are filled
         bool due;          ///< a deadline may have passed: one look at the clock tells
     };
-    /// Sleeps until something is ready or the host's clock reaches `deadline_ns` (nothing: for ever). May
-    /// return early, with neither.
-    virtual Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out) = 0;
+    enum class Sleep : u8 { No, Yes };
+    /// Sleeps, if it may, until something is ready or the host's clock reaches `deadline_ns` (nothing: for
+    /// ever). May return early, with neither.
+    virtual Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out, Sleep sleep = Sleep::Yes) = 0;
 };
 
 /// The best one of this platform.

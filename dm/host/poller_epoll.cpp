@@ -32,11 +32,11 @@ public:
     void change(int fd, FdEvents events, void* token) override { control(EPOLL_CTL_MOD, fd, events, token); }
     void remove(int fd) override { ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr); }
 
-    Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out) override {
+    Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out, Sleep sleep) override {
         if (deadline_ns && (!armed_ns_ || *deadline_ns < *armed_ns_)) arm(*deadline_ns);
         std::array<epoll_event, kMostPerWait> events{};
         const int most = static_cast<int>(std::min(out.size(), events.size()));
-        const int got = ::epoll_wait(epoll_.get(), events.data(), most, -1);
+        const int got = ::epoll_wait(epoll_.get(), events.data(), most, sleep == Sleep::Yes ? -1 : 0);
         Woken woken{0, false};
         for (int i = 0; i < got; ++i) {
             const epoll_event& e = events[static_cast<std::size_t>(i)];

@@ -30,17 +30,17 @@ public:
             return;
         }
     }
-    Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out) override {
+    Woken wait(std::optional<u64> deadline_ns, std::span<Ready> out, Sleep sleep) override {
         timespec limit{};
-        if (deadline_ns) {
+        if (deadline_ns && sleep == Sleep::Yes) {
             const u64 now = clock_.now_ns();
             const u64 left = *deadline_ns > now ? *deadline_ns - now : 0;
             limit.tv_sec = static_cast<time_t>(left / kSecond);
             limit.tv_nsec = static_cast<long>(left % kSecond);
         }
-        const bool limited = deadline_ns.has_value();
+        const bool limited = deadline_ns.has_value() || sleep == Sleep::No;
         if (::ppoll(fds_.data(), static_cast<nfds_t>(fds_.size()), limited ? &limit : nullptr, nullptr) <= 0)
-            return {0, limited};
+            return {0, deadline_ns.has_value()};
         std::size_t n = 0;
         for (std::size_t i = 0; i < fds_.size() && n < out.size(); ++i) {
             const short r = fds_[i].revents;
@@ -48,7 +48,7 @@ public:
             out[n++] = {tokens_[i],
                         {(r & POLLIN) != 0, (r & POLLOUT) != 0, (r & (POLLHUP | POLLERR | POLLNVAL)) != 0}};
         }
-        return {n, limited};
+        return {n, deadline_ns.has_value()};
     }
 
 private:

@@ -1,85 +1,114 @@
 // A raw disk image or a block device of the host as a disk's medium.
 //
 // The format is what the configuration says, never guessed: a guest could write the header of another format
-// and have its disk read as that (CVE-2018-10472). No locks are taken: the PV back end in the kernel has the
-// same image open.
+// and have its disk read as that (CVE-2018-10472). The PV back end in the kernel may have the same image
+// open; other guests may not (image_lock.hpp).
 #pragma once
 
-#include "dm/core/block_backend.hpp"
 #include "dm/core/log.hpp"
-#include "dm/core/unique_fd.hpp"
-#include "dm/host/block_engine.hpp"
+#include "dm/host/image.hpp"
+#include "dm/host/image_lock.hpp"
 
 #include <deque>
-#include <memory>
-#include <string>
 #include <vector>
 
 namespace dm::host {
 
-class RawFile final : public BlockBackend {
+class RawFile final : public Image {
 public:
-    enum class Access : u8 { ReadOnly, ReadWrite };
     static constexpr std::size_t kMostInFlight = 64; ///< further requests wait here
 
-    struct Stats {
-        u64 read_bytes = 0;
-        u64 written_bytes = 0;
-        u64 reads = 0;
-        u64 writes = 0;
-        u64 flushes = 0;
-        u64 errors = 0;
-    };
+    enum class Access : u8 { ReadOnly, ReadWrite };
+    using Stats = BlockStats;
 
-    /// `given`: the file itself, open; `path` is then its name. The error names the path and what to do about
-    /// it. The engine outlives the file.
+    /// `given`: the file itself, open. The engine outlives the file.
+    static Result<std::unique_ptr<RawFile>> open(const ImageOptions& options, BlockEngine& engine,
+                                                 UniqueFd given = {});
+    /// With nothing out of the ordinary.
     static Result<std::unique_ptr<RawFile>> open(const std::string& path, Access access, BlockEngine& engine,
                                                  UniqueFd given = {});
     /// Waits for what is in flight.
     ~RawFile() override;
 
+    /// What offsets, lengths and addresses of reads and writes must be multiples of; 1: nothing.
+    u32 granule() const { return granule_; }
+
+    // BlockBackend
     u64 size_bytes() const override { return size_; }
-    bool read_only() const override { return access_ == Access::ReadOnly; }
+    bool read_only() const override { return options_.read_only; }
+    u32 discard_granularity() const override { return options_.discard ? discard_granularity_ : 0; }
     void submit(BlockIo& io) override;
     void drain() override;
 
-    const std::string& path() const { return path_; }
-    const Stats& stats() const { return stats_; }
+    // Image
+    const std::string& name() const override { return options_.file; }
+    const BlockStats& stats() const override { return stats_; }
+    void wait() override;
+    Status activate() override;
+    Status release() override;
+    void look_at_size() override;
+    Status resize(u64 bytes) override;
 
 private:
+    using Kind = BlockEngine::Task::Kind;
+
     struct Request : BlockEngine::Task {
         BlockIo* io = nullptr;
         RawFile* file = nullptr;
-        u64 length = 0;
+        u64 length = 0; ///< of the request
         u64 moved = 0;
-        unsigned stalls = 0; ///< attempts in a row that moved nothing
+        unsigned stalls = 0;    ///< attempts in a row that moved nothing
+        bool zeroing = false;   ///< Write: zeros, whatever `io` is
+        bool may_unmap = false; ///< of these zeros
         std::vector<iovec> rest;
     };
+    struct SizeTask : BlockEngine::Task {
+        RawFile* file = nullptr;
+        bool busy = false;
+    };
 
-    RawFile(std::string path, Access access, UniqueFd fd, u64 size, BlockEngine& engine);
+    RawFile(const ImageOptions& options, BlockEngine& engine, UniqueFd fd);
+    Status examine();
+    Result<u32> find_granule();
 
+    // Each step of a request is a task of the engine; step_done() decides what follows.
     int refusal(const BlockIo& io, u64 length) const;
+    bool is_no_work(BlockIo& io, u64 length) const;
     void begin(BlockIo& io, u64 length);
-    void start(Request& request);
+    bool clip_discard(Request& request) const;
+    void start_zeroing(Request& request);
+    void write_zeros(Request& request);
     void step_done(Request& request);
     static int judge(Request& request);
+    void go_on(Request& request);
+    bool fall_back(Request& request);
     void feed();
     void finish(Request& request, int error);
-    void count(const Request& request, int error);
+    void count(const BlockIo& io, u64 length, int error);
+    void size_known(s64 size);
+    void adopt_size(u64 size);
+    int flush_now();
 
-    std::string path_;
+    ImageOptions options_;
     Log log_;
-    Access access_;
-    UniqueFd fd_;
-    u64 size_;
     BlockEngine& engine_;
-    Stats stats_;
+    UniqueFd fd_;
+    bool device_ = false;
+    u64 size_ = 0;
+    u32 granule_ = 1;
+    u32 discard_granularity_ = 0;
+    ImageLock lock_;
+    bool active_ = false;
+    bool shrank_ = false;
+
+    BlockStats stats_;
     int flush_error_ = 0; ///< once stable storage was missed, no later flush can promise it
     std::vector<std::unique_ptr<Request>> requests_;
     std::vector<Request*> free_;
     std::deque<BlockIo*> waiting_;
     std::size_t in_flight_ = 0;
     bool feeding_ = false;
+    SizeTask size_task_;
 };
 
 } // namespace dm::host

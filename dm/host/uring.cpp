@@ -3,16 +3,20 @@
 #ifdef HVMDM_URING
 
 #include "dm/core/check.hpp"
+#include "dm/host/workers.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <liburing.h>
+#include <linux/falloc.h>
 
 namespace dm::host {
 namespace {
 
 constexpr unsigned kEntries = 256;
+constexpr unsigned kShortWhileMs = 2;
 
 class Uring final : public BlockEngine {
 public:
@@ -35,6 +39,7 @@ private:
     io_uring ring_{};
     bool open_ = false;
     bool push_posted_ = false;
+    Workers workers_{[this] { post([this] { dispatch(); }); }}; ///< for what has no ring operation
 };
 
 Uring::~Uring() {
@@ -55,6 +60,17 @@ int Uring::set_up() {
     return (params.features & needed) == needed ? 0 : ENOSYS;
 }
 
+bool moves_nothing(const BlockEngine::Task& task) {
+    using Kind = BlockEngine::Task::Kind;
+    return task.kind == Kind::Discard || task.kind == Kind::Zero || task.kind == Kind::ZeroUnmap;
+}
+
+/// Ioctls have none.
+bool has_ring_operation(const BlockEngine::Task& task) {
+    using Kind = BlockEngine::Task::Kind;
+    return task.kind != Kind::Size && !(task.kind == Kind::Discard && task.device);
+}
+
 bool Uring::queue(Task& task) {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
     if (sqe == nullptr) {
@@ -63,10 +79,18 @@ bool Uring::queue(Task& task) {
     }
     if (sqe == nullptr) return false;
     const auto count = static_cast<unsigned>(std::min(task.iov.size(), kMostVectors));
+    const auto allocate = [&](int mode) {
+        io_uring_prep_fallocate(sqe, task.fd, mode | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(task.offset),
+                                static_cast<off_t>(task.length));
+    };
     switch (task.kind) {
     case Task::Kind::Read: io_uring_prep_readv(sqe, task.fd, task.iov.data(), count, task.offset); break;
     case Task::Kind::Write: io_uring_prep_writev(sqe, task.fd, task.iov.data(), count, task.offset); break;
     case Task::Kind::Sync: io_uring_prep_fsync(sqe, task.fd, IORING_FSYNC_DATASYNC); break;
+    case Task::Kind::Zero: allocate(FALLOC_FL_ZERO_RANGE); break;
+    case Task::Kind::Discard: // of a file
+    case Task::Kind::ZeroUnmap: allocate(FALLOC_FL_PUNCH_HOLE); break;
+    case Task::Kind::Size: io_uring_prep_nop(sqe); break; // the workers' own
     }
     io_uring_sqe_set_data(sqe, &task);
     return true;
@@ -87,7 +111,8 @@ void Uring::push() {
 }
 
 void Uring::start(Task& task) {
-    if (!queue(task)) {
+    if (!has_ring_operation(task) && workers_.give(task)) return;
+    if (!has_ring_operation(task) || !queue(task)) {
         task.result = perform(task);
         task.done(task);
         return;
@@ -106,6 +131,9 @@ void Uring::reap(Task* inline_task) {
         io_uring_cqe_seen(&ring_, cqe);
         // No worker could be started (RLIMIT_NPROC) or none was willing: the request must not get lost.
         if (task->result == -EAGAIN || task->result == -ECANCELED) task->result = perform(*task);
+        // As medium_ops says it. The ring's own EINVAL: a kernel without the operation.
+        if (moves_nothing(*task) && (task->result == -EINVAL || task->result == -ENOTTY))
+            task->result = -EOPNOTSUPP;
         if (task == inline_task)
             inline_done = true;
         else
@@ -115,10 +143,14 @@ void Uring::reap(Task* inline_task) {
 }
 
 void Uring::collect() {
+    for (Task* task : workers_.take())
+        finished(*task);
     reap(nullptr);
 }
 
 void Uring::block() {
+    // Nothing tells of ring and workers both; the caller comes again until it has what it waits for.
+    if (workers_.outstanding() > 0) return workers_.wait(kShortWhileMs);
     const int result = io_uring_submit_and_wait(&ring_, 1);
     // Interrupted, or the kernel wants its completions taken first: the caller collects and comes again.
     DM_CHECK(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);

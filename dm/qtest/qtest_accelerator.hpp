@@ -25,6 +25,7 @@ public:
     GuestMemory& memory() override { return *ram_; }
     IrqSink& isa_irqs() override { return irqs_.isa(); }
     IrqSink& pci_intx() override { return irqs_.pci(); }
+    MsiSink* msi() override { return &messages_; }
     void route_pci_link(unsigned link, u8 isa_irq) override { irqs_.route_link(link, isa_irq); }
     Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override {
         return bus_.make_video_memory(size);
@@ -45,6 +46,11 @@ public:
     void trim() override { settle(); }
 
 private:
+    /// No CPU is there to take them.
+    struct NoMessages final : MsiSink {
+        void send_msi(u64, u32) override {}
+    };
+
     QtestAccelerator(std::unique_ptr<Ram> ram, Transcript transcript, QtestOptions options);
     /// What was asked for during an access and must wait for its end.
     void settle();
@@ -53,6 +59,7 @@ private:
     Bus bus_{*ram_};
     VirtualTime time_;
     IrqRouter irqs_;
+    NoMessages messages_;
     FwCfg fw_cfg_;
     IoWindow fw_cfg_window_;
     Session session_{bus_, time_, irqs_};

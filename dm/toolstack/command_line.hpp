@@ -23,6 +23,7 @@ struct DriveDraft {
     bool attached = false; ///< has its place: by if=ide, or by the -device that names it
     bool to_ide = false;   ///< if=ide
     bool interface_none = false;
+    bool is_node = false;             ///< of -blockdev
     std::optional<unsigned> position; ///< 0..3
     std::optional<bool> read_only;
     std::string text;
@@ -38,12 +39,16 @@ struct NetdevDraft {
     std::string text;
 };
 
+/// The controller that libxl asks for with hdtype="ahci".
+inline constexpr std::string_view kAhciDriver = "ahci";
+
 struct DeviceDraft {
     const DeviceRow* row = nullptr;
     QemuOpts opts;
     std::string id;
     std::string text;
     std::optional<unsigned> pci_slot;
+    unsigned pci_function = 0;
 };
 
 struct MonitorDraft {
@@ -112,8 +117,15 @@ Status finish_serials(CommandLineDraft& draft);
 Handler take_display, take_keymap, take_vga, take_vnc;
 Status finish_vga(CommandLineDraft& draft, DeviceDraft& device);
 
+// command_line_image.cpp
+Handler take_blockdev;
+/// file=, format=, cache= and what else an image has; the rest of `opts` is left.
+Status take_image(QemuOpts& opts, ImageOptions& image);
+/// Whether this is something that can be opened; takes "file:" off.
+Status check_file(std::string& file);
+
 // command_line_disk.cpp
-Handler take_blockdev, take_cdrom, take_drive, take_hda, take_hdb, take_hdc, take_hdd;
+Handler take_cdrom, take_drive, take_hda, take_hdb, take_hdc, take_hdd;
 Status place_ide_drives(CommandLineDraft& draft);
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device);
 Status finish_drives(CommandLineDraft& draft);

@@ -90,6 +90,7 @@ Status assign_slots(CommandLineDraft& draft) {
             if (!place) return where(place.error());
             if (const Status claimed = slots.claim(*place); !claimed.ok()) return where(claimed.error());
             device.pci_slot = place->slot;
+            device.pci_function = place->function;
         } else {
             auto slot = slots.claim_free();
             if (!slot) return where(slot.error());
@@ -107,6 +108,9 @@ std::string with_id(std::string_view sentence, const DeviceDraft& device) {
 }
 
 Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
+    const bool second = std::any_of(draft.out.devices.begin(), draft.out.devices.end(),
+                                    [](const DeviceOptions& d) { return d.driver == kAhciDriver; });
+    if (second && device.row->driver == kAhciDriver) return fail("there can be one AHCI controller only");
     DeviceOptions out;
     out.driver = device.row->driver;
     out.id = device.id;
@@ -114,6 +118,7 @@ Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
     std::erase_if(out.properties, [](const auto& p) { return p.first == "driver" || p.first == "id"; });
     out.emulated = device.row->support == Support::Implemented;
     out.pci_slot = device.pci_slot;
+    out.pci_function = device.pci_function;
     draft.out.devices.push_back(std::move(out));
     return {};
 }

@@ -7,23 +7,9 @@ namespace dm::toolstack {
 namespace {
 
 constexpr unsigned kIdePositions = 4; // hda to hdd
-
-Status check_format(const DiskOptions& disk) {
-    if (disk.format == "raw" || disk.format == "host_device") return {};
-    for (const std::string_view known : {"qcow2", "qcow", "qed", "vpc", "vhdx", "vmdk", "vdi"})
-        if (disk.format == known)
-            return fail("format={} is not supported yet: convert the image with qemu-img convert -O raw",
-                        known);
-    return fail("there is no image format '{}': use raw", disk.format);
-}
-
-/// A word with a colon before the first slash is a protocol.
-Status check_file(std::string& file) {
-    if (file.starts_with("file:")) file.erase(0, 5);
-    const std::size_t colon = file.substr(0, file.find('/')).find(':');
-    if (colon == std::string::npos) return {};
-    return fail("'{}:' images are not supported yet: use a file or a block device", file.substr(0, colon));
-}
+constexpr unsigned kAhciPorts = 6;
+constexpr unsigned kScsiIds = 16;
+constexpr unsigned kScsiHostId = 7; // the adapter's own
 
 Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive) {
     const std::string interface = opts.take_or("if", "ide");
@@ -33,7 +19,8 @@ Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive
     if (interface != "scsi" && interface != "virtio" && interface != "floppy" && interface != "xen")
         return fail("there is no if={}: use ide, or none with -device", interface);
     drive.disk.bus = interface == "scsi" ? DiskBus::Scsi : DiskBus::Other;
-    drive.disk.emulated = false;
+    drive.disk.emulated = interface == "scsi";
+    if (drive.disk.emulated) return {}; // finish_drives() looks for an adapter
     draft.note_missing(
         draft.text,
         fmt::format("if={} is not emulated yet, the guest sees it as a PV disk at most", interface));
@@ -45,6 +32,8 @@ Status take_place(QemuOpts& opts, DriveDraft& drive) {
     DM_TRY_ASSIGN(const auto bus, opts.take_number("bus", INT32_MAX));
     DM_TRY_ASSIGN(const auto unit, opts.take_number("unit", INT32_MAX));
     if (index && (bus || unit)) return fail("index= says the same as bus= and unit=, leave one out");
+    if (drive.disk.bus == DiskBus::Scsi && (index || unit))
+        drive.position = static_cast<unsigned>(index ? *index : *unit);
     if (!drive.to_ide) return {};
     if ((index && *index >= kIdePositions) || (bus && *bus > 1) || (unit && *unit > 1))
         return fail("IDE has four places only, index 0 (hda) to 3 (hdd)");
@@ -82,7 +71,28 @@ Status put_on_channel(CommandLineDraft& draft, DiskOptions& disk, unsigned chann
     return put_on_ide(draft, disk, is_taken(draft, master) ? master + 1 : master);
 }
 
+/// One disk on each port; the first free one when none is named.
+Status put_on_ahci(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsigned> port, u64 unit) {
+    const auto taken = [&](unsigned candidate) {
+        return std::any_of(draft.out.disks.begin(), draft.out.disks.end(), [&](const DiskOptions& other) {
+            return other.bus == DiskBus::Ahci && other.channel == candidate;
+        });
+    };
+    if (!port) {
+        port = 0;
+        while (*port < kAhciPorts && taken(*port))
+            ++*port;
+    }
+    if (*port >= kAhciPorts) return fail("the AHCI controller has ports 0 to 5, each for one disk");
+    if (unit != 0) return fail("unit={}: an AHCI port has unit 0 only", unit);
+    if (taken(*port)) return fail("two disks want the same AHCI port {}", *port);
+    disk.bus = DiskBus::Ahci;
+    disk.channel = *port;
+    return {};
+}
+
 void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
+    if (disk.bus == DiskBus::Scsi) return;
     const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
     if (disk.serial.empty()) disk.serial = global_of(draft, driver, "serial");
     if (disk.model.empty()) disk.model = global_of(draft, driver, "model");
@@ -129,7 +139,7 @@ Status take_global_policy(const CommandLineDraft& draft, DiskOptions& disk) {
 Status check_disk(const DiskOptions& disk) {
     if (disk.media == DiskMedia::Cdrom) return {};
     if (disk.file.empty()) return fail("a disk needs file=");
-    if (disk.bus == DiskBus::Ide && disk.read_only)
+    if ((disk.bus == DiskBus::Ide || disk.bus == DiskBus::Ahci) && disk.read_only)
         return fail("an IDE disk cannot be read-only: give it mode w, or make it a cdrom");
     return {};
 }
@@ -171,8 +181,8 @@ Status place_ide_device(CommandLineDraft& draft, DeviceDraft& device, DiskOption
             return candidate.id == bus.controller && candidate.row->kind == DeviceKind::PciDevice;
         });
     if (controller == draft.devices.end()) return fail("there is no bus '{}'", *bus_text);
-    disk.bus = DiskBus::Ahci;
-    disk.channel = bus.number.value_or(0);
+    if (controller->row->driver == kAhciDriver) return put_on_ahci(draft, disk, bus.number, unit.value_or(0));
+    disk.bus = DiskBus::Other;
     disk.emulated = controller->row->support == Support::Implemented;
     if (!disk.emulated)
         draft.note_for(device.text,
@@ -181,18 +191,46 @@ Status place_ide_device(CommandLineDraft& draft, DeviceDraft& device, DiskOption
     return {};
 }
 
-Status place_scsi_device(DeviceDraft& device, DiskOptions& disk) {
-    DM_TRY_ASSIGN(const auto target, device.opts.take_number("scsi-id", 255));
+/// Where no SCSI disk is yet.
+unsigned free_scsi_id(const CommandLineDraft& draft) {
+    for (unsigned id = 0; id < kScsiIds; ++id)
+        if (id != kScsiHostId && std::ranges::none_of(draft.out.disks, [&](const DiskOptions& disk) {
+                return disk.bus == DiskBus::Scsi && disk.unit == id;
+            }))
+            return id;
+    return kScsiIds;
+}
+
+/// A disk that cannot be on an emulated bus is one for PV drivers, as others are.
+Status put_on_scsi(CommandLineDraft& draft, DiskOptions& disk, std::optional<unsigned> id,
+                   std::string_view text) {
     disk.bus = DiskBus::Scsi;
-    disk.unit = static_cast<unsigned>(target.value_or(0));
-    disk.emulated = device.row->support == Support::Implemented;
-    device.opts.ignore({"bus", "lun", "channel"});
+    disk.unit = id.value_or(free_scsi_id(draft));
+    for (const DiskOptions& other : draft.out.disks)
+        if (other.bus == DiskBus::Scsi && other.unit == disk.unit)
+            return fail("two disks want the same SCSI ID {}", disk.unit);
+    const bool adapter = std::ranges::any_of(
+        draft.devices, [](const DeviceDraft& device) { return device.row->driver == "lsi53c895a"; });
+    disk.emulated = adapter && disk.unit < kScsiIds && disk.unit != kScsiHostId;
+    if (!disk.emulated)
+        draft.note_for(text, fmt::format("{}, the guest sees it as a PV disk at most",
+                                         adapter ? fmt::format("no disk can have SCSI ID {}", disk.unit)
+                                                 : std::string("there is no -device lsi53c895a")));
     return {};
+}
+
+Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptions& disk) {
+    DM_TRY_ASSIGN(const auto target, device.opts.take_number("scsi-id", 255));
+    disk.media = device.row->driver == "scsi-cd" ? DiskMedia::Cdrom : DiskMedia::Disk;
+    device.opts.ignore({"bus", "lun", "channel", "vendor", "product", "removable", "dpofua", "device_id",
+                        "port_wwn", "port_index", "scsi_version", "max_io_size", "max_unmap_size"});
+    const auto id = target ? std::optional(static_cast<unsigned>(*target)) : std::nullopt;
+    return put_on_scsi(draft, disk, id, device.text);
 }
 
 /// What the device is to show: the drive that it names, or an empty tray.
 Result<DiskOptions> disk_for(CommandLineDraft& draft, DeviceDraft& device) {
-    const bool cdrom = device.row->kind == DeviceKind::IdeCdrom;
+    const bool cdrom = device.row->kind == DeviceKind::IdeCdrom || device.row->driver == "scsi-cd";
     const auto name = device.opts.take("drive");
     if (!name && !cdrom) return fail("drive= is missing: give the id of a -drive");
     DiskOptions disk;
@@ -251,12 +289,8 @@ Status take_drive(CommandLineDraft& draft, const std::string& value) {
     disk.id = opts.take_or("id", "");
     for (const DriveDraft& other : draft.drives)
         if (!disk.id.empty() && other.disk.id == disk.id) return fail("id={} is in use already", disk.id);
-    disk.file = opts.take_or("file", "");
-    disk.format = opts.take_or("format", opts.take_or("driver", "raw"));
-    disk.cache = opts.take_or("cache", "writeback");
     disk.serial = opts.take_or("serial", "");
-    DM_TRY(check_format(disk));
-    DM_TRY(check_file(disk.file));
+    DM_TRY(take_image(opts, disk));
     DM_TRY(take_interface(draft, opts, drive));
     DM_TRY(take_place(opts, drive));
     const std::string media = opts.take_or("media", "disk");
@@ -269,33 +303,6 @@ Status take_drive(CommandLineDraft& draft, const std::string& value) {
     DM_TRY_ASSIGN(const bool snapshot, opts.take_bool("snapshot", false));
     if (snapshot) return fail("snapshot=on is not supported: the guest's writes would reach the image");
     DM_TRY(take_error_policy(opts, disk.errors));
-    // How the host does its work, nothing the guest can tell.
-    opts.ignore({"aio", "discard", "detect-zeroes", "copy-on-read", "locking", "file.locking", "force-share",
-                 "auto-read-only"});
-    DM_TRY(opts.finish());
-    draft.drives.push_back(std::move(drive));
-    return {};
-}
-
-/// A file as one node; layers of nodes are for formats that are not supported.
-Status take_blockdev(CommandLineDraft& draft, const std::string& value) {
-    DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(value, ""));
-    DriveDraft drive;
-    drive.text = draft.text;
-    drive.interface_none = true;
-    const std::string driver = opts.take_or("driver", "");
-    if (driver != "file" && driver != "host_device")
-        return fail("driver={} is not supported: use file or host_device, or -drive", driver);
-    drive.disk.id = opts.take_or("node-name", "");
-    drive.disk.file = opts.take_or("filename", "");
-    if (drive.disk.id.empty() || drive.disk.file.empty()) return fail("node-name= and filename= are needed");
-    for (const DriveDraft& other : draft.drives)
-        if (other.disk.id == drive.disk.id) return fail("node-name={} is in use already", drive.disk.id);
-    if (opts.has("read-only")) {
-        DM_TRY_ASSIGN(drive.read_only, opts.take_bool("read-only", false));
-    }
-    opts.ignore(
-        {"aio", "cache.direct", "cache.no-flush", "discard", "detect-zeroes", "locking", "auto-read-only"});
     DM_TRY(opts.finish());
     draft.drives.push_back(std::move(drive));
     return {};
@@ -326,7 +333,7 @@ Status place_ide_drives(CommandLineDraft& draft) {
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     DM_TRY_ASSIGN(DiskOptions disk, disk_for(draft, device));
     if (device.row->kind == DeviceKind::ScsiDisk) {
-        DM_TRY(place_scsi_device(device, disk));
+        DM_TRY(place_scsi_device(draft, device, disk));
     } else {
         DM_TRY(place_ide_device(draft, device, disk));
     }
@@ -337,8 +344,9 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     DM_TRY(take_error_policy(device.opts, disk.errors));
     take_names(draft, disk);
     DM_TRY(take_global_policy(draft, disk));
+    DM_TRY_ASSIGN(disk.share_writers, device.opts.take_bool("share-rw", disk.share_writers));
     device.opts.ignore({"id", "bootindex", "wwn", "logical_block_size", "physical_block_size", "write-cache",
-                        "share-rw", "rotation_rate"});
+                        "rotation_rate"});
     DM_TRY(device.opts.finish());
     draft.out.disks.push_back(std::move(disk));
     return {};
@@ -351,8 +359,15 @@ Status finish_drives(CommandLineDraft& draft) {
             draft.note_for(drive.text, "no -device uses this drive");
             continue;
         }
-        drive.disk.read_only = drive.read_only.value_or(false);
-        draft.out.disks.push_back(drive.disk); // on a bus that is not emulated
+        DiskOptions& disk = drive.disk;
+        disk.read_only = drive.read_only.value_or(disk.media == DiskMedia::Cdrom);
+        if (disk.bus == DiskBus::Scsi) {
+            const Status placed = put_on_scsi(draft, disk, drive.position, drive.text);
+            if (!placed.ok()) return fail("{}: {}", drive.text, placed.error().message);
+            if (disk.id.empty())
+                disk.id = fmt::format("scsi0-{}{}", disk.media == DiskMedia::Cdrom ? "cd" : "hd", disk.unit);
+        }
+        draft.out.disks.push_back(disk);
     }
     return {};
 }

@@ -126,6 +126,10 @@ Status finish_machine(CommandLineDraft& draft) {
     out.accel = qtest ? Accel::Qtest : Accel::Xen;
     out.xen_platform = draft.machine_is_xenfv;
     if (out.probe) return {};
+    if (out.kernel.empty() && !out.initrd.empty())
+        return fail("-initrd: a ramdisk needs -kernel, which starts it");
+    if (out.kernel.empty() && !out.append.empty())
+        return fail("-append: a command line needs -kernel, which reads it");
     if (qtest) {
         if (out.qtest.empty()) return fail("-accel qtest needs -qtest, which says where the test listens");
         return {};

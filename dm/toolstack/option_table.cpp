@@ -18,8 +18,6 @@ constexpr auto kNo = Support::Refused;
 constexpr std::string_view kXens = "this is Xen's, the option has no effect";
 constexpr std::string_view kNoEffect = "not supported, has no effect";
 constexpr std::string_view kNoUsb = "no USB controller is emulated yet, the guest has a PS/2 mouse only";
-constexpr std::string_view kNoKernel =
-    "direct kernel boot is not supported yet; take kernel=, ramdisk= and cmdline= out and boot from a disk";
 constexpr std::string_view kNoFloppy = "no floppy drive is emulated";
 constexpr std::string_view kNoRestrict = "not supported yet; take dm_restrict and device_model_user out";
 
@@ -101,15 +99,18 @@ constexpr std::array kRows{
               kDone,
               take_drive,
               {},
-              "file=F,format=raw,if=ide,index=0..3,media=disk|cdrom  a disk on IDE",
+              "file=F,format=raw|qcow2|...,if=ide,index=0..3,media=disk|cdrom,cache=writeback|none|...,"
+              "discard=unmap  a disk on "
+              "IDE",
               "disk",
-              "file format if index bus unit id media readonly cache serial"},
+              "file format if index bus unit id media readonly cache discard detect-zeroes aio serial"},
     OptionRow{"blockdev",
               kValue,
               kDone,
               take_blockdev,
               {},
-              "driver=file,node-name=ID,filename=F  an image for a -device"},
+              "driver=file,node-name=F,filename=PATH; driver=raw|qcow2,node-name=ID,file=F  an image for a "
+              "-device"},
     OptionRow{"hda", kValue, kDone, take_hda, {}, "F  short for -drive file=F,if=ide,index=0"},
     OptionRow{"hdb", kValue, kDone, take_hdb},
     OptionRow{"hdc", kValue, kDone, take_hdc},
@@ -170,9 +171,9 @@ constexpr std::array kRows{
     OptionRow{"audio", kValue, kLog, nullptr, "the guest has no sound card"},
 
     // What it boots
-    OptionRow{"kernel", kValue, kNo, take_kernel, kNoKernel, "F  Linux kernel to boot", "kernel"},
-    OptionRow{"initrd", kValue, kNo, take_initrd, kNoKernel, "F  its initial ram disk", "ramdisk"},
-    OptionRow{"append", kValue, kNo, take_append, kNoKernel, "TEXT  its command line", "cmdline root extra"},
+    OptionRow{"kernel", kValue, kDone, take_kernel, {}, "F  Linux kernel to boot (bzImage)", "kernel"},
+    OptionRow{"initrd", kValue, kDone, take_initrd, {}, "F  its initial ram disk", "ramdisk"},
+    OptionRow{"append", kValue, kDone, take_append, {}, "TEXT  its command line", "cmdline root extra"},
     OptionRow{"L", kValue, kDone, take_firmware_dir, {}, "DIR  look for option ROMs there first"},
 
     // How it starts

@@ -4,6 +4,7 @@
 
 #include "dm/core/block_backend.hpp"
 #include "dm/core/char_options.hpp"
+#include "dm/core/disk_options.hpp"
 #include "dm/core/result.hpp"
 #include "dm/core/types.hpp"
 #include "dm/core/vnc_options.hpp"
@@ -35,16 +36,13 @@ struct VgaOptions {
 enum class DiskBus : u8 { Ide, Scsi, Ahci, Other };
 enum class DiskMedia : u8 { Disk, Cdrom };
 
-struct DiskOptions {
-    std::string id;   ///< QMP's name of the drive: "ide0-hd0", "ide-5632"
-    std::string file; ///< empty: no medium
-    std::string format = "raw";
+/// A drive and the image in it; no medium without a file.
+struct DiskOptions : ImageOptions {
+    std::string id; ///< QMP's name of the drive: "ide0-hd0", "ide-5632"
     DiskBus bus = DiskBus::Ide;
-    unsigned channel = 0; ///< Ide: 0, 1. Ahci: port
+    unsigned channel = 0; ///< Ide: 0, 1. Ahci: port, 0 to 5
     unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target
     DiskMedia media = DiskMedia::Disk;
-    bool read_only = false;
-    std::string cache = "writeback";
     ErrorPolicy errors{}; ///< rerror=, werror=
     // What the guest reads in IDENTIFY; empty: the machine chooses.
     std::string serial;
@@ -72,6 +70,7 @@ struct DeviceOptions {
     std::vector<std::pair<std::string, std::string>> properties;
     bool emulated = true;
     std::optional<unsigned> pci_slot;
+    unsigned pci_function = 0;
 };
 
 /// One QMP socket.

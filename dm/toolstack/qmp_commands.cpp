@@ -15,6 +15,9 @@ constexpr auto kBoolean = QmpType::Boolean;
 
 constexpr std::array kCommands{
     QmpCommand{"add-fd", add_fd, {{{"fdset-id", kInteger}, {"opaque", kString}}}},
+    QmpCommand{"block_resize",
+               block_resize,
+               {{{"device", kString}, {"node-name", kString}, {"size", kInteger, kRequired}}}},
     QmpCommand{"blockdev-change-medium",
                blockdev_change_medium,
                {{{"device", kString},

@@ -41,6 +41,7 @@ QmpReply no_colo(QmpContext& context, const Json& arguments);
 // qmp_media.cpp: descriptors and removable media
 QmpReply add_fd(QmpContext& context, const Json& arguments);
 QmpReply blockdev_change_medium(QmpContext& context, const Json& arguments);
+QmpReply block_resize(QmpContext& context, const Json& arguments);
 QmpReply eject(QmpContext& context, const Json& arguments);
 QmpReply query_fdsets(QmpContext& context, const Json& arguments);
 QmpReply remove_fd(QmpContext& context, const Json& arguments);

@@ -64,6 +64,15 @@ QmpReply query_fdsets(QmpContext& context, const Json&) {
     return list;
 }
 
+QmpReply block_resize(QmpContext& context, const Json& arguments) {
+    const std::string* name = find_string(arguments, "device");
+    if (name == nullptr) name = find_string(arguments, "node-name");
+    if (name == nullptr) return refuse("block_resize: device is missing");
+    const std::int64_t size = integer_in(arguments, "size").value_or(-1);
+    if (size <= 0) return refuse("block_resize: {} is no size of a disk", size);
+    return reply_to(context.machine().resize_drive(*name, static_cast<u64>(size)));
+}
+
 QmpReply eject(QmpContext& context, const Json& arguments) {
     const auto drive = removable_drive(context, arguments);
     if (const auto* error = std::get_if<QmpError>(&drive)) return *error;

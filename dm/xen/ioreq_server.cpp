@@ -52,7 +52,10 @@ Status IoreqServer::map_pages() {
 }
 
 IoreqServer::~IoreqServer() {
-    if (loop_ != nullptr) loop_->unwatch(xenevtchn_fd(handles_.evtchn.get()));
+    if (loop_ != nullptr) {
+        loop_->set_lookout(nullptr);
+        loop_->unwatch(xenevtchn_fd(handles_.evtchn.get()));
+    }
     // Each of these may fail because the domain is gone already; what is ours is freed all the same.
     if (created_) xendevicemodel_destroy_ioreq_server(handles_.dmod.get(), domid_, id_);
     if (resource_ != nullptr) xenforeignmemory_unmap_resource(handles_.fmem.get(), resource_);
@@ -84,6 +87,7 @@ Status IoreqServer::start(EventLoop& loop, RequestServer& requests) {
     const int fd = xenevtchn_fd(handles_.evtchn.get());
     ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); // an event may vanish between poll and read
     loop_ = &loop;
+    looked_after_ = loop.set_lookout(this);
     loop.watch(fd, FdEvents::Readable, [this](FdReady) { events(); });
     return {};
 }
@@ -95,26 +99,42 @@ Status IoreqServer::set_enabled(bool enabled) {
     return {};
 }
 
-/// The guest first: what waits is answered before the event itself is dealt with, which takes two more system
-/// calls. A vCPU that posts meanwhile has raised its event in the same batch or raises it when its port is
-/// unmasked; for the former the slots are looked at once more.
+/// The guest first: what waits is answered before the event itself is dealt with. A port that raised its
+/// event stays masked while the loop looks for requests by itself: Xen then interrupts nobody for those that
+/// follow.
 void IoreqServer::events() {
     serve_ready();
-    const int fd = xenevtchn_fd(handles_.evtchn.get());
-    // The device hands out as many pending ports as fit, and unmasks as many as it is given: one system call
-    // each for all vCPUs, where xenevtchn_pending() and xenevtchn_unmask() take one per port.
+    // The device hands out as many pending ports as fit, in one system call, where xenevtchn_pending() takes
+    // one for each.
     std::array<evtchn_port_t, 32> ports;
-    const ssize_t got = ::read(fd, ports.data(), sizeof(ports));
+    const ssize_t got = ::read(xenevtchn_fd(handles_.evtchn.get()), ports.data(), sizeof(ports));
     if (got < static_cast<ssize_t>(sizeof(ports[0]))) return;
-    if (::write(fd, ports.data(), static_cast<std::size_t>(got)) != got)
-        log_.guest("event channels could not be unmasked: {}", std::strerror(errno));
+    masked_.insert(masked_.end(), ports.begin(),
+                   ports.begin() + got / static_cast<ssize_t>(sizeof(ports[0])));
+    if (looked_after_) return;
+    unmask();
     serve_ready();
 }
 
-void IoreqServer::serve_ready() {
-    drain();
+/// All of them by one system call. A vCPU that posted meanwhile raises its event now.
+void IoreqServer::unmask() {
+    if (masked_.empty()) return;
+    const std::size_t bytes = masked_.size() * sizeof(masked_[0]);
+    const ssize_t taken = ::write(xenevtchn_fd(handles_.evtchn.get()), masked_.data(), bytes);
+    if (taken != static_cast<ssize_t>(bytes))
+        log_.guest("event channels could not be unmasked: {}", std::strerror(errno));
+    masked_.clear();
+}
+
+bool IoreqServer::serve_ready() {
+    if (held_) return false;
+    bool any = io_->drain();
     for (unsigned vcpu = 0; vcpu < io_->vcpus() && !held_; ++vcpu)
-        if (io_->serve(vcpu)) xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
+        if (io_->serve(vcpu)) {
+            xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
+            any = true;
+        }
+    return any;
 }
 
 void IoreqServer::drain() {

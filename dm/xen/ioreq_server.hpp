@@ -16,10 +16,10 @@ struct xenforeignmemory_resource_handle;
 
 namespace dm::xen {
 
-class IoreqServer {
+class IoreqServer final : private Lookout {
 public:
     static Result<std::unique_ptr<IoreqServer>> create(const Handles& handles, u16 domid);
-    ~IoreqServer();
+    ~IoreqServer() override;
     IoreqServer(const IoreqServer&) = delete;
     IoreqServer& operator=(const IoreqServer&) = delete;
 
@@ -68,7 +68,10 @@ private:
     Status map_pages();
     Result<u32> bind(u32 remote_port, std::string_view what);
     void events();
-    void serve_ready();
+    bool serve_ready();
+    void unmask();
+    bool look() override { return serve_ready(); }
+    void rest() override { unmask(); }
 
     const Handles& handles_;
     u16 domid_;
@@ -81,8 +84,10 @@ private:
     u8* pages_ = nullptr;
     std::optional<IoreqPages> io_;
     std::vector<u32> local_ports_; // of each vCPU
+    std::vector<u32> masked_;      ///< local ports that raised their event and are not to raise it again yet
     EventLoop* loop_ = nullptr;
     bool held_ = false;
+    bool looked_after_ = false; ///< the loop looks for requests by itself, and says when it stops
     Log log_{"ioreq"};
 };
 

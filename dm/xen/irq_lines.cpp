@@ -23,4 +23,9 @@ void PciIntx::set_level(unsigned line, bool level) {
                    std::strerror(errno));
 }
 
+void Messages::send_msi(u64 addr, u32 data) {
+    if (xendevicemodel_inject_msi(handles_.dmod.get(), domid_, addr, data) != 0)
+        log_.guest("the message {:#x} to {:#x} could not be sent: {}", data, addr, std::strerror(errno));
+}
+
 } // namespace dm::xen

@@ -31,4 +31,16 @@ private:
     Log log_{"irq"};
 };
 
+/// Messages to the guest's local interrupt controllers, which are Xen's.
+class Messages final : public MsiSink {
+public:
+    Messages(const Handles& handles, u16 domid) : handles_(handles), domid_(domid) {}
+    void send_msi(u64 addr, u32 data) override;
+
+private:
+    const Handles& handles_;
+    u16 domid_;
+    Log log_{"irq"};
+};
+
 } // namespace dm::xen

@@ -4,6 +4,7 @@
 extern "C" {
 #include <xen/xen.h>
 
+#include <xen/grant_table.h>
 #include <xen/hvm/dm_op.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/ioreq.h>
@@ -13,6 +14,7 @@ extern "C" {
 #include <xendevicemodel.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
+#include <xengnttab.h>
 #include <xenstore.h>
 #include <xentoolcore.h>
 #include <xentoollog.h>

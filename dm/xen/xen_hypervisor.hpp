@@ -25,6 +25,7 @@ public:
     GuestMemory& memory() override { return cache_; }
     IrqSink& isa_irqs() override { return isa_; }
     IrqSink& pci_intx() override { return intx_; }
+    MsiSink* msi() override { return &messages_; }
     void route_pci_link(unsigned link, u8 isa_irq) override;
     Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override;
     void shutdown(ShutdownReason reason) override;
@@ -45,7 +46,7 @@ public:
 private:
     XenHypervisor(const XenOptions& options, Handles handles)
         : options_(options), handles_(std::move(handles)), cache_(handles_, options.domid),
-          isa_(handles_, options.domid), intx_(handles_, options.domid) {}
+          isa_(handles_, options.domid), intx_(handles_, options.domid), messages_(handles_, options.domid) {}
     GuestPhys above_ram() const;
 
     XenOptions options_;
@@ -53,6 +54,7 @@ private:
     MapCache cache_;
     IsaIrqs isa_;
     PciIntx intx_;
+    Messages messages_;
     std::unique_ptr<IoreqServer> server_;
     std::unique_ptr<RequestServer> requests_;
     GuestPhys next_parking_ = 0;

@@ -70,6 +70,29 @@ TEST_F(BoardTest, WithoutThePlatformDeviceTheGraphicsAdapterMovesUp) {
     EXPECT_EQ(in(0x10, 2), 0xffffU);
 }
 
+TEST_F(BoardTest, AnAhciControllerComesBehindTheGraphicsAdapterOrWhereItIsTold) {
+    build([this](BoardParts& parts) { parts.ahci.emplace().config.drives[0].emplace().medium = &disk; });
+    EXPECT_EQ(config(4, 0, 0), 0x29228086U);
+    build([](BoardParts& parts) { parts.ahci.emplace().place = Bdf{0, 0x1f, 2}; });
+    EXPECT_EQ(config(4, 0, 0), 0xffffffffU);
+    EXPECT_EQ(config(0x1f, 2, 0), 0x29228086U);
+}
+
+TEST_F(BoardTest, UnplugTakesTheAhciDisksToo) {
+    test::FakeBlock second{1 << 20};
+    build([&](BoardParts& parts) {
+        parts.ide.drives[0].reset();
+        parts.ahci.emplace().config.drives[0].emplace().medium = &disk;
+        parts.ahci->config.drives[1].emplace().medium = &second;
+    });
+    out(0x10, 4, 2); // all but the first
+    EXPECT_NE(board->ahci()->disk(0), nullptr);
+    EXPECT_EQ(board->ahci()->disk(1), nullptr);
+    EXPECT_EQ(second.flushes, 1U);
+    out(0x10, 1, 2);
+    EXPECT_EQ(board->ahci()->disk(0), nullptr);
+}
+
 TEST_F(BoardTest, ATakenPciPlaceIsAnError) {
     BoardParts parts;
     parts.vga = BoardParts::Vga{.memory = std::make_unique<test::FakeVideoMemory>(StdVga::memory_size(16)),
@@ -144,6 +167,46 @@ TEST_F(BoardTest, AFixedPortStaysOnTopOfABarThatIsLaidOverIt) {
     set_config(1, 1, 0x20, 0x60); // the bus master's BAR4 over the keyboard controller
     set_config(1, 1, pci::COMMAND, 5, 2);
     EXPECT_EQ(in(0x64) & 0x10, 0x10U) << "the 8042's own status";
+}
+
+struct ScsiBoardTest : BoardTest {
+    ScsiBoardTest() {
+        build([this](BoardParts& parts) {
+            parts.scsi.emplace().disks.drives[2].emplace().medium = &scsi_disk;
+        });
+    }
+    ~ScsiBoardTest() override { board.reset(); }
+    std::vector<u8> saved() {
+        StateWriter writer;
+        board->save(writer);
+        return std::move(writer).take();
+    }
+    test::FakeBlock scsi_disk{1 << 20};
+};
+
+TEST_F(ScsiBoardTest, TheScsiAdapterTakesTheFirstFreePlace) {
+    EXPECT_EQ(config(3, 0, 0), 0x0012'1000U);
+    EXPECT_EQ(config(4, 0, 0), 0x1111'1234U);
+    place(3, 0x10, 0xc000);
+    EXPECT_EQ(in(0xc000), 0xc0U); // SCNTL0
+}
+
+TEST_F(ScsiBoardTest, UnplugTakesTheAdapterAwayWithItsDisksAlsoInARestoredMachine) {
+    place(3, 0x10, 0xc000);
+    out(0x10, 4, 2); // IDE disks but the first: nothing of SCSI
+    EXPECT_EQ(config(3, 0, 0), 0x0012'1000U);
+    out(0x10, 1, 2);
+    EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
+    EXPECT_FALSE(board->ports().answers(0xc000, 1));
+    EXPECT_EQ(scsi_disk.flushes, 1U);
+    board->reset();
+    EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
+    const std::vector<u8> image = saved();
+    build([this](BoardParts& parts) { parts.scsi.emplace().disks.drives[2].emplace().medium = &scsi_disk; });
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(board->load(*reader).ok());
+    EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
 }
 
 TEST_F(BoardTest, UnplugTakesTheDisksAwayBeforeTheWriteReturns) {

@@ -156,7 +156,9 @@ TEST_F(MediaTest, AnImageThatCannotBeUsedLeavesTheOldOneIn) {
     EXPECT_THAT(change("/dev/fdset/77"), HasSubstr("fd set 77"));
     EXPECT_THAT(change("/dev/fdset/-1"), StartsWith("GenericError: "));
     EXPECT_THAT(change(""), HasSubstr("missing"));
-    EXPECT_THAT(change(one, "qcow2"), HasSubstr("raw"));
+    const UniqueFd image(::open(one.c_str(), O_RDONLY | O_CLOEXEC));
+    say("add-fd", {{"fdset-id", 8}, {"opaque", "qcow2:x"}}, image.get());
+    EXPECT_THAT(change("/dev/fdset/8", "qcow2"), HasSubstr("raw"));
     EXPECT_THAT(insert(folder).dump(), HasSubstr("directory"));
     const UniqueFd blind(::open(one.c_str(), O_WRONLY | O_CLOEXEC));
     say("add-fd", {{"fdset-id", 9}, {"opaque", "raw:x"}}, blind.get());

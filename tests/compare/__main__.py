@@ -5,6 +5,8 @@ import sys
 import time
 from pathlib import Path
 
+from qtest import qemu_source
+
 from . import devices
 from .link import CompareError, Died, Link, ours, theirs
 from .rules import Rules
@@ -20,11 +22,13 @@ def start_pair(device):
     # What is Xen's, or no chip of ours, is switched off there.
     theirs_machine = ["-machine", "pc,vmport=off"]
     common = ["-machine", "pc", "-nodefaults", "-display", "none", "-m", "32", *device.options]
+    accelerator = ["-accel", "qtest"] if device.clock else ["-accel", "tcg", "-S"]
     pair = []
     try:
-        for name, command in (("hvmdm", [ours(), *common, *device.ours, "-accel", "qtest"]),
-                              ("QEMU", [theirs(), *common, *theirs_machine, *device.theirs, "-accel", "tcg", "-S"])):
-            pair.append(Link(name, command, device.functions, device.images))
+        for name, has_clock, command in (
+                ("hvmdm", True, [ours(), *common, *device.ours, "-accel", "qtest"]),
+                ("QEMU", device.clock, [*theirs(device.clock), *common, *theirs_machine, *device.theirs, *accelerator])):
+            pair.append(Link(name, command, device.functions, device.images, has_clock, device.viewer))
         for link in pair:
             link.look_up()
             link.talk(["irq_intercept_in ioapic"])
@@ -33,6 +37,10 @@ def start_pair(device):
             link.close()
         raise
     return pair
+
+
+def rules_of(device):
+    return Rules(device.listed_as, device.bits())
 
 
 class Session:
@@ -137,7 +145,7 @@ def search(device, operations, rules, rng):
 
 
 def compare(device, operations, seed, shrink):
-    rules = Rules(device.name, device.bits())
+    rules = rules_of(device)
     found, history, text = search(device, operations, rules, random.Random(f"{device.name} {seed}"))
     if found is None:
         print(text, flush=True)
@@ -154,7 +162,7 @@ def compare(device, operations, seed, shrink):
 
 def survey(device, operations, seed):
     rng = random.Random(f"{device.name} {seed}")
-    with Session(device, Rules(device.name, device.bits()), survey=True) as player:
+    with Session(device, rules_of(device), survey=True) as player:
         died = play(player, [*device.setup, *generate(device, rng, operations)])
         print(f"{device.name}: {player.played} operations, {len(player.surveyed)} registers differ")
         for name, (times, first) in sorted(player.surveyed.items()):
@@ -170,7 +178,7 @@ def replay(path):
         raise CompareError(f"{path} does not begin with '# compare DEVICE'")
     device = find(text[0].split()[2])
     lines = [Line.parse(line) for line in text if line.strip() and not line.startswith("#")]
-    found = differs(device, Rules(device.name, device.bits()), lines)
+    found = differs(device, rules_of(device), lines)
     if found is None:
         print(f"{path}: no difference")
         return 0
@@ -200,6 +208,10 @@ def main():
     if not arguments.device:
         parser.error("name a device")
     chosen = list(devices.ALL.values()) if arguments.device == "all" else [find(arguments.device)]
+    if arguments.device == "all" and not qemu_source.EMULATOR.exists():
+        print(f"left out: {', '.join(device.name for device in chosen if device.clock)}; tools/qtest-suite --emulator "
+              "builds the QEMU that they need", flush=True)
+        chosen = [device for device in chosen if not device.clock]
     if arguments.survey:
         return max(survey(device, arguments.operations, arguments.seed) for device in chosen)
     results = [compare(device, arguments.operations, arguments.seed, not arguments.no_minimise) for device in chosen]

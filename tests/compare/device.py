@@ -50,12 +50,14 @@ class Register:
 
 class Device:
     """`options`: the command line's part for both machines; "{folder}" is where `images` lie, {file: bytes of noise}.
-    `bursts`: (weight, function(rng) -> lines).
+    `bursts`: (weight, function(rng) -> lines). `clock`: lines "tick" are for both machines. `viewer`: lines "key"
+    reach both. `listed_as`: the name under which the list of differences has it.
     """
 
     def __init__(self, name, options=(), functions=None, registers=(), setup=(), bursts=(), single=1, ours=(), theirs=(),
-                 bits=None, images=None):
+                 bits=None, images=None, clock=False, viewer=False, listed_as=None):
         self.images = images or {}
+        self.clock, self.viewer, self.listed_as = clock, viewer, listed_as or name
         self.name, self.options, self.functions = name, list(options), functions or {}
         self.ours, self.theirs = list(ours), list(theirs)
         self.registers, self.setup, self.bursts, self.single = list(registers), list(setup), list(bursts), single

@@ -8,10 +8,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from qtest import qemu_source
+
+from .viewer import Viewer
+
 REPO = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 ANSWER_SECONDS = 120
 PATIENCE_SECONDS = 10
+FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"]  # of packages: Debian's source has none
 
 
 class CompareError(Exception):
@@ -23,10 +28,13 @@ class Died(Exception):
 
 
 class Link:
-    """One machine. The words of `command` may name its "{folder}", where `images` are made: {file: bytes of noise}."""
+    """One machine. The words of `command` may name its "{folder}", where `images` are made: {file: bytes of noise}.
 
-    def __init__(self, name, command, functions, images=()):
-        self.name = name
+    `has_clock`: serves clock_step. What has none does at once what it does at all. `viewer`: somebody types by VNC.
+    """
+
+    def __init__(self, name, command, functions, images=(), has_clock=True, viewer=False):
+        self.name, self.has_clock, self.viewer = name, has_clock, None
         self.functions = functions
         self.folder = tempfile.mkdtemp(prefix="compare-")
         for image in images:
@@ -45,6 +53,7 @@ class Link:
                                             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
             try:
                 self.socket = self.accept(listener)
+                self.viewer = self.look() if viewer else None
             except CompareError:
                 self.close()
                 raise
@@ -72,9 +81,26 @@ class Link:
         self.log.seek(0)
         return self.log.read()[-600:].decode(errors="replace").strip()
 
+    def look(self):
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return Viewer(os.path.join(self.folder, "vnc"))
+            except OSError as error:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise CompareError(f"{self.name}'s screen cannot be seen: {error}") from None
+                time.sleep(0.1)
+
+    def key(self, words):
+        try:
+            self.viewer.key(int(words[1], 0), words[2] == "down")
+        except OSError as error:
+            raise self.died(error) from None
+
     def close(self):
-        if getattr(self, "socket", None):
-            self.socket.close()
+        for connection in (getattr(self, "socket", None), self.viewer):
+            if connection:
+                connection.close()
         self.process.kill()
         self.process.wait()
         self.log.close()
@@ -181,8 +207,13 @@ def ours():
     raise CompareError("hvmdm is not built: cmake --preset release && cmake --build --preset release")
 
 
-def theirs():
+def theirs(with_clock=False):
+    """Words that start the packaged QEMU; a build of one's own where its clock must move, which Debian's does not let it."""
+    if with_clock:
+        if not qemu_source.EMULATOR.exists():
+            raise CompareError("this compares with a QEMU whose clock can be moved: tools/qtest-suite --emulator builds it")
+        return [str(qemu_source.EMULATOR), *(word for folder in FIRMWARE for word in ("-L", folder))]
     program = os.environ.get("QEMU_BINARY", "qemu-system-i386")
     if not shutil.which(program):
         raise CompareError(f"{program} is not there: install package qemu-system-x86")
-    return program
+    return [program]

@@ -5,7 +5,8 @@
   DEVICE avoided WHAT: reason      what streams leave out
   DEVICE irq NUMBER: reason        an interrupt line's level that is not compared
 
-DEVICE and REGISTER may be several, separated by commas; a REGISTER that ends in * stands for all that begin so.
+DEVICE and REGISTER may be several, separated by commas; a REGISTER that ends in * stands for all that begin so. A line
+without a reason has that of the next line and is one entry with it: one thing that differs, in several places.
 """
 from pathlib import Path
 
@@ -21,20 +22,31 @@ class Rules:
         self.bits = bits or {}
         self.masks, self.irqs, self.count, self.reserved = {}, 0, 0, False
         self.reasons = {}
+        places, number = [], 0
         for number, line in enumerate((FILE.read_text() if text is None else text).splitlines(), 1):
-            if line.strip() and not line.startswith("#"):
-                self.add(device, number, line)
+            if not line.strip() or line.startswith("#"):
+                continue
+            head, colon, reason = line.partition(": ")
+            places.append(head.split())
+            if len(places[-1]) != 3 or bool(colon) != bool(reason.strip()):
+                raise self.malformed(number)
+            if not colon:
+                continue
+            self.count += 1
+            for words in places:
+                if device in words[0].split(","):
+                    self.add(words, reason)
+            places = []
+        if places:
+            raise self.malformed(number)
         if self.count > MOST:
             raise CompareError(f"{FILE.name} has {self.count} entries; {MOST} is the most")
 
-    def add(self, device, number, line):
-        head, colon, reason = line.partition(": ")
-        words = head.split()
-        if not colon or len(words) != 3 or not reason.strip():
-            raise CompareError(f"{FILE.name}, line {number}: expected DEVICE REGISTER MASK: reason")
-        self.count += 1
-        if device not in words[0].split(","):
-            return
+    @staticmethod
+    def malformed(number):
+        return CompareError(f"{FILE.name}, line {number}: expected DEVICE REGISTER MASK: reason")
+
+    def add(self, words, reason):
         if words[1] == "avoided":  # no stream has it
             return
         if words[1] == "reserved":

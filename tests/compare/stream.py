@@ -4,7 +4,9 @@
   config_readw ide 0x04            # PCICMD  configuration space of a function, wherever its slot is
   wait inb 0x1f7 0x80 0x00         # STATUS  reads until the bits of the mask have the value
   soon inw 0x1f0                   # DATA    what this starts may be done when the reply comes, or later: no lines compared
-  tick 1000000                              gives time to timers of ours; QEMU does at once what it does at all
+  tick 1000000                              time passes; not in QEMU, where the device's table asks for no clock: it does at
+                                            once what it does at all
+  key 0x1e down                             somebody presses a key at a viewer; "up" lets it go. A wait must follow
 
 Only replies to lines that read are compared, and with them the levels of all interrupt lines.
 """
@@ -20,7 +22,7 @@ class Line:
         self.soon = text.startswith("soon ")
         self.command = text.removeprefix("soon ")
         word = self.command.split(" ", 1)[0]
-        if word in ("wait", "tick"):
+        if word in ("wait", "tick", "key"):
             self.kind = word
         elif word.startswith(("in", "read", "config_read", "b64read")):
             self.kind = "read"
@@ -75,8 +77,14 @@ class Player:
                 self.play_wait(lines[start])
                 start += 1
                 continue
+            if kind == "key":
+                for link in (self.ours, self.theirs):
+                    link.key(lines[start].text.split())
+                self.played += 1
+                start += 1
+                continue
             end = start
-            while end < len(lines) and end - start < CHUNK and lines[end].kind != "wait":
+            while end < len(lines) and end - start < CHUNK and lines[end].kind not in ("wait", "key"):
                 end += 1
             self.play_chunk(lines[start:end])
             start = end
@@ -87,8 +95,8 @@ class Player:
         self.played += 1
 
     def play_chunk(self, lines):
-        ours, ours_ends = self.commands(self.ours, lines, ticks=True)
-        theirs, theirs_ends = self.commands(self.theirs, lines, ticks=False)
+        ours, ours_ends = self.commands(self.ours, lines)
+        theirs, theirs_ends = self.commands(self.theirs, lines)
         self.ours.send(ours)
         self.theirs.send(theirs)
         ours_blob = self.ours.receive(len(ours))
@@ -105,12 +113,12 @@ class Player:
             self.played += 1
 
     @staticmethod
-    def commands(link, lines, ticks):
+    def commands(link, lines):
         commands, ends = [], []
         for line in lines:
             if line.kind != "tick":
                 commands += link.translate(line.command)
-            elif ticks:
+            elif link.has_clock:
                 commands.append(f"clock_step {line.text.split()[1]}")
             ends.append(len(commands) - 1)
         return commands, ends

@@ -228,6 +228,84 @@ TEST_F(PciTest, InterruptsAreGatedByTheDisableBit) {
     EXPECT_TRUE(irqs.level(7));
 }
 
+/// A function with the MSI capability at 0x60, another one behind it.
+class MessageCard final : public PciFunction {
+public:
+    explicit MessageCard(PciWiring wiring) : PciFunction("card", Card::kIdentity, std::move(wiring)) {
+        offered = add_msi(0x60, 0x80);
+        finish_config();
+    }
+    void reset() override { reset_config(); }
+    void save(StateWriter& out) const override { save_config(out); }
+    Status load(StateReader& in) override { return load_config(in); }
+    void interrupt(bool level) { set_intx(level); }
+    void again() { repeat_interrupt(); }
+    void enable(u16 control) {
+        config_write(pci::COMMAND, 2, 4);
+        config_write(0x64, 4, 0xfee0100f);
+        config_write(0x68, 4, 0x1);
+        config_write(0x6c, 2, 0x4051);
+        config_write(0x62, 2, control);
+    }
+    bool offered = false;
+};
+
+struct PciMessageTest : testing::Test {
+    IoSpace ports{"ports", 0xffff};
+    IoSpace memory{"memory", ~u64{0}};
+    test::FakeIrqs irqs;
+    test::FakeMessages messages;
+    MessageCard card{{ports, memory, IrqLine{irqs, 7}, &messages}};
+};
+
+TEST_F(PciMessageTest, TheCapabilityHasOneMessageWith64Bits) {
+    EXPECT_TRUE(card.offered);
+    EXPECT_EQ(card.config_read(0x60, 4), 0x00808005U);
+    card.enable(0xffff);
+    EXPECT_EQ(card.config_read(0x60, 4), 0x00f18005U);
+    EXPECT_EQ(card.config_read(0x64, 4), 0xfee0100cU);
+    EXPECT_EQ(card.config_read(0x68, 4), 1U);
+    EXPECT_EQ(card.config_read(0x6c, 4), 0x4051U);
+}
+
+TEST_F(PciMessageTest, AMachineWithoutMessagesHasNoCapability) {
+    MessageCard plain{{ports, memory, IrqLine{irqs, 7}}};
+    EXPECT_FALSE(plain.offered);
+    plain.enable(1);
+    EXPECT_EQ(plain.config_read(0x60, 4), 0U);
+    plain.interrupt(true);
+    EXPECT_TRUE(irqs.level(7));
+}
+
+TEST_F(PciMessageTest, AnEnabledMessageIsSentWhenTheInterruptRisesAndTheLineStaysLow) {
+    card.interrupt(true);
+    EXPECT_TRUE(irqs.level(7));
+    card.enable(1);
+    EXPECT_FALSE(irqs.level(7));
+    EXPECT_TRUE(messages.sent.empty());
+    card.interrupt(true);
+    EXPECT_TRUE(messages.sent.empty()) << "no edge";
+    card.interrupt(false);
+    card.interrupt(true);
+    EXPECT_EQ(messages.sent, (std::vector<test::FakeMessages::Message>{{0x1'fee0'100c, 0x4051}}));
+    card.again();
+    EXPECT_EQ(messages.sent.size(), 2U);
+    card.interrupt(false);
+    card.again();
+    EXPECT_EQ(messages.sent.size(), 2U);
+    EXPECT_FALSE(irqs.level(7));
+    card.interrupt(true);
+    card.enable(0);
+    EXPECT_TRUE(irqs.level(7)) << "without messages the line tells";
+}
+
+TEST_F(PciMessageTest, AMessageIsAWriteAndNeedsTheBus) {
+    card.enable(1);
+    card.config_write(pci::COMMAND, 2, 0);
+    card.interrupt(true);
+    EXPECT_TRUE(messages.sent.empty());
+}
+
 TEST_F(PciTest, WritingTheOtherHalfOfCommandLeavesDecodingAlone) {
     card.config_write(0x10, 4, 0xc000);
     command(kIo);

@@ -4,7 +4,20 @@
 namespace dm::fuzz {
 namespace {
 
-const Registered ps2_keyboard{{"ps2-keyboard", run_device, {make_rig<test::KeyboardRig>}}};
+/// Somebody lies on the keyboard: more keys at once than a queue holds.
+struct HostileKeyboardRig final : test::KeyboardRig {
+    void stimulate(test::Rng& rng) override {
+        KeyboardRig::stimulate(rng);
+        if (rng.one_in(4)) return;
+        const u64 first = rng.below(256);
+        const u64 count = rng.below(128);
+        const bool down = !rng.one_in(3);
+        for (u64 i = 0; i < count; ++i)
+            dev.key(static_cast<KeyCode>((first + i) % 256), down);
+    }
+};
+
+const Registered ps2_keyboard{{"ps2-keyboard", run_device, {make_rig<HostileKeyboardRig>}}};
 
 } // namespace
 } // namespace dm::fuzz

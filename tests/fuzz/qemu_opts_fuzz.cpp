@@ -27,8 +27,10 @@ void read_again(const QemuOpts& opts) {
 
 void read_values(QemuOpts& opts) {
     static_cast<void>(opts.wants_help());
-    for (const auto& [key, value] : opts.pairs()) {
+    const auto pairs = opts.pairs();
+    for (const auto& [key, value] : pairs)
         if (!opts.has(key)) finding("{} is not there", key);
+    for (const auto& [key, value] : pairs) { // taking x takes nox, too
         static_cast<void>(toolstack::parse_bool(value));
         static_cast<void>(toolstack::parse_number(value, 0xffff));
         if (toolstack::parse_number(value).ok() && !toolstack::parse_size(value).ok())

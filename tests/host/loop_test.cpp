@@ -3,6 +3,7 @@
 #include "dm/host/signals.hpp"
 
 #include <array>
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -130,6 +131,114 @@ TEST_P(LoopTest, SignalsArriveAsEvents) {
     ASSERT_EQ(::raise(SIGTERM), 0);
     loop.run_once();
     EXPECT_THAT(seen, testing::ElementsAre(SIGHUP, SIGTERM));
+}
+
+/// Work that nobody announces by an fd: `left` pieces of it.
+struct Memory final : Lookout {
+    bool look() override {
+        ++looks;
+        if (left == 0) return false;
+        --left;
+        if (on_work) on_work();
+        return true;
+    }
+    void rest() override { ++rests; }
+    int left = 0;
+    int looks = 0;
+    int rests = 0;
+    std::function<void()> on_work;
+};
+
+/// The loop after it has learned that work follows work closely, and what a tick is.
+void teach(Loop& loop, Memory& memory) {
+    for (int i = 0; i < 2; ++i) { // the rate of ticks needs two looks at the clock
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        loop.run_once(0);
+    }
+    memory.left = 1;
+    loop.run_once(0);
+    for (int i = 0; i < 20; ++i) {
+        memory.left = 1;
+        loop.run_once(0);
+    }
+    memory.left = memory.looks = memory.rests = 0;
+}
+
+TEST_P(LoopTest, WorkInMemoryIsDoneBeforeTheFdThatWouldTellOfItIsRead) {
+    Memory memory;
+    ASSERT_TRUE(loop.set_lookout(&memory));
+    const Pipe pipe;
+    int left_for_handler = -1;
+    loop.watch(pipe.read.get(), FdEvents::Readable, [&](FdReady) {
+        left_for_handler = memory.left;
+        pipe.get();
+    });
+    memory.left = 1;
+    pipe.put();
+    loop.run_once();
+    EXPECT_EQ(left_for_handler, 0);
+    loop.set_lookout(nullptr);
+}
+
+TEST_P(LoopTest, BeforeItSleepsTheLookoutIsTold) {
+    Memory memory;
+    loop.set_lookout(&memory);
+    loop.run_once(0);
+    EXPECT_EQ(memory.rests, 1);
+    EXPECT_LE(memory.looks, 1) << "at rest nothing is looked at again and again";
+    loop.set_lookout(nullptr);
+    loop.run_once(0);
+    EXPECT_EQ(memory.rests, 1);
+}
+
+TEST_P(LoopTest, WhileWorkFollowsWorkItDoesNotSleepAndOthersAreServed) {
+    Memory memory;
+    loop.set_lookout(&memory);
+    teach(loop, memory);
+    const Pipe pipe;
+    int other = 0;
+    loop.watch(pipe.read.get(), FdEvents::Readable, [&](FdReady) { other += pipe.get() == 'x' ? 1 : 0; });
+    bool fired = false;
+    Timer timer(loop.host_timers(), [&] { fired = true; });
+    memory.left = 1'000'000;
+    memory.on_work = [&] {
+        if (memory.left == 900'000) pipe.put();
+        if (memory.left == 800'000) timer.arm(loop.host_timers().now_ns());
+    };
+    while (memory.left > 0 && (other == 0 || !fired))
+        loop.run_once(0); // a test that is held up for long loses its patience, and is not woken by this memory
+    EXPECT_EQ(other, 1);
+    EXPECT_TRUE(fired);
+    EXPECT_GT(memory.left, 0) << "neither waited until there was no more work";
+    loop.set_lookout(nullptr);
+}
+
+TEST_P(LoopTest, QuitEndsTheLookingToo) {
+    Memory memory;
+    loop.set_lookout(&memory);
+    teach(loop, memory);
+    memory.left = 1'000'000;
+    memory.on_work = [&] { loop.quit(3); };
+    loop.run_once(0);
+    EXPECT_EQ(loop.run(), 3);
+    EXPECT_GT(memory.left, 999'000);
+    loop.set_lookout(nullptr);
+}
+
+TEST(Patience, GrowsWithShortGapsShrinksWithLongOnesAndEndsAtNothing) {
+    Patience p;
+    p.learn(1);
+    EXPECT_EQ(p.window(), 0U) << "nothing is known of time yet";
+    p.set_most(6400);
+    p.learn(1000);
+    EXPECT_EQ(p.window(), 4000U);
+    p.learn(6000);
+    EXPECT_EQ(p.window(), 6400U) << "never above the most";
+    p.learn(100);
+    EXPECT_EQ(p.window(), 5600U) << "short again: slowly less";
+    for (int long_gaps = 0; long_gaps < 7; ++long_gaps)
+        p.learn(~u64{0});
+    EXPECT_EQ(p.window(), 0U);
 }
 
 } // namespace

@@ -7,21 +7,23 @@ import tempfile
 import time
 from pathlib import Path
 
+from . import qemu_source
+
 REPO = Path(__file__).resolve().parents[2]
-CACHE = Path(os.environ.get("HVMDM_CACHE") or Path.home() / ".cache/hvmdm") / "qemu-tests"
 PROGRAMS = REPO / "tests/qtest/programs"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-SERIES = "1:7.2+dfsg"
 CASE_SECONDS = 300
 
 HELP = """usage: tools/qtest-suite [--binary FILE] [PROGRAM [CASE]]
+       tools/qtest-suite --emulator
 
 Fetches Debian's source package of QEMU 7.2, builds the programs that tests/qtest/programs names from its unchanged
 tests/qtest (3 minutes on 2 cores the first time, kept under ~/.cache/hvmdm), and runs them against hvmdm
 (build/release, else build/dev, else what --binary names), each case in a process of its own.
 
   PROGRAM     only this one, for example ide-test
-  CASE        only cases that begin so, for example /ide/cdrom, also one that the list leaves out"""
+  CASE        only cases that begin so, for example /ide/cdrom, also one that the list leaves out
+  --emulator  builds QEMU itself there (8 minutes on 2 cores) and prints its path: tools/compare uses it
+              where both machines need a clock that can be moved"""
 
 
 class SuiteError(Exception):
@@ -32,61 +34,9 @@ def say(text):
     print(f"qtest-suite: {text}", flush=True)
 
 
-def run_logged(command, log, cwd):
-    with open(log, "ab") as out:
-        if subprocess.call([str(word) for word in command], cwd=cwd, stdin=subprocess.DEVNULL, stdout=out,
-                           stderr=out) != 0:
-            tail = "\n  ".join(Path(log).read_text(errors="replace").splitlines()[-12:])
-            raise SuiteError(f"{command[0]} failed; whole output: {log}\n  {tail}")
-
-
-def apt(*words):
-    """apt-get with lists and cache of its own: the machine's sources stay as they are."""
-    places = [f"Dir::Etc::sourcelist={CACHE}/sources.list", "Dir::Etc::sourceparts=-", f"Dir::State::lists={CACHE}/lists",
-              f"Dir::Cache={CACHE}/cache"]
-    return ["apt-get", *[word for place in places for word in ("-o", place)], *words]
-
-
-def fetch_source():
-    tree = CACHE / "qemu"
-    if (tree / "configure").exists():
-        return tree
-    say("fetching and unpacking QEMU's source package (usually 1 minute) ...")
-    for folder in ("lists/partial", "cache/archives/partial"):
-        (CACHE / folder).mkdir(parents=True, exist_ok=True)
-    (CACHE / "sources.list").write_text(f"deb-src [signed-by={KEYRING}] http://deb.debian.org/debian bookworm main\n")
-    log = CACHE / "fetch.log"
-    run_logged(apt("update"), log, CACHE)
-    run_logged(apt("source", "--download-only", "qemu"), log, CACHE)
-    sources = sorted(CACHE.glob("qemu_*.dsc"))
-    if not sources or f"Version: {SERIES}" not in sources[-1].read_text():
-        raise SuiteError(f"no source package of QEMU {SERIES} came; is this Debian 12? See {log}")
-    unpacked = CACHE / "unpacking"
-    subprocess.call(["rm", "-rf", unpacked])
-    run_logged(["dpkg-source", "--no-check", "-x", sources[-1], unpacked], log, CACHE)
-    unpacked.rename(tree)
-    return tree
-
-
-def build(names):
-    source = fetch_source()
-    folder = CACHE / "build"
-    folder.mkdir(exist_ok=True)
-    log = CACHE / "build.log"
-    if not (folder / "build.ninja").exists():
-        say("configuring it (usually 30 s) ...")
-        run_logged([source / "configure", "--target-list=i386-softmmu", "--without-default-features", "--enable-tcg",
-                    "--disable-werror", "--disable-docs"], log, folder)
-    missing = [name for name in names if not (folder / "tests/qtest" / name).exists()]
-    if missing:
-        say(f"building {', '.join(missing)} (usually 2 minutes the first time) ...")
-        run_logged(["ninja", *[f"tests/qtest/{name}" for name in missing]], log, folder)
-    return folder / "tests/qtest"
-
-
 def read_programs():
-    """{program: {case left out: why}}"""
-    programs, current = {}, {}
+    """{program: {case left out: why}}, and the programs that want a q35"""
+    programs, current, on_q35 = {}, {}, set()
     for line in PROGRAMS.read_text().splitlines():
         if not line.strip() or line.startswith("#"):
             continue
@@ -94,8 +44,11 @@ def read_programs():
             case, reason = line[4:].split(": ", 1)
             current[case] = reason
         else:
-            current = programs[line.strip()] = {}
-    return programs
+            name, _, machine = line.strip().partition(" on ")
+            current = programs[name] = {}
+            if machine == "q35":
+                on_q35.add(name)
+    return programs, on_q35
 
 
 def find_binary(given):
@@ -107,16 +60,23 @@ def find_binary(given):
 
 
 class Runner:
-    def __init__(self, programs_folder, binary, scratch):
+    def __init__(self, programs_folder, binary, scratch, on_q35):
         self.folder = programs_folder
         self.scratch = scratch
-        emulator = Path(scratch) / "hvmdm-system-i386"  # libqtest takes the architecture from the name
-        emulator.symlink_to(binary)
-        self.environment = dict(os.environ, QTEST_QEMU_BINARY=str(emulator), TMPDIR=str(scratch))
+        self.on_q35 = on_q35
+        self.emulators = {}
+        for kind, target in (("pc", binary), ("q35", REPO / "tests/qtest/as_q35")):
+            emulator = Path(scratch) / kind / "hvmdm-system-i386"  # libqtest takes the architecture from the name
+            emulator.parent.mkdir()
+            emulator.symlink_to(target)
+            self.emulators[kind] = str(emulator)
+        self.environment = dict(os.environ, TMPDIR=str(scratch), HVMDM_BINARY=str(binary))
         self.passed, self.failed, self.skipped = 0, [], 0
 
     def start(self, program, *arguments):
-        return subprocess.run([self.folder / program, *arguments], env=self.environment, cwd=self.scratch,
+        emulator = self.emulators["q35" if program in self.on_q35 else "pc"]
+        return subprocess.run([self.folder / program, *arguments],
+                              env=self.environment | {"QTEST_QEMU_BINARY": emulator}, cwd=self.scratch,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               errors="replace", timeout=CASE_SECONDS, check=False)
 
@@ -158,16 +118,19 @@ def main(arguments):
     given = None
     if arguments[:1] == ["--binary"] and len(arguments) > 1:
         given, arguments = arguments[1], arguments[2:]
-    programs = read_programs()
+    if arguments == ["--emulator"]:
+        qemu_source.build([qemu_source.EMULATOR.name], say)
+        print(qemu_source.EMULATOR)
+        return 0
+    programs, on_q35 = read_programs()
     if len(arguments) > 2 or (arguments and arguments[0] not in programs):
         raise SuiteError(f"unknown arguments {' '.join(arguments)}; --help lists them")
     chosen = arguments[:1] or list(programs)
     only = arguments[1] if len(arguments) == 2 else ""
     binary = find_binary(given)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    folder = build(chosen)
+    folder = qemu_source.build([f"tests/qtest/{name}" for name in chosen], say) / "tests/qtest"
     with tempfile.TemporaryDirectory(prefix="qtest-") as scratch:
-        runner = Runner(folder, binary, scratch)
+        runner = Runner(folder, binary, scratch, on_q35)
         for program in chosen:
             runner.run_program(program, programs[program], only)
     for name in runner.failed:
@@ -179,6 +142,6 @@ def main(arguments):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except SuiteError as error:
+    except (SuiteError, qemu_source.SourceError) as error:
         print(f"qtest-suite: error: {error}", file=sys.stderr)
         sys.exit(2)

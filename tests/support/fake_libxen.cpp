@@ -19,13 +19,7 @@ struct xendevicemodel_handle {
 struct xenforeignmemory_handle {
     int unused;
 };
-struct xenevtchn_handle {
-    int unused;
-};
 struct xencall_handle {
-    int unused;
-};
-struct xs_handle {
     int unused;
 };
 struct xenforeignmemory_resource_handle {
@@ -38,9 +32,7 @@ namespace {
 FakeXen* instance = nullptr;
 xendevicemodel_handle the_dmod;
 xenforeignmemory_handle the_fmem;
-xenevtchn_handle the_evtchn;
 xencall_handle the_call;
-xs_handle the_store;
 xenforeignmemory_resource_handle the_resource;
 
 constexpr u32 kFirstRemotePort = 100;
@@ -72,18 +64,11 @@ FakeXen::FakeXen() {
     backing_ = ::memfd_create("fake-guest", MFD_CLOEXEC);
     void* shared = ::mmap(nullptr, 2 * kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     shared_ = static_cast<u8*>(shared);
-    std::array<int, 2> ends{};
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
-    event_read_ = ends[0];
-    event_write_ = ends[1];
-    ::fcntl(event_write_, F_SETFL, O_NONBLOCK);
 }
 
 FakeXen::~FakeXen() {
     instance = nullptr;
     ::close(backing_);
-    ::close(event_read_);
-    ::close(event_write_);
     ::munmap(shared_, 2 * kPageSize);
 }
 
@@ -117,31 +102,60 @@ void FakeXen::post(unsigned vcpu, bool read, u8 type, u64 addr, u32 size, u64 da
     slot.dir = read ? 1 : 0;
     slot.type = type;
     slot.state = STATE_IOREQ_READY;
-    for (const auto& [local, remote] : bound_) {
-        if (remote != kFirstRemotePort + vcpu) continue;
-        if (masked_.contains(local))
-            latched_.insert(local);
-        else
-            raise_event(local);
-    }
+    raise_remote(kFirstRemotePort + vcpu);
 }
 
-void FakeXen::raise_event(u32 local) {
-    masked_.insert(local);
-    if (::write(event_write_, &local, sizeof(local)) != sizeof(local)) std::abort();
+FakeXen::Events::Events() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) std::abort();
+    read_end = ends[0];
+    write_end = ends[1];
+    ::fcntl(write_end, F_SETFL, O_NONBLOCK);
+}
+
+FakeXen::Events::~Events() {
+    ::close(read_end);
+    ::close(write_end);
+}
+
+void FakeXen::Events::raise(u32 local) {
+    if (masked.contains(local)) {
+        latched.insert(local);
+        return;
+    }
+    masked.insert(local);
+    if (::write(write_end, &local, sizeof(local)) != sizeof(local)) std::abort();
+}
+
+void FakeXen::raise_remote(u32 remote) {
+    for (const auto& device : event_devices_)
+        for (const auto& [local, bound_to] : device->bound)
+            if (bound_to == remote) device->raise(local);
 }
 
 bool FakeXen::take_unmasked() {
     bool raised = false;
     u32 port = 0;
-    while (::recv(event_write_, &port, sizeof(port), MSG_DONTWAIT) == sizeof(port)) {
-        expect(masked_.contains(port), "unmask of a port that is not masked");
-        masked_.erase(port);
-        if (latched_.erase(port) == 0) continue;
-        raise_event(port);
-        raised = true;
-    }
+    for (const auto& device : event_devices_)
+        while (::recv(device->write_end, &port, sizeof(port), MSG_DONTWAIT) == sizeof(port)) {
+            expect(device->masked.contains(port), "unmask of a port that is not masked");
+            device->masked.erase(port);
+            if (device->latched.erase(port) == 0) continue;
+            device->raise(port);
+            raised = true;
+        }
     return raised;
+}
+
+u32 FakeXen::new_guest_port() {
+    const u32 port = kFirstGuestPort + static_cast<u32>(guest_ports_.size());
+    guest_ports_[port] = 0;
+    return port;
+}
+
+void FakeXen::notify_back_end(u32 guest_port) {
+    expect(guest_ports_.contains(guest_port), "the guest has no such port (test error)");
+    raise_remote(guest_port);
 }
 
 std::optional<u64> FakeXen::take_answer(unsigned vcpu) {
@@ -163,6 +177,10 @@ using dm::test::FakeXen;
 namespace {
 FakeXen& xen() {
     return FakeXen::current();
+}
+
+FakeXen::Events& device(xenevtchn_handle* handle) {
+    return *reinterpret_cast<FakeXen::Events*>(handle);
 }
 
 /// Common checks of every device-model operation on our server.
@@ -195,9 +213,16 @@ int xenforeignmemory_close(xenforeignmemory_handle*) {
     return --xen().open_handles, 0;
 }
 xenevtchn_handle* xenevtchn_open(xentoollog_logger*, unsigned) {
-    return dm::test::opened(dm::test::the_evtchn);
+    if (!xen().devices_present) {
+        errno = ENOENT;
+        return nullptr;
+    }
+    ++xen().open_handles;
+    xen().event_devices_.push_back(std::make_unique<FakeXen::Events>());
+    return reinterpret_cast<xenevtchn_handle*>(xen().event_devices_.back().get());
 }
-int xenevtchn_close(xenevtchn_handle*) {
+int xenevtchn_close(xenevtchn_handle* handle) {
+    std::erase_if(xen().event_devices_, [&](const auto& d) { return d.get() == &device(handle); });
     return --xen().open_handles, 0;
 }
 xencall_handle* xencall_open(xentoollog_logger*, unsigned) {
@@ -205,12 +230,6 @@ xencall_handle* xencall_open(xentoollog_logger*, unsigned) {
 }
 int xencall_close(xencall_handle*) {
     return --xen().open_handles, 0;
-}
-xs_handle* xs_open(unsigned long) {
-    return dm::test::opened(dm::test::the_store);
-}
-void xs_close(xs_handle*) {
-    --xen().open_handles;
 }
 int xentoolcore_restrict_all(domid_t domid) {
     xen().check_domain(domid, "restrict_all");
@@ -314,6 +333,12 @@ int xendevicemodel_set_pci_intx_level(xendevicemodel_handle* dmod, domid_t domid
     int& held = xen().intx_levels[device * 4U + intx];
     xen().expect(held != static_cast<int>(level), "set_pci_intx_level: no change");
     held = static_cast<int>(level);
+    return 0;
+}
+int xendevicemodel_inject_msi(xendevicemodel_handle* dmod, domid_t domid, uint64_t msi_addr,
+                              uint32_t msi_data) {
+    if (!valid(dmod, domid, "inject_msi")) return -1;
+    xen().calls.push_back(fmt::format("msi {:#x} to {:#x}", msi_data, msi_addr));
     return 0;
 }
 int xendevicemodel_set_isa_irq_level(xendevicemodel_handle* dmod, domid_t domid, uint8_t irq,
@@ -443,26 +468,43 @@ int xenforeignmemory_unmap_resource(xenforeignmemory_handle*, xenforeignmemory_r
     return --xen().resource_mappings, 0;
 }
 
-int xenevtchn_fd(xenevtchn_handle*) {
-    return xen().event_read_;
+int xenevtchn_fd(xenevtchn_handle* handle) {
+    return device(handle).read_end;
 }
-xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle*, uint32_t domid,
+xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle* handle, uint32_t domid,
                                                      evtchn_port_t remote) {
     xen().check_domain(domid, "bind_interdomain");
-    xen().expect(xen().server_enabled,
-                 "bind_interdomain: the ports are not valid before the server is enabled");
-    xen().expect(
-        remote == dm::test::kBufferedRemotePort ||
-            (remote >= dm::test::kFirstRemotePort && remote < dm::test::kFirstRemotePort + xen().vcpus),
-        "bind_interdomain: no such port");
-    const u32 local = 1000 + static_cast<u32>(xen().bound_.size());
-    xen().bound_[local] = remote;
+    if (remote >= FakeXen::kFirstGuestPort) { // of a PV driver, which may lie
+        if (!xen().guest_ports_.contains(remote)) return dm::test::refuse(EINVAL);
+        for (const auto& other : xen().event_devices_)
+            for (const auto& [local, bound_to] : other->bound)
+                if (bound_to == remote) return dm::test::refuse(EINVAL);
+    } else {
+        xen().expect(xen().server_enabled,
+                     "bind_interdomain: the ports are not valid before the server is enabled");
+        xen().expect(
+            remote == dm::test::kBufferedRemotePort ||
+                (remote >= dm::test::kFirstRemotePort && remote < dm::test::kFirstRemotePort + xen().vcpus),
+            "bind_interdomain: no such port");
+    }
+    const u32 local = xen().next_local_port_++;
+    device(handle).bound[local] = remote;
     return static_cast<int>(local);
 }
-int xenevtchn_notify(xenevtchn_handle*, evtchn_port_t port) {
-    xen().expect(xen().bound_.contains(port), "notify: port is not bound");
+int xenevtchn_unbind(xenevtchn_handle* handle, evtchn_port_t port) {
+    xen().expect(device(handle).bound.erase(port) == 1, "unbind: port is not bound");
+    device(handle).masked.erase(port);
+    device(handle).latched.erase(port);
+    return 0;
+}
+int xenevtchn_notify(xenevtchn_handle* handle, evtchn_port_t port) {
+    const auto found = device(handle).bound.find(port);
+    xen().expect(found != device(handle).bound.end(), "notify: port is not bound");
+    if (found == device(handle).bound.end()) return dm::test::refuse(EINVAL);
+    const u32 remote = found->second;
+    if (remote >= FakeXen::kFirstGuestPort) return ++xen().guest_ports_[remote], 0;
     ++xen().notifications;
-    if (xen().on_notify) xen().on_notify(xen().bound_[port] - dm::test::kFirstRemotePort);
+    if (xen().on_notify) xen().on_notify(remote - dm::test::kFirstRemotePort);
     return 0;
 }
 
@@ -491,11 +533,6 @@ int xencall2(xencall_handle*, unsigned op, u64 arg1, u64 arg2) {
     xen().check_domain(param.domid, "set_param");
     xen().calls.push_back(fmt::format("param {} = {}", param.index, param.value));
     return 0;
-}
-
-bool xs_write(xs_handle*, xs_transaction_t, const char* path, const void* data, unsigned length) {
-    xen().store[path] = std::string(static_cast<const char*>(data), length);
-    return true;
 }
 
 } // extern "C"

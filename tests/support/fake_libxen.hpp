@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,6 +44,21 @@ public:
     /// The answer is there: reads it and takes the slot back.
     std::optional<u64> take_answer(unsigned vcpu);
 
+    // The guest's PV drivers, and the toolstack
+    /// A port that a back end may bind, from kFirstGuestPort on.
+    u32 new_guest_port();
+    /// The guest notifies whoever bound its port.
+    void notify_back_end(u32 guest_port);
+    unsigned events_for_guest(u32 guest_port) { return guest_ports_.at(guest_port); }
+    /// Grants a page to the back end's domain.
+    u32 grant(u64 gfn, bool read_only = false);
+    void revoke(u32 gref) { grants_.erase(gref); }
+    /// Paths in xenstore: those below our home without it, "backend/qdisk/5/768/state".
+    void store_write(const std::string& path, const std::string& value);
+    void store_remove(const std::string& path);
+    /// "-" where there is no such node.
+    std::string node(const std::string& path) const;
+
     // What was done
     std::vector<std::string> violations;
     std::vector<std::string> calls; ///< in words, those that change something
@@ -51,13 +67,18 @@ public:
     std::set<std::pair<u64, u64>> port_ranges;
     std::set<std::pair<u64, u64>> memory_ranges;
     std::set<u32> functions;
-    std::map<std::string, std::string> store;
+    std::map<std::string, std::string> store; ///< by path, as node() takes it
     std::vector<unsigned> shutdowns;
     bool server_created = false;
     bool server_enabled = false;
     int open_handles = 0;
     int foreign_mappings = 0; ///< live ones, in pages
     int resource_mappings = 0;
+    int grant_mappings = 0; ///< live ones, in pages
+    unsigned grant_copies = 0;
+    bool grant_copy_known = true; ///< to the kernel
+    unsigned watches = 0;         ///< in xenstore
+    unsigned store_calls = 0;
     unsigned map_calls = 0;
     unsigned notifications = 0;
     std::function<void(unsigned vcpu)> on_notify; ///< the guest goes on
@@ -72,12 +93,32 @@ public:
     int backing_ = -1;
     u64 next_page_ = 0;
     u8* shared_ = nullptr; ///< both ioreq pages
-    int event_read_ = -1;
-    int event_write_ = -1;
-    std::map<u32, u32> bound_; ///< local port -> remote port
-    void raise_event(u32 local);
-    std::set<u32> masked_;
-    std::set<u32> latched_; ///< raised while masked
+    /// One open event channel device.
+    struct Events {
+        Events();
+        ~Events();
+        Events(const Events&) = delete;
+        Events& operator=(const Events&) = delete;
+        void raise(u32 local);
+        int read_end = -1;
+        int write_end = -1;
+        std::map<u32, u32> bound; ///< local port -> remote port
+        std::set<u32> masked;
+        std::set<u32> latched; ///< raised while masked
+    };
+    static constexpr u32 kFirstGuestPort = 500;
+    void raise_remote(u32 remote);
+    std::vector<std::unique_ptr<Events>> event_devices_;
+    u32 next_local_port_ = 1000;
+    std::map<u32, unsigned> guest_ports_; ///< events that the guest got
+    struct Grant {
+        u64 gfn;
+        bool read_only;
+    };
+    std::map<u32, Grant> grants_;
+    u32 next_gref_ = 8;
+    void fire_watches(const std::string& path, bool removed);
+    std::map<void*, u64> grant_areas_; ///< mapped, with their pages
     std::optional<std::pair<u64, u64>> tracked_;
 };
 

@@ -44,6 +44,18 @@ public:
     unsigned raised = 0; ///< rising edges of all lines
 };
 
+/// Messages that were sent, the latest last.
+class FakeMessages final : public MsiSink {
+public:
+    struct Message {
+        u64 addr;
+        u32 data;
+        bool operator==(const Message&) const = default;
+    };
+    void send_msi(u64 addr, u32 data) override { sent.push_back({addr, data}); }
+    std::vector<Message> sent;
+};
+
 /// Says what guest RAM holds that nobody has looked at yet.
 class FirstView {
 public:
@@ -237,6 +249,7 @@ public:
     GuestMemory& memory() override { return ram; }
     IrqSink& isa_irqs() override { return isa; }
     IrqSink& pci_intx() override { return intx; }
+    MsiSink* msi() override { return &messages; }
     void route_pci_link(unsigned link, u8 irq) override { links[link] = irq; }
     Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override {
         return std::unique_ptr<VideoMemory>(std::make_unique<FakeVideoMemory>(size));
@@ -254,6 +267,7 @@ public:
     FlatMemory ram;
     FakeIrqs isa;
     FakeIrqs intx;
+    FakeMessages messages;
     std::map<unsigned, u8> links;
     std::vector<ShutdownReason> shutdowns;
     bool roms_locked = false;

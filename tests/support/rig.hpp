@@ -76,7 +76,8 @@ struct Rig {
     FakeIrqs& intx = hypervisor.intx;
     std::vector<u8>& ram = hypervisor.ram.ram;
     PciWiring pci_wiring(u8 device, u8 pin) {
-        return {ports, memory, pin == 0 ? IrqLine{} : IrqLine{hypervisor.intx, device * 4U + pin - 1}};
+        return {ports, memory, pin == 0 ? IrqLine{} : IrqLine{hypervisor.intx, device * 4U + pin - 1},
+                hypervisor.msi()};
     }
 };
 

@@ -226,7 +226,7 @@ TEST(DiskOption, TwoDisksInOnePlaceAreRefused) {
     EXPECT_THAT(error("-hda /a -drive file=/b,index=0,format=raw"), HasSubstr("two disks"));
 }
 
-TEST(DiskOption, ScsiDisksAreKeptAndLogged) {
+TEST(DiskOption, ScsiDisksAreOnTheAdapter) {
     const MachineOptions m = machine(
         "-device lsi53c895a -drive file=/s,id=scsi0-hd2,format=raw,if=none,readonly=on,cache=writeback "
         "-device scsi-hd,drive=scsi0-hd2,scsi-id=2");
@@ -234,29 +234,85 @@ TEST(DiskOption, ScsiDisksAreKeptAndLogged) {
     EXPECT_EQ(m.disks[0].bus, DiskBus::Scsi);
     EXPECT_EQ(m.disks[0].unit, 2U);
     EXPECT_TRUE(m.disks[0].read_only);
-    EXPECT_FALSE(m.disks[0].emulated);
-    EXPECT_THAT(m.unsupported, SizeIs(2));
+    EXPECT_TRUE(m.disks[0].emulated);
+    EXPECT_EQ(m.disks[0].id, "scsi0-hd2");
+    EXPECT_THAT(m.unsupported, IsEmpty());
+    ASSERT_THAT(m.devices, SizeIs(1));
+    EXPECT_EQ(m.devices[0].driver, "lsi53c895a");
+    EXPECT_TRUE(m.devices[0].emulated);
 }
 
-TEST(DiskOption, AhciDisksAreKeptAndLogged) {
+TEST(DiskOption, ScsiDrivesHaveIdsOfTheirOwn) {
     const MachineOptions m =
-        machine("-device ahci,id=ahci0 -drive file=/a,if=none,id=ahcidisk-1,format=raw,cache=writeback "
-                "-device ide-hd,bus=ahci0.1,unit=0,drive=ahcidisk-1");
+        machine("-device lsi -drive if=scsi,file=/a,format=raw,bus=0,unit=3 "
+                "-drive if=none,id=c,file=/c -device scsi-cd,drive=c -device scsi-disk,drive=d "
+                "-drive if=none,id=d,file=/d -drive if=scsi,file=/b");
+    ASSERT_THAT(m.disks, SizeIs(4));
+    EXPECT_EQ(m.disks[0].media, DiskMedia::Cdrom);
+    EXPECT_TRUE(m.disks[0].read_only);
+    EXPECT_EQ(m.disks[0].unit, 0U);
+    EXPECT_EQ(m.disks[1].unit, 1U);
+    EXPECT_EQ(m.disks[2].unit, 3U);
+    EXPECT_EQ(m.disks[2].id, "scsi0-hd3");
+    EXPECT_EQ(m.disks[3].unit, 2U);
+    EXPECT_THAT(error("-device lsi -drive if=scsi,file=/a,unit=3 -drive if=scsi,file=/b,unit=3"),
+                HasSubstr("same SCSI ID 3"));
+}
+
+TEST(DiskOption, ScsiDisksThatCannotBeEmulatedArePvDisks) {
+    for (const char* options :
+         {"-drive if=scsi,file=/a", "-device lsi -drive if=scsi,file=/a,unit=7",
+          "-device lsi -drive if=none,id=a,file=/a -device scsi-hd,drive=a,scsi-id=16"}) {
+        const MachineOptions m = machine(options);
+        ASSERT_THAT(m.disks, SizeIs(1));
+        EXPECT_FALSE(m.disks[0].emulated);
+        EXPECT_THAT(m.unsupported, ElementsAre(HasSubstr("PV disk")));
+    }
+}
+
+constexpr std::string_view kAhciDisk =
+    "-device ahci,id=ahci0 -drive file=/a,if=none,id=ahcidisk-1,format=raw,cache=writeback "
+    "-device ide-hd,bus=ahci0.1,unit=0,drive=ahcidisk-1";
+
+TEST(DiskOption, AhciDisksTakeThePortTheyName) {
+    const MachineOptions m = machine(std::string(kAhciDisk));
     ASSERT_THAT(m.disks, SizeIs(1));
     EXPECT_EQ(m.disks[0].bus, DiskBus::Ahci);
     EXPECT_EQ(m.disks[0].channel, 1U);
-    EXPECT_FALSE(m.disks[0].emulated);
-    EXPECT_THAT(m.unsupported, SizeIs(2));
-    EXPECT_THAT(error("-drive file=/a,if=none,id=x,format=raw -device ide-hd,bus=ahci0.1,unit=0,drive=x"),
-                HasSubstr("no bus 'ahci0.1'"));
+    EXPECT_TRUE(m.disks[0].emulated);
+    EXPECT_THAT(m.unsupported, SizeIs(0));
+    ASSERT_THAT(m.devices, SizeIs(1));
+    EXPECT_EQ(m.devices[0].driver, "ahci");
+    EXPECT_TRUE(m.devices[0].emulated);
 }
 
-TEST(DiskOption, FormatsAndProtocolsThatAreNotThereAreRefused) {
-    for (const char* format : {"qcow2", "qcow", "vpc", "qed", "foo"})
-        EXPECT_THAT(error(fmt::format("-drive file=/a,format={}", format)), HasSubstr(format));
-    EXPECT_THAT(error("-drive file=nbd+unix:///?socket=/x,format=raw"), HasSubstr("nbd+unix:"));
-    EXPECT_EQ(machine("-drive file=file:/a:b,format=host_device").disks.at(0).file, "/a:b");
-    EXPECT_EQ(machine("-drive file=/a,,b,format=raw").disks.at(0).file, "/a,b");
+TEST(DiskOption, ADiskOfTheAhciControllerWithoutAPortTakesTheFirstFreeOne) {
+    const MachineOptions m =
+        machine("-device ahci,id=a,addr=1f.2 -drive file=/x,if=none,id=x,format=raw -device "
+                "ide-hd,bus=a.0,drive=x -drive file=/y,if=none,id=y,format=raw -device ide-hd,bus=a,drive=y");
+    ASSERT_THAT(m.disks, SizeIs(2));
+    EXPECT_EQ(m.disks[1].channel, 1U);
+    EXPECT_EQ(m.devices.at(0).pci_slot, 0x1fU);
+    EXPECT_EQ(m.devices.at(0).pci_function, 2U);
+}
+
+TEST(DiskOption, AhciPlacesThatAreNotThereAreRefused) {
+    const auto second = [](std::string_view place) {
+        return error(fmt::format("{} -drive file=/b,if=none,id=b,format=raw -device ide-hd,drive=b,{}",
+                                 kAhciDisk, place));
+    };
+    EXPECT_THAT(second("bus=ahci0.1"), HasSubstr("same AHCI port 1"));
+    EXPECT_THAT(second("bus=ahci0.6"), HasSubstr("ports 0 to 5"));
+    EXPECT_THAT(second("bus=ahci0.2,unit=1"), HasSubstr("unit 0 only"));
+    EXPECT_THAT(error("-device ahci,id=a -device ahci,id=b"), HasSubstr("one AHCI controller"));
+    EXPECT_THAT(error("-device ahci,id=a -drive file=/b,if=none,id=b,format=raw,readonly=on "
+                      "-device ide-hd,drive=b,bus=a.0"),
+                HasSubstr("read-only"));
+}
+
+TEST(DiskOption, ABusWithoutItsControllerIsRefused) {
+    EXPECT_THAT(error("-drive file=/a,if=none,id=x,format=raw -device ide-hd,bus=ahci0.1,unit=0,drive=x"),
+                HasSubstr("no bus 'ahci0.1'"));
 }
 
 TEST(DiskOption, ADriveForCdsNeedsNoMedium) {
@@ -265,17 +321,6 @@ TEST(DiskOption, ADriveForCdsNeedsNoMedium) {
     EXPECT_EQ(m.disks[0].file, "");
     EXPECT_EQ(m.disks[0].media, DiskMedia::Cdrom);
     EXPECT_EQ(m.disks[0].channel, 1U);
-}
-
-TEST(DiskOption, ABlockNodeIsAnImageForADevice) {
-    const MachineOptions m =
-        machine("-blockdev driver=file,node-name=n,filename=/a.img -device ide-hd,drive=n,bus=ide.0");
-    ASSERT_EQ(m.disks.size(), 1U);
-    EXPECT_EQ(m.disks[0].file, "/a.img");
-    EXPECT_THAT(error("-blockdev driver=qcow2,node-name=n,filename=/a"), HasSubstr("qcow2"));
-    EXPECT_THAT(error("-blockdev driver=file,node-name=n"), HasSubstr("filename="));
-    EXPECT_THAT(error("-blockdev driver=file,node-name=n,filename=/a,nested.driver=raw"),
-                HasSubstr("nested"));
 }
 
 TEST(DiskOption, GlobalsNameDisksThatHaveNoNamesOfTheirOwn) {
@@ -402,6 +447,7 @@ TEST(DeviceOption, EveryDeviceOfTheTableIsAccepted) {
         const bool disk = row.kind == DeviceKind::IdeDisk || row.kind == DeviceKind::IdeCdrom ||
                           row.kind == DeviceKind::ScsiDisk;
         if (disk) line = fmt::format("-drive file=/a,if=none,id=d,format=raw {},drive=d", line);
+        if (row.kind == DeviceKind::ScsiDisk) line += " -device lsi53c895a";
         const MachineOptions m = machine(line);
         EXPECT_EQ(m.unsupported.size(), row.support == Support::Logged ? 1U : 0U) << row.driver;
         if (!row.alias.empty()) {

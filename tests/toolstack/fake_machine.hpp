@@ -52,6 +52,9 @@ public:
                                     change.read_only ? "ro" : "rw", change.fd ? "fd" : "path"));
         return verdict();
     }
+    Status resize_drive(const std::string& drive, unsigned long long bytes) override {
+        return note(fmt::format("resize {} {}", drive, bytes));
+    }
     Status save_devices(int fd, bool live) override {
         calls.push_back(live ? "save live" : "save");
         [[maybe_unused]] const auto written = write(fd, saved.data(), saved.size());

@@ -78,6 +78,8 @@ constexpr CommandRow kContract[] = {
     {"eject", R"({"device":"ide-5632","force":true})", "eject ide-5632 by force"},
     {"blockdev-change-medium", R"({"id":"ide-5632","filename":"/i.iso","format":"raw"})",
      "insert ide-5632 /i.iso raw ro path"},
+    {"block_resize", R"({"device":"ide0-hd0","size":1073741824})", "resize ide0-hd0 1073741824"},
+    {"block_resize", R"({"node-name":"d","size":512})", "resize d 512"},
     {"query-fdsets", "{}", ""},
     {"device_add",
      R"({"driver":"xen-pci-passthrough","id":"pci-pt-03_00.0","hostaddr":"0000:03:00.0","addr":"5.0","permissive":true})",

@@ -28,6 +28,10 @@ public:
     TimerQueue& machine_timers() override { return timers; }
     TimerQueue& host_timers() override { return timers; }
     void quit(int) override {}
+    bool set_lookout(Lookout* l) override {
+        lookout = looks ? l : nullptr;
+        return looks;
+    }
     void run() const {
         pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
         do {
@@ -37,6 +41,8 @@ public:
     }
     int fd_ = -1;
     FdHandler handler;
+    bool looks = false; ///< looks for work by itself
+    Lookout* lookout = nullptr;
     test::FakeClock clock;
     TimerQueue timers{clock};
 };
@@ -165,6 +171,30 @@ TEST_F(XenTest, WhileHeldRequestsWaitAndNoneIsForgotten) { // a machine that sto
     loop.run();
     EXPECT_TRUE(xen.take_answer(0).has_value());
     EXPECT_TRUE(xen.take_answer(1).has_value());
+}
+
+TEST_F(XenTest, WhileTheLoopLooksForRequestsTheirPortStaysMasked) {
+    OnePort chip;
+    const IoWindow window = ports.map({.base = 0x70, .length = 1}, chip);
+    loop.looks = true;
+    start();
+    ASSERT_NE(loop.lookout, nullptr);
+    EXPECT_FALSE(loop.lookout->look());
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    EXPECT_TRUE(loop.lookout->look()) << "seen without its event";
+    EXPECT_EQ(xen.take_answer(0), 1U);
+    loop.run(); // takes the event
+
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    loop.run();
+    EXPECT_EQ(xen.take_answer(0), std::nullopt) << "masked: no event came";
+    EXPECT_TRUE(loop.lookout->look());
+    EXPECT_EQ(xen.take_answer(0), 2U);
+
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    loop.lookout->rest();
+    loop.run();
+    EXPECT_EQ(xen.take_answer(0), 3U) << "before it sleeps all ports can wake it";
 }
 
 TEST_F(XenTest, RangesAndFunctionsFollowTheMachine) {
@@ -302,13 +332,14 @@ TEST_F(XenTest, LinesShutdownRomsAndSleepReachXen) {
     intx.set(true);
     EXPECT_EQ(xen.isa_levels[14], 1);
     EXPECT_EQ(xen.intx_levels[13], 1);
+    hypervisor->msi()->send_msi(0xfee01000, 0x41);
     hypervisor->route_pci_link(2, 11);
     hypervisor->lock_roms(true);
     hypervisor->lock_roms(false);
     hypervisor->set_acpi_sleep_state(3);
     hypervisor->shutdown(ShutdownReason::Reboot);
-    EXPECT_THAT(xen.calls,
-                ElementsAre("link 2 -> 11", "mem_type 1 0xc0+64", "mem_type 0 0xc0+64", "param 14 = 3"));
+    EXPECT_THAT(xen.calls, ElementsAre("msi 0x41 to 0xfee01000", "link 2 -> 11", "mem_type 1 0xc0+64",
+                                       "mem_type 0 0xc0+64", "param 14 = 3"));
     EXPECT_THAT(xen.shutdowns, ElementsAre(1U));
 }
 

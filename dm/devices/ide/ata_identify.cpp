@@ -54,7 +54,7 @@ public:
         for (const unsigned word : {84U, 87U})
             set(word, get(word) | 0x0020U); // general purpose logging: where queue errors are told
         set(93, 0);
-        set(222, 0x1020); // transport: serial, SATA 2.x
+        set(222, 0x1010); // transport: serial, SATA 2.6
     }
     const IdentifyData& data() const { return data_; }
 

@@ -17,7 +17,7 @@ void DmaList::clear() {
     offset_ = 0;
 }
 
-void DmaList::add(u32 addr, u32 length, bool reachable) {
+void DmaList::add(GuestPhys addr, u32 length, bool reachable) {
     regions_.push_back({addr, length, reachable});
 }
 
@@ -33,7 +33,7 @@ std::span<const iovec> DmaList::pin_next(GuestMemory& memory, DmaDirection direc
     limit = std::min(limit, kMostBytes);
     while (index_ < regions_.size() && segments_.size() < kMostSegments && piece_bytes_ < limit) {
         const Region& region = regions_[index_];
-        const GuestPhys addr = u64{region.addr} + offset_;
+        const GuestPhys addr = region.addr + offset_;
         const u64 wanted = std::min<u64>(region.length - offset_, limit - piece_bytes_);
         Pin pin = region.reachable ? Pin(memory, addr, wanted, direction) : Pin();
         std::span<u8> place = pin.bytes();
@@ -57,27 +57,32 @@ void DmaList::unpin() {
     piece_bytes_ = 0;
 }
 
-void DmaList::copy_to_guest(GuestMemory& memory, std::span<const u8> bytes) {
-    while (!bytes.empty() && index_ < regions_.size()) {
+u64 DmaList::copy_to_guest(GuestMemory& memory, std::span<const u8> bytes) {
+    u64 moved = 0;
+    while (moved < bytes.size() && !at_end()) {
         const Region& region = regions_[index_];
-        const u64 step = std::min<u64>(region.length - offset_, bytes.size());
-        if (region.reachable) memory.write(u64{region.addr} + offset_, bytes.first(step));
-        bytes = bytes.subspan(step);
+        const u64 step = std::min<u64>(region.length - offset_, bytes.size() - moved);
+        if (region.reachable) memory.write(region.addr + offset_, bytes.subspan(moved, step));
+        moved += step;
         advance(step);
     }
+    return moved;
 }
 
-void DmaList::copy_from_guest(GuestMemory& memory, std::span<u8> bytes) {
-    while (!bytes.empty() && index_ < regions_.size()) {
+u64 DmaList::copy_from_guest(GuestMemory& memory, std::span<u8> bytes) {
+    u64 moved = 0;
+    while (moved < bytes.size() && !at_end()) {
         const Region& region = regions_[index_];
-        const u64 step = std::min<u64>(region.length - offset_, bytes.size());
+        const u64 step = std::min<u64>(region.length - offset_, bytes.size() - moved);
+        const std::span<u8> part = bytes.subspan(moved, step);
         if (region.reachable)
-            memory.read(u64{region.addr} + offset_, bytes.first(step));
+            memory.read(region.addr + offset_, part);
         else
-            std::fill_n(bytes.begin(), step, u8{0xff});
-        bytes = bytes.subspan(step);
+            std::ranges::fill(part, u8{0xff});
+        moved += step;
         advance(step);
     }
+    return moved;
 }
 
 } // namespace dm

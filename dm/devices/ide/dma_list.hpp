@@ -1,4 +1,4 @@
-// Where in guest RAM a bus-master transfer goes.
+// Where in guest RAM a transfer goes.
 #pragma once
 
 #include "dm/core/guest_memory.hpp"
@@ -22,7 +22,9 @@ public:
     DmaList& operator=(const DmaList&) = delete;
 
     void clear();
-    void add(u32 addr, u32 length, bool reachable);
+    /// Not beyond the end of the address space.
+    void add(GuestPhys addr, u32 length, bool reachable);
+    bool at_end() const { return index_ == regions_.size(); }
 
     /// Maps the next piece, at most `limit` bytes of it, and moves past it. Empty at the end of the list.
     std::span<const iovec> pin_next(GuestMemory& memory, DmaDirection direction, u64 limit);
@@ -31,15 +33,14 @@ public:
     /// Unmaps the piece; written pages become known to live migration here.
     void unpin();
 
-    /// Copies `bytes` to the next places of the list.
-    void copy_to_guest(GuestMemory& memory, std::span<const u8> bytes);
-    /// The other way round.
-    void copy_from_guest(GuestMemory& memory, std::span<u8> bytes);
+    /// Between `bytes` and the next places of the list; both return how many bytes had one.
+    u64 copy_to_guest(GuestMemory& memory, std::span<const u8> bytes);
+    u64 copy_from_guest(GuestMemory& memory, std::span<u8> bytes);
 
 private:
     static constexpr std::size_t kNowhereSize = 4096;
     struct Region {
-        u32 addr;
+        GuestPhys addr;
         u32 length;
         bool reachable;
     };

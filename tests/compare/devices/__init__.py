@@ -1,4 +1,5 @@
 """The tables: one module for each family, each with DEVICES."""
-from . import acpi, atapi, ide, input, isa, pci, serial, vga
+from . import acpi, ahci, atapi, ide, input, isa, pci, scsi, serial, vga
 
-ALL = {device.name: device for family in (pci, ide, atapi, acpi, isa, input, serial, vga) for device in family.DEVICES}
+ALL = {device.name: device
+       for family in (pci, ide, atapi, ahci, acpi, isa, input, scsi, serial, vga) for device in family.DEVICES}

@@ -1,4 +1,4 @@
-"""PIIX4 power management (Intel 290562, function 3)."""
+"""PIIX4 power management (Intel 290562, function 3), and the hotplug registers of guests of Xen beside it."""
 from ..device import Device, Register, config_registers
 from ..stream import Line
 from .pci import HEADER
@@ -34,8 +34,40 @@ BLOCK = [
     Register("APMS", 0xb3, 1),
 ]
 
+GPE, PCI_HOTPLUG, PRST = 0xafe0, 0xae00, 0xaf00
+
+
+def switches_the_interface(value):
+    """QEMU takes a 0 for the CPU in the first byte of PRST as the wish for its other interface."""
+    return not value & 0xff
+
+
+def cpu_map(rng):
+    offset, width = rng.choice([(offset, width) for width in (1, 2, 4) for offset in range(0, 32, width)])
+    register = Register(f"PRST_{offset:02X}", PRST + offset, width, never=None if offset else switches_the_interface)
+    return [register.write(register.some_value(rng)) if rng.random() < 0.2 else register.read(), register.read()]
+
+
+def eject(rng):
+    """Slots with nothing in them, and those that stay."""
+    mask = rng.choice([1 << rng.randrange(32), rng.getrandbits(32)])
+    return [Line(f"outl {PCI_HOTPLUG + 8:#x} {mask:#x}", "B0EJ"),
+            *(Line(f"inl {PCI_HOTPLUG + 4 * n:#x}", name) for n, name in enumerate(["PCIU", "PCID", "B0EJ"]))]
+
+
+# Nothing can be plugged into both machines, so status bits are never set. QEMU has 32-bit accesses only at PCIU to B0RM.
+HOTPLUG = [
+    *(Register(f"GPE0_{name}", GPE + offset, width) for name, offset, width in [
+        ("STS", 0, 1), ("STS", 0, 2), ("STS+1", 1, 1), ("EN", 2, 1), ("EN", 2, 2), ("EN+1", 3, 1), ("STS_EN", 0, 4)]),
+    *(Register(name, PCI_HOTPLUG + 4 * n, 4, write=name != "B0EJ") for n, name in enumerate(["PCIU", "PCID", "B0EJ", "B0RM"])),
+]
+
 DEVICES = [
-    Device("piix4-pm", functions={"piix4-pm": (0x8086, 0x7113)},
+    # QEMU's registers for buses behind bridges are off, as for guests of Xen.
+    Device("gpe-hotplug", options=["-smp", "3,maxcpus=8"], registers=HOTPLUG, single=4, bursts=[(1, cpu_map), (1, eject)],
+           theirs=["-global", "PIIX4_PM.acpi-pci-hotplug-with-bridge-support=off"]),
+    # As for a guest of Xen: no SMI by APMC, and ACPI is switched on and off by it.
+    Device("piix4-pm", functions={"piix4-pm": (0x8086, 0x7113)}, theirs=["-machine", "smm=off", "-global", "PIIX4_PM.smm-compat=on"],
            setup=[Line("config_readl piix4-pm 0x58", "DEVACTB_AT_START"), Line("config_writel piix4-pm 0x58 0", "DEVACTB"), *place(PM)],
            registers=[*config_registers("piix4-pm", CONFIG), *BLOCK], single=20, bursts=[(1, move)]),
 ]

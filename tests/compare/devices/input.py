@@ -78,7 +78,50 @@ def mouse(rng):
     return tell_mouse(command) + drain() + tell_mouse(rng.choice(MOUSE_WITH_BYTE[command])) + interfering(rng, MODES) + drain()
 
 
+# As QEMU numbers them: the code of set 1, bit 7 for E0.
+KEYS = [*range(0x01, 0x54), 0x56, 0x57, 0x58, 0x9c, 0x9d, 0xb5, 0xb7, 0xb8, 0xc6, 0xc7, 0xc8, 0xc9, 0xcb, 0xcd, 0xcf, 0xd0, 0xd1, 0xd2,
+        0xd3, 0xdb, 0xdc, 0xdd]
+MODIFIERS = [0x2a, 0x36, 0x1d, 0x9d, 0x38, 0xb8]
+TRANSLATED, PLAIN = 0x47, 0x07
+PAUSE, A = 0xc6, 0x1e
+OWN_CODES_IN_SET_3 = [0x4a, 0xb5]  # keypad - and /
+LONGEST_CODE = 8
+
+
+def typed(rng, codes, key, down):
+    """The bytes of a key come a millisecond apart."""
+    pressed = Line(f"key {key:#x} {'down' if down else 'up'}")
+    if key == PAUSE and not down and codes != 3:  # says nothing; when another key has come, it has
+        return [pressed, *typed(rng, codes, A, True), *typed(rng, codes, A, False)]
+    lines = [pressed, Line(f"wait inb {STATUS:#x} 0x01 0x01", "STATUS")]
+    for _ in range(LONGEST_CODE):
+        lines += [Line(f"inb {DATA:#x}", "DATA"), Line(f"tick {rng.choice([1000, 500_000, 999_000])}"),
+                  Line(f"inb {STATUS:#x}", "STATUS"), Line("tick 1001000"), Line(f"inb {STATUS:#x}", "STATUS")]
+    return [*lines, TICK]
+
+
+def typing(rng):
+    """A key, perhaps with a modifier, in one of the sets of codes; shorter than a key takes to repeat."""
+    mode, codes = rng.choice([(TRANSLATED, 2), (PLAIN, 2), (PLAIN, 1), (PLAIN, 3)])
+    lines = out(STATUS, 0x60, "COMMAND") + out(DATA, mode, "DATA") + drain()
+    for byte in (0xf6, 0xf0, codes, 0xfa, 0xf4):  # defaults, this set, each key makes and breaks, enable
+        lines += out(DATA, byte, "DATA") + drain()
+    for _ in range(rng.randrange(1, 10)):
+        keys = [rng.choice([key for key in KEYS if codes != 3 or key not in OWN_CODES_IN_SET_3])]
+        if keys[0] not in MODIFIERS and rng.random() < 0.3:
+            keys.insert(0, rng.choice(MODIFIERS))
+        for key in keys:
+            lines += typed(rng, codes, key, True)
+        for key in keys[::-1]:
+            lines += typed(rng, codes, key, False)
+    return lines
+
+
 DEVICES = [
+    Device("i8042-keys", registers=[Register("STATUS", STATUS, write=False)], setup=[*tell_mouse(0xff), *drain()],
+           bursts=[(10, typing)], clock=True, viewer=True, listed_as="i8042",
+           options=["-device", "VGA,vgamem_mb=16"], ours=["-vnc", "unix:{folder}/vnc"],
+           theirs=["-vnc", "unix:{folder}/vnc,lock-key-sync=off,key-delay-ms=0", "-global", "i8042.kbd-throttle=on"]),
     Device("i8042", registers=[Register("STATUS", STATUS, write=False), Register("DATA", DATA, write=False)],
            setup=[*tell_mouse(0xff), *drain()], bursts=[(2, controller), (2, keyboard), (2, mouse)]),
 ]

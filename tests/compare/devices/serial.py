@@ -31,7 +31,32 @@ def loopback(rng):
     return lines
 
 
+CHARACTER_NS = 10 * 16 * 1_000_000_000 // 1_843_200  # at divisor 1, 8N1
+TIMEOUT = 4
+
+
+def paced(rng):
+    """Characters that stay below the trigger level, or not, are announced when nothing moves for four characters' time."""
+    divisor, lcr = rng.choice([1, 2, 12, 96]), rng.choice([0x03, 0x03, 0x07, 0x1b, 0x00])
+    lines = [Line(f"outb {BASE + 3:#x} {lcr | 0x80:#x}", "LCR"), Line(f"outb {BASE:#x} {divisor}", "RBR/THR/DLL"),
+             Line(f"outb {BASE + 1:#x} 0", "IER/DLM"), Line(f"outb {BASE + 3:#x} {lcr:#x}", "LCR"),
+             Line(f"outb {BASE + 4:#x} {rng.choice([0x10, 0x18]):#x}", "MCR"),
+             Line(f"outb {BASE + 2:#x} {rng.choice([0x07, 0x47, 0x87, 0xc7, 0x00]):#x}", "IIR/FCR"),
+             Line(f"outb {BASE + 1:#x} {rng.choice([1, 5, 7, 4]):#x}", "IER/DLM")]
+    for _ in range(rng.randrange(2, 25)):
+        pick = rng.random()
+        if pick < 0.3:
+            lines.append(Line(f"outb {BASE:#x} {rng.getrandbits(8):#x}", "RBR/THR/DLL"))
+        elif pick < 0.6:  # to the nanosecond, the two round differently: seldom near the end
+            lines.append(Line(f"tick {rng.randrange(1, 2 * TIMEOUT * CHARACTER_NS * divisor)}"))
+        offset, name = rng.choice([(0, "RBR/THR/DLL"), (2, "IIR/FCR"), (2, "IIR/FCR"), (5, "LSR")])
+        lines.append(Line(f"inb {BASE + offset:#x}", name))
+    return lines
+
+
+UART = {"options": ["-serial", "null", "-serial", "null"], "registers": [*registers(BASE, ""), *registers(BASE2, "/COM2")]}
+
 DEVICES = [
-    Device("uart16550", options=["-serial", "null", "-serial", "null"],
-           registers=[*registers(BASE, ""), *registers(BASE2, "/COM2")], single=20, bursts=[(1, loopback)]),
+    Device("uart16550", **UART, single=20, bursts=[(1, loopback)]),
+    Device("uart16550-clock", **UART, single=10, bursts=[(1, loopback), (10, paced)], clock=True, listed_as="uart16550"),
 ]

@@ -154,6 +154,9 @@ SETUP = [Line(f"config_writel vga 0x10 {LFB:#x}", "BAR0"), Line(f"config_writel 
          Line("config_writew vga 0x4 7", "PCICMD"), Line("config_readl vga 0x10", "BAR0"),
          Line("config_readl vga 0x18", "BAR2"), Line("outb 0x3c2 0x63", "MISC_WRITE")]
 
+DISPI_SETUP = [line for index, value in ((ENABLE, 0), (1, 640), (2, 480), (3, 32), (ENABLE, 0x41))
+               for line in (Line(f"outw 0x1ce {index:#x}", "DISPI_INDEX"), Line(f"outw 0x1cf {value:#x}", f"DISPI_{DISPI[index]}"))]
+
 VGA = {"options": ["-device", "VGA,vgamem_mb=16"], "functions": {"vga": (0x1234, 0x1111)}, "setup": SETUP,
        "bits": {"DISPI_ENABLE": 0xe3}}
 
@@ -161,7 +164,8 @@ DEVICES = [
     Device("std-vga", **VGA, registers=[*PORTS, *config_registers("vga", CONFIG)], single=3,
            bursts=[(2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16)), (3, indexed("CR", 0x3d4, 0x19)), (2, attribute),
                    (2, palette), (4, window(range(4))), (1, frame_buffer), (1, bar2)]),
-    Device("std-vga-dispi", **VGA, registers=[Register("DISPI_INDEX", 0x1ce, 2, values=range(12))], single=1,
-           bursts=[(6, dispi), (1, dispi_mode), (6, window([1])), (3, frame_buffer), (2, palette), (1, extension),
+    Device("std-vga-dispi", **VGA | {"setup": [*SETUP, *DISPI_SETUP]}, registers=[Register("DISPI_INDEX", 0x1ce, 2, values=range(12))], single=1,
+           # Seldom: QEMU clears the memory and rebuilds its memory map with each mode.
+           bursts=[(6, dispi), (0.05, dispi_mode), (6, window([1])), (3, frame_buffer), (2, palette), (1, extension),
                    (2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16, read_only=[6]))]),
 ]

@@ -8,12 +8,12 @@ MIB = 1024 * 1024
 ODD_END = 7 * 512  # the data disk's end is at no round number
 
 
-def disk_test(lab, vcpus, tests="disk"):
+def disk_test(lab, vcpus, tests="disk", **keys):
     """The disk on the second channel's first place goes by PIO, every other by DMA. Returns what the guest said."""
     data = Data(12 * MIB + ODD_END)
     scratch = {"hdc": MIB, "hdd": 4 * MIB}  # small for PIO: each sector costs milliseconds in this machine
     images = {place: blank(place, size) for place, size in scratch.items()}
-    guest = lab.linux("disks", tests, "libata.force=2.00:pio4", vcpus=vcpus, more_disks=[
+    guest = lab.linux("disks", tests, "libata.force=2.00:pio4", vcpus=vcpus, **keys, more_disks=[
         xl_disk(data.image("data"), "hdb"), *(xl_disk(image, place) for place, image in images.items())]).create()
     found = guest.results(300)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
@@ -39,7 +39,7 @@ def linux_disks(lab):
 @case("the same with 2 vCPUs; it finds the machine it is promised: PIIX3 IDE, VGA, serial port, keyboard, processors", 420,
       order=21)
 def linux_disks_2cpus(lab):
-    found = disk_test(lab, 2, "report+disk")
+    found = disk_test(lab, 2, "report+disk", direct=True)
     lab.equal("processors", found["cpus"], ["2"])
     functions = {entry.split()[0]: entry.split()[1:] for entry in found["pci"]}
     for place, (vendor, device, what) in {

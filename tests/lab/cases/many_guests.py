@@ -39,7 +39,7 @@ def many_guests(lab):
     before, memory = traces(lab), free_mib(lab)
     lab.equal("device models before the case", before["device models"], "")
 
-    busy = lab.linux("busy", "hammer", vncdisplay=1, vif=["bridge=xenbr0"],
+    busy = lab.linux("busy", "hammer", direct=True, vncdisplay=1, vif=["bridge=xenbr0"],
                      more_disks=[xl_disk(blank("busy-scratch", 64 << 20), "hdd")]).create()
     busy.expect("GUEST hammering", 240)  # before the others come: a waiting GRUB takes a whole processor
     menu = lab.grub("menu", vncdisplay=3).create()

@@ -6,7 +6,7 @@ from lablib.case import case
 
 @case("xl pause and unpause while booting and running; xl list tells; the console is left and entered again", 420, order=40)
 def pause(lab):
-    guest = lab.linux("paused", "idle").create()
+    guest = lab.linux("paused", "idle", direct=True).create()
     time.sleep(6)
     stop_and_go(lab, guest, "while it boots")
     guest.expect("GUEST up", 240)

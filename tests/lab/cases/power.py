@@ -8,7 +8,7 @@ from lablib.images import blank, xl_disk
 @case("Linux restarts by ACPI, keyboard controller and port 0xcf9, each time as a new domain, then powers off by ACPI", 600,
       order=30)
 def power(lab):
-    guest = lab.linux("again", "power", more_disks=[xl_disk(blank("boots", 1 << 20), "hdb")]).create()
+    guest = lab.linux("again", "power", direct=True, more_disks=[xl_disk(blank("boots", 1 << 20), "hdb")]).create()
     for way in ("acpi", "kbd", "pci"):
         guest.expect(f"GUEST going {way}", 200)
         guest.wait_reborn(90)

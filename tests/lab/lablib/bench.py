@@ -1,25 +1,42 @@
 """The `tools/bench` command: hvmdm and the packaged QEMU, alternating, in the same machine."""
 import sys
 import time
+from dataclasses import dataclass
 
-from . import bench_lab, bench_report, machine, runner, settings
+from . import bench_lab, bench_report, bench_storage, machine, runner, settings
 from .lab import clean_dom0
 from .lock import Lock
 from .say import LabError, main_guard, say
 
-HELP = """usage: tools/bench [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
+HELP = """usage: tools/bench [storage] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
        tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
 told), and prints a table of medians: how long the steps from `xl create` to Linux' user space take, what one port access
 costs (counted by the guest itself, beside the least that an ioreq server can take), memory, size, wake-ups.
 
+With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
+
   --recording   compares hvmdm with itself while it records the guest, instead of with QEMU
-  --save        also writes docs/benchmarks/lab.json and lab.svg
+  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json and storage.svg)
 
 With `native`: what a request costs in hvmdm alone, without Xen.
 
 Run it on an otherwise idle host: the outer machine's CPUs wait for each other, so other work slows both."""
+
+@dataclass
+class Subject:
+    name: str  # of the files that --save writes
+    words: str  # of the command
+    rows: list
+    measure: object  # device model, log directory -> {figure: value}
+    progress: object  # {figure: value} -> a few words
+
+
+BOOT = Subject("lab", "", bench_report.BOOT_ROWS, bench_lab.measure,
+               lambda found: f"GRUB after {found['grub']:.1f} s, user space after {found['linux']:.1f} s")
+STORAGE = Subject("storage", " storage", bench_report.STORAGE_ROWS, bench_storage.measure,
+                  lambda found: f"1 MiB by INT 13h in {found['int13']:.0f} ms, by DMA in {found['read']:.1f} ms")
 
 PLACE = settings.REPO / "docs" / "benchmarks"
 
@@ -29,14 +46,20 @@ def main():
     if words and words[0] in ("help", "-h", "--help"):
         print(HELP)
         return 0
+    subject = BOOT
+    if words and words[0] == "storage":
+        subject = STORAGE
+        words = words[1:]
     rounds, models, save = parse(words)
+    if subject is STORAGE and bench_lab.RECORDED in models:
+        raise LabError("--recording compares boots; leave out storage")
     if models != ["qemu"] and not settings.device_model_binary().is_file():
         raise LabError(f"no device model at {settings.device_model_binary()}; build it or name one in HVMDM_BINARY "
                        "(--device-model qemu measures the packaged QEMU alone)")
     with Lock("machine"):
         machine.start()
-        figures = measure(rounds, models)
-    report(figures, rounds, save)
+        figures = measure(subject, rounds, models)
+    report(subject, figures, rounds, save)
     return 0
 
 
@@ -62,7 +85,7 @@ def parse(words):
     return rounds, models, save
 
 
-def measure(rounds, models):
+def measure(subject, rounds, models):
     """{device model: [{figure: value}]}"""
     figures = {model: [] for model in models}
     log_dir = settings.LOGS / "bench"
@@ -71,23 +94,23 @@ def measure(rounds, models):
         runner.install_device_model()
     for number in range(1, rounds + 1):
         for model in models:
-            found = bench_lab.measure(model, log_dir)
+            found = subject.measure(model, log_dir)
             figures[model].append(found)
-            say(f"round {number} of {rounds}, {model}: GRUB after {found['grub']:.1f} s, user space after {found['linux']:.1f} s")
+            say(f"round {number} of {rounds}, {model}: {subject.progress(found)}")
     clean_dom0()
     return figures
 
 
-def report(figures, rounds, save):
-    lines = bench_report.summary(figures)
+def report(subject, figures, rounds, save):
+    lines = bench_report.summary(subject.rows, figures)
     print(f"\nMedian of {rounds} rounds, device models in turn:\n")
-    print(bench_report.table(lines, list(figures)))
+    print(bench_report.table(subject.rows, lines, list(figures)))
     if save:
         PLACE.mkdir(parents=True, exist_ok=True)
-        about = {"command": f"tools/bench --rounds {rounds} --save", "date": time.strftime("%Y-%m-%d"), "rounds": rounds}
-        (PLACE / "lab.json").write_text(bench_report.to_json(lines, about))
-        (PLACE / "lab.svg").write_text(bench_report.to_svg(lines, about))
-        say(f"written: {PLACE / 'lab.json'}, lab.svg")
+        about = {"command": f"tools/bench{subject.words} --rounds {rounds} --save", "date": time.strftime("%Y-%m-%d"), "rounds": rounds}
+        (PLACE / f"{subject.name}.json").write_text(bench_report.to_json(lines, about))
+        (PLACE / f"{subject.name}.svg").write_text(bench_report.to_svg(lines, about))
+        say(f"written: {PLACE / subject.name}.json and .svg")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ class Row:
     limit: str = ""  # key of the figure that shows the least possible
 
 
-ROWS = [
+BOOT_ROWS = [
     Row("start", "device model started to `running`", "ms", 0),
     Row("seabios", "`xl create` to SeaBIOS on the screen", "s", 2),
     Row("grub", "`xl create` to GRUB's menu", "s"),
@@ -31,15 +31,28 @@ ROWS = [
 ]
 
 
+STORAGE_ROWS = [
+    Row("int13", "1 MiB by INT 13h, as boot loaders read", "ms", 0),
+    Row("read", "1 MiB by DMA, 64 KiB requests", "ms", 2),
+    Row("write", "the same, written", "ms", 2),
+    Row("random-read", "4 KiB at random", "µs", 0),
+    Row("random-write", "4 KiB at random, written", "µs", 0),
+    Row("cd", "1 MiB of a CD by DMA", "ms", 2),
+    Row("read_cpu", "the device model's CPU time for 1 GiB read by DMA", "s", 2),
+    Row("write_cpu", "the same, written", "s", 2),
+    Row("random-read_cpu", "the same for 1000 random reads", "ms", 1),
+]
+
+
 def p95(values):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
 
 
-def summary(rounds):
+def summary(rows, rounds):
     """{device model: [figures of a round]} as [{row, model: {median, p95}, limit, ratio}]."""
     lines = []
-    for row in ROWS:
+    for row in rows:
         line = {"key": row.key, "what": row.what, "unit": row.unit}
         for model, figures in rounds.items():
             values = [figure[row.key] for figure in figures]
@@ -54,11 +67,11 @@ def summary(rounds):
     return lines
 
 
-def table(lines, models):
+def table(rows_of, lines, models):
     """Markdown."""
     heads = ["", *(f"{model} (p95)" for model in models), "limit", f"{models[-1]} / {models[0]}" if len(models) == 2 else ""]
     rows = []
-    for row, line in zip(ROWS, lines):
+    for row, line in zip(rows_of, lines):
         def number(value):
             return f"{value:.{row.digits}f}"
         cells = [f"{number(line[m]['median'])} ({number(line[m]['p95'])}) {row.unit}".rstrip() for m in models]

@@ -101,8 +101,9 @@ def make_guest_initrd(directory, log):
     shutil.copy("/bin/busybox", root / "bin/busybox")
     shutil.copy(LAB / "guests/linux/init", root / "init")
     shutil.copytree(LAB / "guests/linux/tests", root / "tests")
-    run_logged(["gcc", "-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
-                "-fno-pie", "-no-pie", "-s", "-o", root / "bin/ports", LAB / "guests/linux/ports.c"], log)
+    for program in ("ports", "blocks"):
+        run_logged(["gcc", "-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
+                    "-fno-pie", "-no-pie", "-s", "-o", root / "bin" / program, LAB / f"guests/linux/{program}.c"], log)
     names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
     packed = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], input="\n".join(names).encode(), cwd=root,
                             capture_output=True, check=True).stdout
@@ -115,8 +116,25 @@ def make_linux_image(directory, log):
     make_image(directory, "linux.img", LAB / "guests/linux/grub.cfg", files, log)
 
 
+def make_install_image(directory, log):
+    core = directory / "core.img"
+    run_logged(["grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core, "biosdisk", "part_msdos", "ext2",
+                "linux", "normal", "serial", "configfile"], log)
+    files = {"boot/vmlinuz": GUEST_KERNEL.file("bzImage"), "boot/initrd.gz": GUEST_INITRD.file("initrd.gz"),
+             "boot/disk/boot.img": Path("/usr/lib/grub/i386-pc/boot.img"), "boot/disk/core.img": core,
+             "boot/disk/grub.cfg": LAB / "guests/linux/installed.cfg"}
+    make_image(directory, "install.img", LAB / "guests/linux/grub.cfg", files, log)
+
+
 def make_grub_image(directory, log):
     make_image(directory, "grub.img", LAB / "guests/grub/grub.cfg", {}, log)
+
+
+def make_int13_image(directory, log):
+    run_logged(["as", "--32", "-o", directory / "int13.o", LAB / "guests/int13/int13.S"], log)
+    run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / "int13.img",
+                directory / "int13.o"], log)
+    os.truncate(directory / "int13.img", 4 << 20)
 
 
 def make_vncdrive(directory, log):
@@ -136,16 +154,20 @@ XEN = Artefact("xen", "the Xen image", 1, make_xen)
 DOM0 = Artefact("dom0", "dom0's disk image", 200, make_dom0, ["dom0"], [SSH_KEY])
 GUEST_KERNEL = Artefact("guest-kernel", "the guests' Linux kernel", 360, make_guest_kernel, ["guests/linux/kernel.config"])
 GUEST_INITRD = Artefact("guest-initrd", "the guests' user space", 2, make_guest_initrd,
-                        ["guests/linux/init", "guests/linux/tests", "guests/linux/ports.c"])
+                        ["guests/linux/init", "guests/linux/tests", "guests/linux/ports.c", "guests/linux/blocks.c",
+                         "guests/linux/tiny.h"])
 LINUX_IMAGE = Artefact("linux-image", "the Linux guest's disk image", 3, make_linux_image,
                        ["guests/linux/grub.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
+INSTALL_IMAGE = Artefact("install-image", "the CD that installs the Linux guest", 3, make_install_image,
+                         ["guests/linux/grub.cfg", "guests/linux/installed.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
 GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_image,
                       ["guests/grub/grub.cfg", "lablib/grubimage.py"])
+INT13_IMAGE = Artefact("int13-image", "the boot sector that reads by INT 13h", 1, make_int13_image, ["guests/int13/int13.S"])
 VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.cpp"])
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
-ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE]
-IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE}
+ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE]
+IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE}
 
 
 def build(again=()):

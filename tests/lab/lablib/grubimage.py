@@ -17,6 +17,7 @@ def make_image(directory, name, grub_cfg, files, log):
     shutil.copy(grub_cfg, tree / "boot/grub/grub.cfg")
     (tree / "boot/settings.cfg").write_bytes(settings_block(MARK.decode()))
     for place, source in files.items():
+        (tree / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / place)
     run_logged(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--fonts=", "--locales=", "--themes=",
                 "-o", directory / name, tree], log)

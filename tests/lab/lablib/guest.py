@@ -120,6 +120,10 @@ class Guest:
     def results(self, timeout=120):
         """Waits for the guest test's end; returns its GUEST lines as {key: [values]}."""
         self.expect(r"^GUEST done", timeout)
+        return self.said()
+
+    def said(self):
+        """Its GUEST lines so far, {key: [values]}."""
         found = {}
         for key, value in re.findall(r"^GUEST (\S+) ?(.*)$", self.serial.text, re.MULTILINE):
             found.setdefault(key, []).append(value.strip())

@@ -23,10 +23,34 @@ def bootable(kind, name, settings=""):
     return path
 
 
-def linux(name, test, arguments="", menu_seconds=0):
-    """An image whose Linux runs the guest test of that name."""
-    words = f"quiet nomodeset xen_emul_unplug=never hvmtest={test} {arguments}".strip()
-    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{words}"\n')
+def copy_of(kind, name):
+    """A fresh copy of an image in build.IMAGES that takes no settings; returns its path in dom0."""
+    artefact = build.IMAGES[kind]
+    stored = f"{STORE}/{artefact.name}-{artefact.key()}"
+    _store(artefact.file(f"{kind}.img"), stored)
+    path = f"{WORK}/{name}.img"
+    machine.ssh(f"mkdir -p {WORK} && cp {stored} {path}")
+    return path
+
+
+def linux(name, test, arguments="", menu_seconds=0, pv=False):
+    """An image whose Linux runs the guest test of that name; pv: its PV drivers take disks and network over."""
+    return bootable("linux", name, f'set timeout={menu_seconds}\nset arguments="{linux_words(test, arguments, pv)}"\n')
+
+
+def linux_words(test, arguments="", pv=False):
+    """The kernel's command line for that test, consoles aside."""
+    emulated = "" if pv else "xen_emul_unplug=never "
+    return f"quiet nomodeset {emulated}hvmtest={test} {arguments}".strip()
+
+
+def kernel_and_ramdisk():
+    """Paths in dom0 of the small Linux's two files, for guests that boot without a boot loader."""
+    paths = []
+    for artefact, name in ((build.GUEST_KERNEL, "bzImage"), (build.GUEST_INITRD, "initrd.gz")):
+        paths.append(f"{STORE}/{artefact.name}-{artefact.key()}")
+        _store(artefact.file(name), paths[-1])
+    return paths
 
 
 def blank(name, size):

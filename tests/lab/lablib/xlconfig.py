@@ -19,5 +19,5 @@ def _value(value):
     return f'"{text}"'
 
 
-def disk(path, vdev, mode="w", form="raw", cdrom=False):
-    return f"{path},{form},{vdev}{':cdrom' if cdrom else ''},{mode}"
+def disk(path, vdev, mode="w", form="raw", cdrom=False, backend=None):
+    return f"{path},{form},{vdev}{':cdrom' if cdrom else ''},{mode}{f',backendtype={backend}' if backend else ''}"

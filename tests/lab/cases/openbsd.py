@@ -1,0 +1,87 @@
+"""OpenBSD's installation floppy: a system with drivers that nobody here wrote."""
+import os
+import subprocess
+from pathlib import Path
+
+from lablib import machine, settings
+from lablib.case import case
+from lablib.images import STORE, blank, xl_disk
+
+MIB = 1024 * 1024
+FLOPPY = "openbsd-floppy.img"
+COPIED = "rcd0c"  # the CD itself: its bytes are known here
+
+# Every 2 KiB of the CD stand somewhere in the disk's image, at the start of a fragment of the file system.
+ALL_THERE = r"""
+perl -e 'my ($cd, $disk) = @ARGV; my ($piece, %there, $missing);
+open(my $d, "<:raw", $disk) or die; while (read($d, $piece, 512)) { $there{$piece} = 1 }
+open(my $c, "<:raw", $cd) or die; while (read($c, $piece, 512)) { $missing++ unless $there{$piece} }
+print $missing + 0, "\n"' %s %s
+"""
+
+
+def floppy(lab):
+    """The image's path: HVMDM_OPENBSD_FLOPPY, or beside the repository."""
+    places = [os.environ.get("HVMDM_OPENBSD_FLOPPY"), settings.REPO.parent / "shared/guests" / FLOPPY]
+    for place in places:
+        if place and Path(place).is_file():
+            return Path(place)
+    lab.skip("no OpenBSD installation floppy here; name an image in HVMDM_OPENBSD_FLOPPY")
+
+
+def boot_cd(lab):
+    """A CD in dom0 that boots the floppy's image, as many bytes as whole 64 KiB."""
+    tree, iso = lab.log_dir / "cd", lab.log_dir / "openbsd.iso"
+    tree.mkdir(exist_ok=True)
+    (tree / FLOPPY).write_bytes(floppy(lab).read_bytes())
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-b", FLOPPY, "-c", "boot.cat", "-o", iso, tree], check=True,
+                   capture_output=True)
+    machine.ssh(f"mkdir -p {STORE}")
+    machine.put(iso, f"{STORE}/openbsd.iso")
+    return f"{STORE}/openbsd.iso"
+
+
+@case("OpenBSD boots from CD, finds the machine, partitions a disk, makes a file system, and reads back what it wrote", 600,
+      order=26)
+def openbsd_install(lab):
+    iso, disk = boot_cd(lab), blank("wd0", 128 * MIB)
+    guest = lab.guest("openbsd", memory=128, boot="d", serial=None,
+                      disk=[xl_disk(disk, "hda"), xl_disk(iso, "hdc", "r", cdrom=True)]).create()
+    vnc = guest.vnc()
+    seen = watch_boot(vnc)
+    for line in ("pchb0 at pci0 dev 0 function 0", "82441FX", "82371SB", "wd0 at pciide0 channel 0 drive 0",
+                 "cd0 at scsibus0", "cd0(pciide0:1:0)", "DMA", "ns16550a", "vt0 at isa0", "mf2-kbd"):
+        lab.check(line in seen, f"OpenBSD does not find '{line}':\n{seen}")
+
+    def run(command, *wanted, timeout=60):
+        vnc.type(command)
+        vnc.tap("Return")
+        return vnc.expect(wanted or ("# ",), timeout)
+
+    run("s")
+    run("fdisk -i wd0", "[n]")
+    run("y")
+    run("disklabel -E wd0", "> ")
+    run("a a", "offset:")
+    for wanted in ("size:", "FS type:", "> "):
+        run("", wanted)
+    run("w")
+    run("q")
+    run("newfs -q /dev/rwd0a && echo made-$?", "made-0", timeout=120)
+    run("mount /dev/wd0a /mnt; echo mounted-$?", "mounted-0")
+    run(f"dd if=/dev/{COPIED} of=/mnt/x bs=2k; sync; echo copied", "records out", timeout=200)
+    run("umount /mnt; fsck -n /dev/rwd0a; echo checked-$?", "checked-0", timeout=120)
+    guest.destroy()
+    lab.equal("sectors of the CD that are not in the disk's image", lab.sh(ALL_THERE % (iso, disk), 120).strip(), "0")
+
+
+def watch_boot(vnc):
+    """All lines that the kernel shows until the installer asks; they scroll."""
+    seen = []
+    for _ in range(400):
+        lines = [line.rstrip() for line in vnc.text()]
+        seen += [line for line in lines if line and line not in seen]
+        if any("(I)nstall" in line for line in lines):
+            return "\n".join(seen)
+        vnc.do("wait-update 1000")
+    vnc.expect("(I)nstall", 1)  # says what the screen shows instead
