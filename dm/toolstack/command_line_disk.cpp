@@ -126,7 +126,8 @@ Status take_global_policy(const CommandLineDraft& draft, DiskOptions& disk) {
     const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
     const std::string on_read = global_of(draft, driver, "rerror");
     const std::string on_write = global_of(draft, driver, "werror");
-    const ErrorPolicy usual;
+    constexpr ErrorPolicy usual{};
+    if (disk.bus == DiskBus::Scsi) return {};
     if (!on_read.empty() && disk.errors.on_read == usual.on_read) {
         DM_TRY_ASSIGN(disk.errors.on_read, error_action("rerror", on_read));
     }
@@ -341,7 +342,10 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     disk.serial = device.opts.take_or("serial", disk.serial);
     disk.model = device.opts.take_or("model", "");
     disk.firmware = device.opts.take_or("ver", "");
+    const bool said = device.opts.has("rerror") || device.opts.has("werror");
     DM_TRY(take_error_policy(device.opts, disk.errors));
+    if (said && disk.bus != DiskBus::Ide)
+        draft.note_for(device.text, "rerror and werror have no effect here, the guest is told of errors");
     take_names(draft, disk);
     DM_TRY(take_global_policy(draft, disk));
     DM_TRY_ASSIGN(disk.share_writers, device.opts.take_bool("share-rw", disk.share_writers));
