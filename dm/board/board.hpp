@@ -83,6 +83,8 @@ public:
 
     /// Waits until nothing is in flight.
     void quiesce();
+    /// The machine goes on: drives repeat the requests that they kept when the host failed them.
+    void retry() { ide_->retry(); }
     void reset();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.

@@ -34,12 +34,21 @@ Disks::Disks(EventLoop& loop) : loop_(loop), size_timer_(loop.host_timers(), [th
 Status Disks::open(const std::vector<toolstack::DiskOptions>& disks) {
     for (const toolstack::DiskOptions& options : disks) {
         if (!options.emulated) continue;
-        Disk disk{.options = options, .medium = nullptr};
-        if (!options.file.empty()) {
-            DM_TRY_ASSIGN(disk.medium, open_medium(options));
-        }
+        Disk disk{.options = options, .medium = nullptr, .source = nullptr};
+        if (!options.file.empty()) DM_TRY(fill(disk));
         disks_.push_back(std::move(disk));
     }
+    return {};
+}
+
+Status Disks::fill(Disk& disk, UniqueFd given) {
+    if (disk.options.media == toolstack::DiskMedia::Cdrom)
+        disk.source = host::DiscDrive::find(disk.options.file, given.get());
+    if (disk.source != nullptr) {
+        if (disk.source->look() != host::DiscDrive::Event::Inserted) return {};
+        given = disk.source->open_disc();
+    }
+    DM_TRY_ASSIGN(disk.medium, open_medium(disk.options, std::move(given)));
     return {};
 }
 
@@ -60,7 +69,7 @@ std::vector<DriveInfo> Disks::info() const {
         const host::BlockStats stats =
             disk.medium != nullptr ? disk.medium->image().stats() : host::BlockStats{};
         found.push_back({.device = disk.options.id,
-                         .file = disk.options.file,
+                         .file = disk.medium != nullptr ? disk.options.file : std::string(),
                          .removable = disk.options.media == toolstack::DiskMedia::Cdrom,
                          .read_only = disk.options.read_only,
                          .read_bytes = stats.read_bytes,

@@ -6,6 +6,7 @@
 #include "dm/core/disk_source.hpp"
 #include "dm/core/log.hpp"
 #include "dm/core/machine_control.hpp"
+#include "dm/host/disc_drive.hpp"
 #include "dm/toolstack/options.hpp"
 
 #include <map>
@@ -19,8 +20,9 @@ public:
     using Medium = std::unique_ptr<DiskPort>;
 
     struct Disk {
-        toolstack::DiskOptions options; ///< file: of the medium that is in it now
-        Medium medium;                  ///< null: a CD-ROM drive without one
+        toolstack::DiskOptions options;          ///< file: of the medium that is in it now
+        Medium medium;                           ///< null: a CD-ROM drive without one
+        std::unique_ptr<host::DiscDrive> source; ///< the host's drive whose discs these are, if it is so
     };
 
     explicit Disks(EventLoop& loop);
@@ -36,6 +38,8 @@ public:
 
     /// A medium for a drive, which may be shared with others. `given`: the image itself, open.
     Result<Medium> open_medium(const ImageOptions& options, UniqueFd given = {});
+    /// Opens what `disk.options` say: an image, or what is in a CD drive of the host at the moment.
+    Status fill(Disk& disk, UniqueFd given = {});
     // DiskSource, for the PV back end
     Result<std::unique_ptr<BlockBackend>> open_disk(const DiskRequest& request) override;
 

@@ -63,6 +63,7 @@ Status Machine::build() {
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     open_pv_disks();
+    watch_disc_drives();
     DM_TRY(open_vnc());
     return open_monitors();
 }
@@ -95,7 +96,8 @@ DriveConfig* Machine::drive_place(BoardParts& parts, const toolstack::DiskOption
     case toolstack::DiskBus::Ide: return &parts.ide.drives[disk.channel * 2 + disk.unit].emplace();
     case toolstack::DiskBus::Ahci:
         return parts.ahci ? &parts.ahci->config.drives[disk.channel].emplace() : nullptr;
-    case toolstack::DiskBus::Scsi: return parts.scsi ? &parts.scsi->disks.drives[disk.unit].emplace() : nullptr;
+    case toolstack::DiskBus::Scsi:
+        return parts.scsi ? &parts.scsi->disks.drives[disk.unit].emplace() : nullptr;
     case toolstack::DiskBus::Other: return nullptr;
     }
     return nullptr;
@@ -133,6 +135,8 @@ BoardParts Machine::parts() {
         drive.serial = disk.options.serial;
         drive.model = disk.options.model;
         if (!disk.options.firmware.empty()) drive.firmware = disk.options.firmware;
+        drive.errors = disk.options.errors;
+        drive.events = watch(disk.options.id);
     }
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
@@ -257,10 +261,16 @@ Status Machine::resume() {
     if (pv_disks_ != nullptr) pv_disks_->resume();
     open_gates();
     if (qmp_ != nullptr) qmp_->resumed();
+    accelerator_->hold(false);
+    board_->retry();
     return {};
 }
 
 Status Machine::stop() {
+    if (state_ == RunState::IoError) { // all has come to rest already
+        DM_TRY(accelerator_->set_serving(false));
+        state_ = RunState::Paused;
+    }
     if (state_ != RunState::Running) return {};
     close_gates();
     accelerator_->drain_buffered();

@@ -45,7 +45,9 @@ public:
     std::optional<VncInfo> vnc() const override;
     Status set_vnc_password(const std::string& password) override;
     std::vector<PciDeviceInfo> pci_devices() const override { return board_->pci_devices(); }
-    std::vector<DriveInfo> drives() const override { return disks_.info(); }
+    std::vector<DriveInfo> drives() const override;
+    Status eject(const std::string& drive, bool force) override;
+    Status change_medium(MediumChange change) override;
     Status resize_drive(const std::string& drive, unsigned long long bytes) override {
         return disks_.resize(drive, bytes);
     }
@@ -73,6 +75,25 @@ private:
     void guest_shut_down(ShutdownReason reason);
     void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
+    // machine_media.cpp: removable media, and drives that the host fails
+    class DriveWatch;
+    struct Removable {
+        Disks::Disk& disk;
+        AtapiCdrom& drive;
+    };
+    DriveEvents* watch(const std::string& drive);
+    AtapiCdrom* cdrom(const std::string& drive) const;
+    Result<Removable> removable(const std::string& name);
+    Result<Disks::Disk> open_medium(MediumChange change);
+    void media_change_ends_recording();
+    void watch_disc_drives();
+    void look_at_disc_drives();
+    void disc_moved(Disks::Disk& disk, AtapiCdrom& drive, host::DiscDrive::Event event);
+    void tray_moved(const std::string& drive, bool open);
+    void tray_locked(const std::string& drive, bool locked);
+    void medium_failed(const std::string& drive, BlockIo::Op op, int error, OnError action);
+    void stop_for_error();
+
     host::Loop& loop_;
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
@@ -83,6 +104,9 @@ private:
     std::unique_ptr<Accelerator> accelerator_;
     replay::Recorder* recorder_ = nullptr; ///< the accelerator, when the machine is recorded
     Disks disks_{loop_};
+    std::vector<std::unique_ptr<DriveEvents>> watches_; ///< one for each drive
+    Timer error_stop_{loop_.host_timers(), [this] { stop_for_error(); }};
+    Timer disc_look_{loop_.host_timers(), [this] { look_at_disc_drives(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::vector<host::Tap> taps_;
     std::optional<BoardParts::Vga> vga_;  ///< until the board takes it

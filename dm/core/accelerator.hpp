@@ -23,6 +23,10 @@ public:
     /// that asked for it is over. False: `reset` is never called, a reboot ends the domain.
     virtual bool reboots_in_place(const std::function<void()>& /*reset*/) { return false; }
 
+    /// True: the guest's accesses wait unanswered, until false. For a machine that must stop at once while
+    /// its domain runs on; set_serving(false) is for a domain that does not.
+    virtual void hold(bool /*on*/) {}
+
     /// -xen-domid-restrict: gives up every right that this one guest does not need. Irrevocable; all that
     /// opens or populates comes before.
     virtual Status restrict_handles() = 0;

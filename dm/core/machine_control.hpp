@@ -50,6 +50,8 @@ struct DriveInfo {
     unsigned long long written_bytes = 0;
     unsigned long long read_operations = 0;
     unsigned long long write_operations = 0;
+    bool tray_open = false;
+    bool locked = false; ///< the guest does not let the medium go
 };
 
 /// A medium to put into a removable drive.
@@ -59,6 +61,7 @@ struct MediumChange {
     UniqueFd fd;          ///< the image itself; empty: open `filename`
     std::string format;   ///< "raw"; empty: not said
     bool read_only = true;
+    bool force = false; ///< also when the guest locked the tray
 };
 
 /// A device to plug in while the machine exists: `-device` over QMP.
@@ -69,7 +72,14 @@ struct DeviceRequest {
 };
 
 /// QMP RunState words that we use.
-enum class RunState : unsigned char { Prelaunch, Running, Paused, Shutdown, Suspended };
+enum class RunState : unsigned char {
+    Prelaunch,
+    Running,
+    Paused,
+    Shutdown,
+    Suspended,
+    IoError ///< a drive keeps a request that the host failed, until resume()
+};
 
 /// Device thread only.
 class MachineControl {

@@ -46,6 +46,7 @@ public:
     bool reboots_in_place(const std::function<void()>& reset) override {
         return inner_->reboots_in_place(reset);
     }
+    void hold(bool on) override { inner_->hold(on); }
     Status restrict_handles() override { return inner_->restrict_handles(); }
     void announce_running() override { inner_->announce_running(); }
     void trim() override { inner_->trim(); }

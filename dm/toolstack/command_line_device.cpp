@@ -6,6 +6,7 @@
 #include "dm/toolstack/command_line.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace dm::toolstack {
@@ -175,7 +176,8 @@ Status take_global(CommandLineDraft& draft, const std::string& value) {
     }
     if (global.driver.empty() || global.property.empty()) return fail("expected DRIVER.PROPERTY=VALUE");
     const bool drive = global.driver == "ide-hd" || global.driver == "ide-cd";
-    if (!drive || (global.property != "serial" && global.property != "ver" && global.property != "model"))
+    constexpr std::array<std::string_view, 5> kKnown{"serial", "ver", "model", "rerror", "werror"};
+    if (!drive || std::ranges::find(kKnown, global.property) == kKnown.end())
         draft.note("not supported, has no effect");
     draft.globals.push_back(std::move(global));
     return {};

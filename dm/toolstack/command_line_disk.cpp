@@ -99,6 +99,44 @@ void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
     if (disk.firmware.empty()) disk.firmware = global_of(draft, driver, "ver");
 }
 
+/// `auto` is what holds without the option.
+Result<OnError> error_action(std::string_view key, const std::string& word) {
+    const bool writing = key == "werror";
+    if (word == "report") return OnError::Report;
+    if (word == "ignore") return OnError::Ignore;
+    if (word == "stop") return OnError::Stop;
+    if (word == "enospc" && writing) return OnError::StopIfNoSpace;
+    if (word == "auto") return writing ? ErrorPolicy{}.on_write : ErrorPolicy{}.on_read;
+    return fail("{}={}: expected report, ignore{} or stop", key, word, writing ? ", enospc" : "");
+}
+
+Status take_error_policy(QemuOpts& opts, ErrorPolicy& policy) {
+    if (const auto word = opts.take("rerror")) {
+        DM_TRY_ASSIGN(policy.on_read, error_action("rerror", *word));
+    }
+    if (const auto word = opts.take("werror")) {
+        DM_TRY_ASSIGN(policy.on_write, error_action("werror", *word));
+    }
+    return {};
+}
+
+/// `-global ide-hd.werror=stop`: the way through xl's device_model_args. What a drive says itself counts
+/// more.
+Status take_global_policy(const CommandLineDraft& draft, DiskOptions& disk) {
+    const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
+    const std::string on_read = global_of(draft, driver, "rerror");
+    const std::string on_write = global_of(draft, driver, "werror");
+    constexpr ErrorPolicy usual{};
+    if (disk.bus == DiskBus::Scsi) return {};
+    if (!on_read.empty() && disk.errors.on_read == usual.on_read) {
+        DM_TRY_ASSIGN(disk.errors.on_read, error_action("rerror", on_read));
+    }
+    if (!on_write.empty() && disk.errors.on_write == usual.on_write) {
+        DM_TRY_ASSIGN(disk.errors.on_write, error_action("werror", on_write));
+    }
+    return {};
+}
+
 Status check_disk(const DiskOptions& disk) {
     if (disk.media == DiskMedia::Cdrom) return {};
     if (disk.file.empty()) return fail("a disk needs file=");
@@ -264,9 +302,7 @@ Status take_drive(CommandLineDraft& draft, const std::string& value) {
         }
     DM_TRY_ASSIGN(const bool snapshot, opts.take_bool("snapshot", false));
     if (snapshot) return fail("snapshot=on is not supported: the guest's writes would reach the image");
-    for (const std::string_view key : {"werror", "rerror"})
-        if (const auto action = opts.take(key); action && *action != "report" && *action != "enospc")
-            draft.note(fmt::format("{} has no effect, the guest is told of the error", key));
+    DM_TRY(take_error_policy(opts, disk.errors));
     DM_TRY(opts.finish());
     draft.drives.push_back(std::move(drive));
     return {};
@@ -287,6 +323,7 @@ Status place_ide_drives(CommandLineDraft& draft) {
             if (disk.id.empty())
                 disk.id = fmt::format("ide{}-{}{}", disk.channel, cdrom ? "cd" : "hd", disk.unit);
             take_names(draft, disk);
+            DM_TRY(in_place(take_global_policy(draft, disk)));
             drive.attached = true;
             draft.out.disks.push_back(disk);
         }
@@ -304,10 +341,15 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     disk.serial = device.opts.take_or("serial", disk.serial);
     disk.model = device.opts.take_or("model", "");
     disk.firmware = device.opts.take_or("ver", "");
+    const bool said = device.opts.has("rerror") || device.opts.has("werror");
+    DM_TRY(take_error_policy(device.opts, disk.errors));
+    if (said && disk.bus != DiskBus::Ide)
+        draft.note_for(device.text, "rerror and werror have no effect here, the guest is told of errors");
     take_names(draft, disk);
+    DM_TRY(take_global_policy(draft, disk));
     DM_TRY_ASSIGN(disk.share_writers, device.opts.take_bool("share-rw", disk.share_writers));
     device.opts.ignore({"id", "bootindex", "wwn", "logical_block_size", "physical_block_size", "write-cache",
-                        "rotation_rate", "rerror", "werror"});
+                        "rotation_rate"});
     DM_TRY(device.opts.finish());
     draft.out.disks.push_back(std::move(disk));
     return {};

@@ -2,6 +2,7 @@
 // uses them); people add to it with device_model_args_hvm.
 #pragma once
 
+#include "dm/core/block_backend.hpp"
 #include "dm/core/char_options.hpp"
 #include "dm/core/disk_options.hpp"
 #include "dm/core/result.hpp"
@@ -42,6 +43,7 @@ struct DiskOptions : ImageOptions {
     unsigned channel = 0; ///< Ide: 0, 1. Ahci: port, 0 to 5
     unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target
     DiskMedia media = DiskMedia::Disk;
+    ErrorPolicy errors{}; ///< rerror=, werror=
     // What the guest reads in IDENTIFY; empty: the machine chooses.
     std::string serial;
     std::string model;

@@ -37,11 +37,12 @@ void QmpEvents::tray_moved(std::string_view drive, bool open) {
     emit("DEVICE_TRAY_MOVED", to_text(data));
 }
 
-void QmpEvents::block_io_error(std::string_view drive, std::string_view operation, std::string_view reason) {
+void QmpEvents::block_io_error(std::string_view drive, const QmpIoError& error) {
     const Json data{{"device", std::string(drive)},
-                    {"operation", std::string(operation)},
-                    {"action", "report"},
-                    {"reason", std::string(reason)}};
+                    {"operation", std::string(error.operation)},
+                    {"action", std::string(error.action)},
+                    {"nospace", error.no_space},
+                    {"reason", std::string(error.reason)}};
     emit("BLOCK_IO_ERROR", to_text(data));
 }
 

@@ -18,6 +18,14 @@ struct QmpVncPeer {
     std::string family = "ipv4";
 };
 
+/// What became of a request that the host failed.
+struct QmpIoError {
+    std::string_view operation; ///< "read", "write"
+    std::string_view action;    ///< "report", "ignore", "stop"
+    bool no_space = false;
+    std::string_view reason; ///< the system's words
+};
+
 class QmpEvents {
 public:
     virtual ~QmpEvents() = default;
@@ -33,8 +41,7 @@ public:
     void reset(QmpCause cause, std::string_view reason);
     void device_deleted(std::string_view id);
     void tray_moved(std::string_view drive, bool open);
-    /// `operation`: "read" or "write"
-    void block_io_error(std::string_view drive, std::string_view operation, std::string_view reason);
+    void block_io_error(std::string_view drive, const QmpIoError& error);
     void vnc_connected(const QmpVncPeer& server, const QmpVncPeer& client);
     void vnc_initialized(const QmpVncPeer& server, const QmpVncPeer& client);
     void vnc_disconnected(const QmpVncPeer& server, const QmpVncPeer& client);

@@ -91,6 +91,7 @@ QmpReply blockdev_change_medium(QmpContext& context, const Json& arguments) {
     change.drive = std::get<DriveInfo>(drive).device;
     change.filename = string_in(arguments, "filename");
     change.format = string_in(arguments, "format");
+    change.force = bool_in(arguments, "force", false);
     change.read_only = mode == nullptr || *mode != "read-write";
     if (const auto set = FdSets::number_in(change.filename)) {
         const FdAccess access = change.read_only ? FdAccess::Read : FdAccess::Write;

@@ -29,6 +29,7 @@ std::string_view word_of(RunState state) {
     case RunState::Paused: return "paused";
     case RunState::Shutdown: return "shutdown";
     case RunState::Suspended: return "suspended";
+    case RunState::IoError: return "io-error";
     }
     return "";
 }
@@ -124,8 +125,8 @@ QmpReply query_block(QmpContext& context, const Json&) {
                    {"qdev", drive.device},
                    {"type", "unknown"},
                    {"removable", drive.removable},
-                   {"locked", false}};
-        if (drive.removable) entry["tray_open"] = false;
+                   {"locked", drive.locked}};
+        if (drive.removable) entry["tray_open"] = drive.tray_open;
         if (!drive.file.empty()) entry["inserted"] = medium_object(drive);
         list.push_back(std::move(entry));
     }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <utility>
 
 namespace dm::xen {
 namespace {
@@ -126,8 +127,9 @@ void IoreqServer::unmask() {
 }
 
 bool IoreqServer::serve_ready() {
+    if (held_) return false;
     bool any = io_->drain();
-    for (unsigned vcpu = 0; vcpu < io_->vcpus(); ++vcpu)
+    for (unsigned vcpu = 0; vcpu < io_->vcpus() && !held_; ++vcpu)
         if (io_->serve(vcpu)) {
             xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
             any = true;
@@ -136,7 +138,13 @@ bool IoreqServer::serve_ready() {
 }
 
 void IoreqServer::drain() {
-    if (io_) io_->drain();
+    if (io_ && !held_) io_->drain();
+}
+
+void IoreqServer::hold(bool on) {
+    if (std::exchange(held_, on) == on || loop_ == nullptr) return;
+    loop_->change(xenevtchn_fd(handles_.evtchn.get()), on ? FdEvents::None : FdEvents::Readable);
+    if (!on) serve_ready(); // those whose event was taken before
 }
 
 void IoreqServer::Ranges::add_range(u64 first, u64 last) {

@@ -34,6 +34,9 @@ public:
     /// While disabled the guest's accesses reach nobody: only with the domain paused or suspended.
     Status set_enabled(bool enabled);
 
+    /// While held the guest's accesses wait in their slots.
+    void hold(bool on);
+
     /// Serves the buffered writes that no event has announced yet.
     void drain();
 
@@ -83,6 +86,7 @@ private:
     std::vector<u32> local_ports_; // of each vCPU
     std::vector<u32> masked_;      ///< local ports that raised their event and are not to raise it again yet
     EventLoop* loop_ = nullptr;
+    bool held_ = false;
     bool looked_after_ = false; ///< the loop looks for requests by itself, and says when it stops
     Log log_{"ioreq"};
 };

@@ -32,6 +32,7 @@ public:
     void lock_roms(bool locked) override;
     void set_acpi_sleep_state(unsigned state) override;
     Status set_serving(bool on) override { return server_->set_enabled(on); }
+    void hold(bool on) override { server_->hold(on); }
     void set_log_dirty(bool on) override { cache_.set_log_dirty(on); }
     void drain_buffered() override { server_->drain(); }
 

@@ -312,7 +312,7 @@ TEST_F(AtaDiskTest, AReadErrorNamesTheSector) {
 
 TEST_F(AtaDiskTest, AWriteErrorAborts) {
     r.lba28(0x30, 7, 1);
-    r.disk.next_error = ENOSPC;
+    r.disk.next_error = EIO;
     r.push(noise(512));
     EXPECT_EQ(r.reg(LOW), 7);
     expect_error(ABRT);
@@ -343,6 +343,7 @@ TEST_F(AtaDiskTest, PowerCommandsSucceedAndThePowerModeIsActive) {
         r.set(STATUS, opcode);
         expect_good();
     }
+    EXPECT_EQ(r.disk.flushes, 6U) << "a disk that stands still has nothing in its cache";
     for (const u8 opcode : Bytes{0xe5, 0x98}) {
         r.set(COUNT, 0);
         r.set(STATUS, opcode);
@@ -429,8 +430,8 @@ TEST_F(AtaDiskTest, SmartNeedsItsKeyAndAnswersGood) {
 }
 
 TEST_F(AtaDiskTest, WhatIsNotOfferedIsAborted) {
-    for (const u8 opcode :
-         Bytes{0x00, 0x06, 0x08, 0xa0, 0xa1, 0xf1, 0xf2, 0xf3, 0xf4, 0xf6, 0x60, 0x61, 0x3d, 0xf9}) {
+    for (const u8 opcode : Bytes{0x00, 0x06, 0x08, 0x37, 0x92, 0xb1, 0xa0, 0xa1, 0xf1, 0xf2, 0xf3, 0xf4, 0xf6,
+                                 0x60, 0x61, 0x3d, 0xf9}) {
         r.set(STATUS, opcode);
         expect_error(ABRT);
     }
@@ -444,6 +445,22 @@ TEST_F(AtaDiskTest, DataPortBeyondTheEndNeverMovesTheDisk) { // CVE-2015-5154
     const std::vector<u8> before = sectors(0, 2046);
     r.push(noise(100'000));
     EXPECT_EQ(sectors(0, 2046), before);
+}
+
+TEST_F(AtaDiskTest, ADiskThatTheHostResizedHasTheNewSizeAtTheNextIdentify) {
+    r.disk.resize(kDiskSize + u64{512} * 1024);
+    const std::vector<u8> id = identify();
+    EXPECT_EQ(word(id, 60) | word(id, 61) << 16, kDiskSize / 512 + 1024);
+    EXPECT_EQ(word(id, 100) | word(id, 101) << 16, kDiskSize / 512 + 1024);
+    r.lba28(0x20, kDiskSize / 512 + 1023, 1);
+    EXPECT_EQ(r.pull(512), sectors(kDiskSize / 512 + 1023, 1));
+    r.set(DEVICE, 0x40);
+    r.set(STATUS, 0xf8);
+    EXPECT_EQ(r.reg(LOW) | r.reg(MID) << 8, kDiskSize / 512 + 1023);
+    r.disk.resize(kDiskSize);
+    r.reg(STATUS);
+    r.lba28(0x20, kDiskSize / 512, 1);
+    expect_error(IDNF | ABRT);
 }
 
 TEST(AtaGeometry, IsWhatBiosesExpectOfThatSize) {

@@ -1,6 +1,4 @@
-#include "tests/devices/ide_rig.hpp"
-
-#include <gmock/gmock.h>
+#include "tests/devices/atapi_fixture.hpp"
 
 namespace dm::test {
 namespace {
@@ -9,82 +7,7 @@ using namespace ide;
 using testing::Each;
 using testing::ElementsAre;
 
-constexpr u32 kSectors = kDiscSize / 2048;
-constexpr u64 kDvdSize = u64{360'001} * 2048;
-
-/// A disc of any size whose bytes are never asked for.
-struct HugeDisc final : BlockBackend {
-    u64 size_bytes() const override { return kDvdSize; }
-    bool read_only() const override { return true; }
-    void submit(BlockIo& io) override { io.done(io, EIO); }
-    void drain() override {}
-};
-
-struct AtapiCdromTest : testing::Test {
-    std::vector<u8> disc(u64 lba, u64 count) { return IdeRig::part(r.disc, lba * 2048, count * 2048); }
-    static std::vector<u8> read10(u32 lba, u32 count) {
-        return {0x28,
-                0,
-                byte_of(lba, 3),
-                byte_of(lba, 2),
-                byte_of(lba, 1),
-                byte_of(lba, 0),
-                0,
-                byte_of(count, 1),
-                byte_of(count, 0)};
-    }
-    static std::vector<u8> read12(u32 lba, u32 count) {
-        return {0xa8,
-                0,
-                byte_of(lba, 3),
-                byte_of(lba, 2),
-                byte_of(lba, 1),
-                byte_of(lba, 0),
-                byte_of(count, 3),
-                byte_of(count, 2),
-                byte_of(count, 1),
-                byte_of(count, 0)};
-    }
-    static std::vector<u8> read_cd(u32 lba, u32 count, u8 parts) {
-        return {0xbe,
-                0,
-                byte_of(lba, 3),
-                byte_of(lba, 2),
-                byte_of(lba, 1),
-                byte_of(lba, 0),
-                byte_of(count, 2),
-                byte_of(count, 1),
-                byte_of(count, 0),
-                parts};
-    }
-    /// The packet fails with this sense.
-    void expect_check(const std::vector<u8>& cdb, u8 key, u8 asc, u8 ascq = 0) {
-        r.packet(cdb);
-        EXPECT_TRUE(r.irq());
-        EXPECT_EQ(r.reg(ERROR), key << 4 | ABRT);
-        EXPECT_EQ(r.reg(COUNT) & 3, 3);
-        EXPECT_EQ(r.reg(STATUS), kReady | ERR);
-        EXPECT_THAT(r.sense(), ElementsAre(key, asc, ascq));
-    }
-    void expect_good(const std::vector<u8>& cdb) {
-        r.packet(cdb);
-        EXPECT_TRUE(r.irq());
-        EXPECT_EQ(r.reg(COUNT) & 3, 3);
-        EXPECT_EQ(r.reg(STATUS), kReady);
-    }
-    void expect_good_dma(const std::vector<u8>& cdb, u32 bytes) {
-        r.clear_bm();
-        r.set_prds({{kData, bytes | EOT}});
-        r.packet(cdb, 0, 1);
-        EXPECT_FALSE(r.irq());
-        r.start(true);
-        EXPECT_TRUE(r.irq());
-        EXPECT_EQ(r.reg(STATUS), kReady);
-        EXPECT_EQ(r.reg(COUNT) & 3, 3);
-    }
-    AtapiCdrom& drive() { return *r.dev.cdrom(0); }
-    CdRig r;
-};
+struct AtapiCdromTest : AtapiFixture {};
 
 TEST_F(AtapiCdromTest, AtaCommandsAreRefusedWithThePacketSignature) {
     for (const u8 opcode : Bytes{0xec, 0x20}) {
@@ -290,9 +213,10 @@ TEST_F(AtapiCdromTest, InquiryNamesTheDrive) {
     EXPECT_EQ(data[0], 0x05);
     EXPECT_EQ(data[1], 0x80);
     EXPECT_EQ(std::string(data.begin() + 16, data.begin() + 28), "HVMDM DVD-RO");
-    EXPECT_THAT(r.fetch({0x12, 1, 0, 0, 96}), ElementsAre(5, 0, 0, 2, 0, 0x83));
+    EXPECT_THAT(r.fetch({0x12, 1, 0, 0, 96}), ElementsAre(5, 0, 0, 3, 0, 0x80, 0x83));
     EXPECT_EQ(r.fetch({0x12, 1, 0x83, 0, 96}).size(), 28U);
-    expect_check({0x12, 1, 0x80, 0, 96}, 5, 0x24);
+    EXPECT_EQ(r.fetch({0x12, 1, 0x80, 0, 96}).size(), 24U);
+    expect_check({0x12, 1, 0xb0, 0, 96}, 5, 0x24);
 }
 
 TEST_F(AtapiCdromTest, ModePagesExistForCurrentAndDefaultValuesAndCannotBeSaved) {
@@ -307,11 +231,94 @@ TEST_F(AtapiCdromTest, ModePagesExistForCurrentAndDefaultValuesAndCannotBeSaved)
     expect_check({0x5a, 0, 0x05, 0, 0, 0, 0, 0, 255}, 5, 0x24);
 }
 
+TEST_F(AtapiCdromTest, ReadCdRefusesWhatADataTrackDoesNotHave) {
+    std::vector<u8> cdb = read_cd(4, 1, 0x10);
+    cdb[1] = 2 << 2; // mode 1: what it is
+    EXPECT_EQ(r.fetch(cdb), disc(4, 1));
+    cdb[1] = 1 << 2; // audio
+    expect_check(cdb, 5, 0x64);
+    cdb[1] = 4 << 2; // mode 2
+    expect_check(cdb, 5, 0x64);
+    expect_check(read_cd(4, 1, 0xf8 | 0x02), 5, 0x24); // with error flags
+    cdb = read_cd(4, 1, 0xf8);
+    cdb.push_back(0x01); // with sub-channels
+    expect_check(cdb, 5, 0x24);
+}
+
+TEST_F(AtapiCdromTest, ReadCdMsfCountsInMinutesSecondsAndFrames) {
+    const auto msf = [](std::vector<u8> first, std::vector<u8> end) {
+        return std::vector<u8>{0xb9, 0, 0, first[0], first[1], first[2], end[0], end[1], end[2], 0x10};
+    };
+    EXPECT_EQ(r.fetch(msf({0, 2, 4}, {0, 2, 6})), disc(4, 2));
+    EXPECT_TRUE(r.fetch(msf({0, 2, 4}, {0, 2, 4})).empty());
+    expect_check(msf({0, 2, 6}, {0, 2, 4}), 5, 0x21);
+    expect_check(msf({0, 0, 0}, {0, 2, 1}), 5, 0x21); // before the first sector
+    expect_check(msf({0, 2, 0}, {9, 0, 0}), 5, 0x21);
+    expect_check(msf({0, 60, 0}, {1, 0, 0}), 5, 0x24);
+    expect_check(msf({0, 2, 75}, {1, 0, 0}), 5, 0x24);
+}
+
+TEST_F(AtapiCdromTest, TrackInformationDescribesTheOneTrack) { // Linux asks for the last written sector so
+    for (const auto& by : {std::vector<u8>{0, 0}, {0, kSectors - 1}, {1, 1}, {2, 1}}) {
+        const std::vector<u8> data = r.fetch({0x52, by[0], 0, 0, 0, by[1], 0, 0, 255});
+        ASSERT_EQ(data.size(), 36U);
+        EXPECT_EQ(data[1], 34);
+        EXPECT_EQ(data[2], 1);
+        EXPECT_EQ(data[3], 1);
+        EXPECT_EQ(data[5], 4);
+        EXPECT_EQ(data[26] << 8 | data[27], kSectors);
+    }
+    expect_check({0x52, 0, 0, 0, 1, 0, 0, 0, 255}, 5, 0x21);
+    expect_check({0x52, 1, 0, 0, 0, 0, 0, 0, 255}, 5, 0x24);
+    expect_check({0x52, 1, 0, 0, 0, 2, 0, 0, 255}, 5, 0x24);
+    expect_check({0x52, 3, 0, 0, 0, 1, 0, 0, 255}, 5, 0x24);
+    EXPECT_EQ(r.fetch({0x51, 0, 0, 0, 0, 0, 0, 0, 255}).size(), 34U);
+    expect_check({0x51, 1, 0, 0, 0, 0, 0, 0, 255}, 5, 0x24);
+}
+
+TEST_F(AtapiCdromTest, ThereIsNoAudio) {
+    EXPECT_THAT(r.fetch({0x42, 2, 0, 0, 0, 0, 0, 0, 255}), ElementsAre(0, 0x15, 0, 0));
+    EXPECT_THAT(r.fetch({0x42, 2, 0x40, 1, 0, 0, 0, 0, 255}),
+                ElementsAre(0, 0x15, 0, 12, 1, 0x14, 1, 1, 0, 0, 2, 0, 0, 0, 0, 0));
+    for (const u8 format : Bytes{2, 3})
+        EXPECT_EQ(r.fetch({0x42, 0, 0x40, format, 0, 0, 1, 0, 255}).size(), 24U);
+    expect_check({0x42, 0, 0x40, 0, 0, 0, 0, 0, 255}, 5, 0x24);
+    expect_check({0x45, 0, 0, 0, 0, 0, 0, 0, 5}, 5, 0x64);
+    expect_check({0x47, 0, 0, 0, 2, 0, 0, 3, 0}, 5, 0x64);
+    expect_check({0x4b, 0, 0, 0, 0, 0, 0, 0, 1}, 5, 0x2c);
+    expect_good({0x4e});
+}
+
+TEST_F(AtapiCdromTest, PerformanceIsTheSameEverywhere) {
+    EXPECT_THAT(r.fetch({0xac, 0x10, 0, 0, 0, 0, 0, 0, 0, 9, 0}),
+                ElementsAre(0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0xc0, 0, 0, 0, kSectors - 1, 0, 0,
+                            2, 0xc0));
+    EXPECT_EQ(r.fetch({0xac, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0}).size(), 8U);
+    EXPECT_THAT(r.fetch({0xac, 0x11, 0, 0, 0, 0, 0, 0, 0, 1, 0}), ElementsAre(0, 0, 0, 4, 1, 0, 0, 0));
+    expect_check({0xac, 0x14, 0, 0, 0, 0, 0, 0, 0, 1, 0}, 5, 0x24);
+    expect_check({0xac, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 3}, 5, 0x24);
+}
+
+TEST_F(AtapiCdromTest, TimesBeyondTheFormOfADvdStopAtItsEnd) {
+    HugeDisc dvd;
+    dvd.sectors = 2'298'496; // 4.7 GB
+    drive().insert(&dvd);
+    expect_check({0x00}, 2, 0x3a, 2);
+    expect_check({0x00}, 6, 0x28);
+    const std::vector<u8> toc = r.fetch({0x43, 2, 0, 0, 0, 0, 0xaa, 0, 255});
+    EXPECT_THAT(std::vector<u8>(toc.end() - 4, toc.end()), ElementsAre(0, 255, 59, 74));
+    drive().insert(nullptr);
+}
+
 TEST_F(AtapiCdromTest, ConfigurationFollowsTheMedium) {
     std::vector<u8> data = r.fetch({0x46, 0, 0, 0, 0, 0, 0, 1, 0});
     EXPECT_EQ(data[7], 0x08);
     EXPECT_EQ(data[3], data.size() - 4);
     EXPECT_EQ(r.fetch({0x46, 2, 0, 3, 0, 0, 0, 1, 0}).size(), 16U) << "just the removable medium feature";
+    EXPECT_EQ(r.fetch({0x46, 2, 0, 0x28, 0, 0, 0, 1, 0}).size(), 8U) << "Mount Rainier, which Linux asks for";
+    const std::vector<u8> serial = r.fetch({0x46, 2, 1, 8, 0, 0, 0, 1, 0});
+    ASSERT_EQ(serial.size(), 32U);
+    EXPECT_EQ(std::string(serial.begin() + 12, serial.begin() + 19), "HM00001");
     HugeDisc dvd;
     drive().insert(&dvd);
     data = r.fetch({0x46, 0, 0, 0, 0, 0, 0, 1, 0});
@@ -324,7 +331,7 @@ TEST_F(AtapiCdromTest, DvdStructuresExistOnDvdsOnly) {
     expect_check({0xad, 0, 0, 0, 0, 0, 0, 0, 8, 4}, 5, 0x30, 2);
     HugeDisc dvd;
     drive().insert(&dvd);
-    expect_check({0x00}, 2, 0x3a);
+    expect_check({0x00}, 2, 0x3a, 2);
     expect_check({0x00}, 6, 0x28);
     EXPECT_EQ(r.fetch({0xad, 0, 0, 0, 0, 0, 0, 0, 8, 4}).size(), 2052U);
     EXPECT_EQ(r.fetch({0xad, 0, 0, 0, 0, 0, 0, 1, 8, 4}).size(), 8U);
@@ -341,7 +348,7 @@ TEST_F(AtapiCdromTest, AnEmptyDriveExistsAndIsNotReady) {
     drive().insert(nullptr);
     for (const auto& cdb :
          {std::vector<u8>{0x00}, {0x25}, read10(0, 1), read12(0, 1), {0x43, 0, 0, 0, 0, 0, 0, 0, 9}})
-        expect_check(cdb, 2, 0x3a);
+        expect_check(cdb, 2, 0x3a, 1);
     EXPECT_EQ(r.fetch({0x12, 0, 0, 0, 36}).size(), 36U);
     EXPECT_THAT(r.fetch({0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8}), ElementsAre(0, 6, 4, 0x10, 3, 0, 0, 0));
 }
@@ -352,7 +359,7 @@ TEST_F(AtapiCdromTest, ANewMediumIsFirstNoMediumThenChangedThenGood) { // Window
     EXPECT_EQ(r.fetch({0x12, 0, 0, 0, 36}).size(), 36U) << "INQUIRY does not take the report";
     EXPECT_THAT(r.fetch({0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8}), ElementsAre(0, 6, 4, 0x10, 2, 2, 0, 0));
     EXPECT_THAT(r.fetch({0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8}), ElementsAre(0, 6, 4, 0x10, 0, 2, 0, 0));
-    expect_check({0x00}, 2, 0x3a);
+    expect_check({0x00}, 2, 0x3a, 2);
     expect_check({0x00}, 6, 0x28);
     expect_good({0x00});
     EXPECT_EQ(r.fetch({0x25})[3], 9);
@@ -362,10 +369,10 @@ TEST_F(AtapiCdromTest, ANewMediumIsFirstNoMediumThenChangedThenGood) { // Window
 TEST_F(AtapiCdromTest, TheGuestOpensAndClosesTheTray) {
     expect_good({0x1b, 0, 0, 0, 2});
     EXPECT_TRUE(drive().tray_open());
-    expect_check({0x00}, 2, 0x3a);
+    expect_check({0x00}, 2, 0x3a, 2);
     EXPECT_THAT(r.fetch({0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8}), ElementsAre(0, 6, 4, 0x10, 3, 1, 0, 0));
     expect_good({0x1b, 0, 0, 0, 3});
-    expect_check({0x00}, 2, 0x3a);
+    expect_check({0x00}, 2, 0x3a, 2);
     expect_check({0x00}, 6, 0x28);
     EXPECT_EQ(r.fetch(read10(0, 1)), disc(0, 1));
 }
@@ -378,7 +385,7 @@ TEST_F(AtapiCdromTest, ALockedTrayStaysShutUnlessForced) {
     EXPECT_EQ(r.fetch({0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8})[4], 1) << "the guest hears of the wish";
     EXPECT_TRUE(drive().eject(true).ok());
     EXPECT_TRUE(drive().tray_open());
-    expect_check({0x00}, 2, 0x3a);
+    expect_check({0x00}, 2, 0x3a, 2);
 }
 
 TEST_F(AtapiCdromTest, EjectInTheMiddleOfAReadLetsGoOfTheMediumAtOnce) {
@@ -392,7 +399,7 @@ TEST_F(AtapiCdromTest, EjectInTheMiddleOfAReadLetsGoOfTheMediumAtOnce) {
     EXPECT_EQ(r.hypervisor.ram.pins, 0);
     EXPECT_TRUE(r.irq());
     EXPECT_EQ(r.reg(STATUS), kReady | ERR);
-    EXPECT_THAT(r.sense(), ElementsAre(2, 0x3a, 0));
+    EXPECT_THAT(r.sense(), ElementsAre(2, 0x3a, 2));
 }
 
 TEST_F(AtapiCdromTest, InsertInTheMiddleOfAPioReadEndsItWithAnError) {
@@ -438,7 +445,7 @@ TEST_F(AtapiCdromTest, AMediumExchangedDuringMigrationIsNoticed) {
     ASSERT_TRUE(reader.ok());
     ASSERT_TRUE(twin.dev.load(*reader).ok());
     EXPECT_THAT(twin.fetch({0x00}), testing::IsEmpty());
-    EXPECT_THAT(twin.sense(), ElementsAre(2, 0x3a, 0));
+    EXPECT_THAT(twin.sense(), ElementsAre(2, 0x3a, 2));
     EXPECT_THAT(twin.fetch({0x00}), testing::IsEmpty());
     EXPECT_THAT(twin.sense(), ElementsAre(6, 0x28, 0));
     twin.dev.cdrom(0)->insert(nullptr);

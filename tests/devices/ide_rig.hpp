@@ -36,12 +36,32 @@ struct Prd {
 inline constexpr u32 EOT = 0x8000'0000;
 } // namespace ide
 
+/// What the machine hears of its drives.
+struct DriveLog final : DriveEvents {
+    struct Failure {
+        BlockIo::Op op;
+        int error;
+        OnError action;
+        bool operator==(const Failure&) const = default;
+    };
+    void medium_failed(BlockIo::Op op, int error, OnError action) override {
+        failures.push_back({op, error, action});
+    }
+    void tray_moved(bool open) override { tray.push_back(open); }
+    void tray_locked(bool on) override { locked = on; }
+
+    std::vector<Failure> failures;
+    std::vector<bool> tray; ///< each time it moved: open or closed
+    bool locked = false;
+};
+
 struct IdeRig : Rig {
     enum Drives { Disk = 1, Cd = 2, SecondDisk = 4, SecondaryCd = 8 };
 
-    explicit IdeRig(int which, u64 disk_size = ide::kDiskSize, u64 disc_size = ide::kDiscSize)
-        : Rig(ide::kRamSize), drives(which), disk(disk_size), disk2(disk_size), disc(disc_size),
-          dev("ide", config(which), hypervisor.ram, irqs(), wiring()) {
+    explicit IdeRig(int which, u64 disk_size = ide::kDiskSize, u64 disc_size = ide::kDiscSize,
+                    ErrorPolicy policy = {})
+        : Rig(ide::kRamSize), drives(which), errors(policy), disk(disk_size), disk2(disk_size),
+          disc(disc_size), dev("ide", config(which), hypervisor.ram, irqs(), wiring()) {
         const std::vector<u8>& filling = patterns();
         std::copy_n(filling.begin(), disk.data.size(), disk.data.begin());
         std::copy_n(filling.begin() + kDiscShift, disc.data.size(), disc.data.begin());
@@ -64,15 +84,20 @@ struct IdeRig : Rig {
 
     Piix3Ide::Config config(int which) {
         Piix3Ide::Config c;
-        if (which & Disk)
-            c.drives[0] = DriveConfig{.medium = &disk, .serial = "", .model = "", .geometry = {}};
-        if (which & SecondDisk)
-            c.drives[1] = DriveConfig{.medium = &disk2, .serial = "", .model = "", .geometry = {}};
-        const auto cd =
-            DriveConfig{.kind = DriveKind::Cdrom, .medium = &disc, .serial = "", .model = "", .geometry = {}};
+        if (which & Disk) c.drives[0] = drive(DriveKind::Disk, disk);
+        if (which & SecondDisk) c.drives[1] = drive(DriveKind::Disk, disk2);
+        const DriveConfig cd = drive(DriveKind::Cdrom, disc);
         if (which & Cd) c.drives[which & Disk ? 1 : 0] = cd;
         if (which & SecondaryCd) c.drives[2] = cd;
         return c;
+    }
+    DriveConfig drive(DriveKind kind, FakeBlock& medium) {
+        DriveConfig config;
+        config.kind = kind;
+        config.medium = &medium;
+        config.errors = errors;
+        config.events = &heard;
+        return config;
     }
     Piix3Ide::Irqs irqs() { return {IrqLine{isa, 14}, IrqLine{isa, 15}}; }
     PciWiring wiring() { return pci_wiring(1, 0); }
@@ -90,12 +115,15 @@ struct IdeRig : Rig {
         auto& other = static_cast<IdeRig&>(from);
         disk.data = other.disk.data;
         disk2.data = other.disk2.data;
+        disk.granularity = other.disk.granularity;
+        disk2.granularity = other.disk2.granularity;
         disk.hold = other.disk.hold;
         disc.hold = other.disc.hold;
     }
     /// A driver's command, or the medium catching up.
     void stimulate(Rng& rng) override {
         disk.hold = disc.hold = rng.one_in(2);
+        dev.retry();
         if (!disk.held.empty()) return disk.complete();
         if (!disc.held.empty()) return disc.complete();
         const Port base = rng.one_in(4) ? ide::kSecondary : ide::kPrimary;
@@ -106,9 +134,9 @@ struct IdeRig : Rig {
         set_prds({{static_cast<u32>(rng.below(ide::kRamSize + 0x4000)), size},
                   {static_cast<u32>(rng.below(ide::kRamSize + 0x4000)), 0x4000 | ide::EOT}},
                  master);
-        static constexpr std::array<u8, 19> kCommands{0x20, 0x24, 0x30, 0x34, 0xc4, 0xc5, 0xc8,
-                                                      0x25, 0xca, 0x35, 0xec, 0xa1, 0xa0, 0xa0,
-                                                      0xa0, 0xef, 0xe7, 0x40, 0xb0};
+        static constexpr std::array<u8, 20> kCommands{0x06, 0x20, 0x24, 0x30, 0x34, 0xc4, 0xc5,
+                                                      0xc8, 0x25, 0xca, 0x35, 0xec, 0xa1, 0xa0,
+                                                      0xa0, 0xa0, 0xef, 0xe7, 0x40, 0xb0};
         out(static_cast<Port>(base + ide::DEVICE), rng.next() & 0x50);
         out(static_cast<Port>(base + ide::ERROR), rng.below(4));
         out(static_cast<Port>(base + ide::COUNT), 1 + rng.below(40));
@@ -118,7 +146,8 @@ struct IdeRig : Rig {
         const u8 command = kCommands[rng.below(kCommands.size())];
         out(static_cast<Port>(base + ide::STATUS), command);
         if (command == 0xa0) {
-            static constexpr std::array<u8, 8> kPackets{0x28, 0xa8, 0xbe, 0x12, 0x43, 0x5a, 0x03, 0x25};
+            static constexpr std::array<u8, 14> kPackets{0x28, 0xa8, 0xbe, 0x12, 0x43, 0x5a, 0x03,
+                                                         0x25, 0x46, 0x51, 0x52, 0x42, 0xac, 0xb9};
             std::vector<u8> cdb(12, 0);
             cdb[0] = kPackets[rng.below(kPackets.size())];
             cdb[5] = static_cast<u8>(rng.below(256));
@@ -199,6 +228,8 @@ struct IdeRig : Rig {
     }
 
     int drives;
+    ErrorPolicy errors;
+    DriveLog heard;
     FakeBlock disk;
     FakeBlock disk2;
     FakeBlock disc;
@@ -206,10 +237,10 @@ struct IdeRig : Rig {
 };
 
 struct DiskRig : IdeRig {
-    DiskRig() : IdeRig(Disk) {}
+    explicit DiskRig(ErrorPolicy policy = {}) : IdeRig(Disk, ide::kDiskSize, ide::kDiscSize, policy) {}
 };
 struct CdRig : IdeRig {
-    CdRig() : IdeRig(Cd) {}
+    explicit CdRig(ErrorPolicy policy = {}) : IdeRig(Cd, ide::kDiskSize, ide::kDiscSize, policy) {}
     /// Sends a packet; the answer by PIO or DMA is the caller's affair.
     void packet(std::vector<u8> cdb, u16 limit = 0xfffe, u8 features = 0, u8 device = 0) {
         cdb.resize(12);

@@ -335,6 +335,30 @@ TEST(DiskOption, GlobalsNameDisksThatHaveNoNamesOfTheirOwn) {
     EXPECT_THAT(machine("-global PIIX4_PM.disable_s3=1").unsupported, ElementsAre(HasSubstr("no effect")));
 }
 
+TEST(DiskOption, WhatBecomesOfErrorsIsSaidByTheDriveTheDeviceOrAGlobal) {
+    const auto policy = [](std::string_view line) {
+        const MachineOptions m = machine(line);
+        EXPECT_THAT(m.unsupported, IsEmpty());
+        return std::pair{m.disks.at(0).errors.on_read, m.disks.at(0).errors.on_write};
+    };
+    const auto usual = std::pair{OnError::Report, OnError::StopIfNoSpace}; // QEMU's
+    EXPECT_EQ(policy("-drive file=/a,format=raw"), usual);
+    EXPECT_EQ(policy("-drive file=/a,format=raw,rerror=auto,werror=auto"), usual);
+    EXPECT_EQ(policy("-drive file=/a,format=raw,rerror=report,werror=enospc"), usual);
+    EXPECT_EQ(policy("-drive file=/a,format=raw,rerror=ignore,werror=report"),
+              (std::pair{OnError::Ignore, OnError::Report}));
+    EXPECT_EQ(
+        policy("-drive file=/a,if=none,id=a,format=raw,werror=ignore -device ide-hd,drive=a,werror=stop"),
+        (std::pair{OnError::Report, OnError::Stop}));
+    EXPECT_EQ(policy("-global ide-hd.werror=report -global ide-cd.rerror=stop -drive file=/a,format=raw"),
+              (std::pair{OnError::Report, OnError::Report}));
+    EXPECT_EQ(policy("-global ide-hd.werror=report -drive file=/a,format=raw,werror=stop"),
+              (std::pair{OnError::Report, OnError::Stop}));
+    EXPECT_THAT(error("-drive file=/a,format=raw,rerror=enospc"), HasSubstr("rerror=enospc"));
+    EXPECT_THAT(error("-drive file=/a,format=raw,werror=panic"), HasSubstr("enospc or stop"));
+    EXPECT_THAT(error("-global ide-hd.werror=x -drive file=/a,format=raw"), HasSubstr("werror=x"));
+}
+
 TEST(DiskOption, MistakesAreNamed) {
     EXPECT_THAT(error("-drive if=ide,index=0,media=disk"), HasSubstr("needs file="));
     EXPECT_THAT(error("-drive file=/a,readonly=on,format=raw"), HasSubstr("read-only"));

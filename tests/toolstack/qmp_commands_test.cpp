@@ -174,6 +174,8 @@ TEST(QmpCommands, RunStatesHaveTheWordsThatLibxlExpects) {
     EXPECT_EQ(status(RunState::Running)["running"], true);
     EXPECT_EQ(status(RunState::Shutdown)["status"], "shutdown");
     EXPECT_EQ(status(RunState::Suspended)["running"], false);
+    EXPECT_EQ(status(RunState::IoError)["status"], "io-error");
+    EXPECT_EQ(status(RunState::IoError)["running"], false);
 }
 
 TEST(QmpCommands, EveryPciDeviceHasAQdevId) {

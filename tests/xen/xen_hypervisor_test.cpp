@@ -149,6 +149,30 @@ TEST_F(XenTest, AVcpuThatAsksWhileAnotherIsAnsweredIsNotForgotten) {
     EXPECT_EQ(xen.take_answer(0), 2U);
 }
 
+TEST_F(XenTest, WhileHeldRequestsWaitAndNoneIsForgotten) { // a machine that stops while its domain runs on
+    OnePort chip;
+    const IoWindow window = ports.map({.base = 0x70, .length = 1}, chip);
+    start();
+    xen.on_notify = [&](unsigned vcpu) {
+        if (vcpu == 0) hypervisor->hold(true); // in the middle of a batch
+    };
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    xen.post(1, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    loop.run();
+    EXPECT_EQ(xen.take_answer(0), 1U);
+    EXPECT_FALSE(xen.take_answer(1).has_value());
+    EXPECT_TRUE(xen.server_enabled) << "a disabled server's guests read ones";
+    xen.on_notify = nullptr;
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x70, 1, 0);
+    loop.run();
+    EXPECT_FALSE(xen.take_answer(0).has_value());
+    hypervisor->drain_buffered();
+    hypervisor->hold(false);
+    loop.run();
+    EXPECT_TRUE(xen.take_answer(0).has_value());
+    EXPECT_TRUE(xen.take_answer(1).has_value());
+}
+
 TEST_F(XenTest, WhileTheLoopLooksForRequestsTheirPortStaysMasked) {
     OnePort chip;
     const IoWindow window = ports.map({.base = 0x70, .length = 1}, chip);

@@ -3,6 +3,7 @@
 #include "dm/core/check.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dm {
 
@@ -117,7 +118,8 @@ void AtaChannel::end_command(unsigned unit, Bits<StatusBit> status) {
     s_.phase = Phase::None;
     s_.position = 0;
     s_.block_end = 0;
-    s_.task[unit].status = status;
+    const bool in_reset = s_.control.has(ControlBit::SRST); // a made-up state: nothing runs then
+    s_.task[unit].status = in_reset ? Bits<StatusBit>{StatusBit::BSY} : status;
 }
 
 void AtaChannel::set_busy(unsigned unit) {
@@ -144,7 +146,7 @@ void AtaChannel::want_dma(unsigned unit, DmaDirection direction, u64 bytes) {
 }
 
 void AtaChannel::try_dma() {
-    if (!s_.dma_wanted || !bus_master_.active()) return;
+    if (!s_.dma_wanted || s_.stalled || !bus_master_.active()) return;
     s_.dma_wanted = false;
     reach_ = bus_master_.gather(s_.dma_bytes, list_);
     if (reach_ == BusMaster::Reach::Short) {
@@ -170,6 +172,21 @@ void AtaChannel::end_dma(bool complete) {
     bus_master_.transfer_ended(complete && reach_ == BusMaster::Reach::Long);
 }
 
+void AtaChannel::stall_dma(DmaDirection direction, u64 bytes) {
+    list_.clear();
+    bus_master_.rewind();
+    s_.stalled = true;
+    want_dma(s_.selected, direction, bytes);
+}
+
+void AtaChannel::retry() {
+    if (!std::exchange(s_.stalled, false)) return;
+    if (s_.dma_wanted)
+        try_dma();
+    else
+        selected_drive().retry();
+}
+
 void AtaChannel::write_bus_master(unsigned reg, u8 value) {
     switch (bus_master_.write(reg, value)) {
     case BusMaster::Edge::None: break;
@@ -191,6 +208,7 @@ void AtaChannel::cancel_transfer() {
     s_.block_end = 0;
     s_.dma_wanted = false;
     s_.dma_bytes = 0;
+    s_.stalled = false;
     s_.dma_direction = DmaDirection::FromGuest;
 }
 

@@ -34,6 +34,7 @@ public:
         bool dma_wanted = false;
         DmaDirection dma_direction = DmaDirection::FromGuest;
         u64 dma_bytes = 0;
+        bool stalled = false; ///< the host failed the request; it is repeated when the machine goes on
         std::array<u8, kBufferSize> buffer{};
 
         bool operator==(const State&) const = default;
@@ -48,6 +49,7 @@ public:
             v("dma_wanted", s.dma_wanted);
             v("dma_direction", s.dma_direction);
             v("dma_bytes", s.dma_bytes);
+            v("stalled", s.stalled);
             v("buffer", s.buffer);
         }
     };
@@ -69,6 +71,8 @@ public:
     void power_on();
     /// Waits until no request is in flight; commands that run now finish, with their interrupt.
     void quiesce();
+    /// The machine goes on: repeats the request that stall() left behind.
+    void retry();
     void save(StateWriter& out) const;
     /// Reads and judges the state; commit() takes it over.
     Status load(StateReader& in);
@@ -88,10 +92,18 @@ public:
                 AtaDrive& drive) override {
         io_.submit(medium, op, offset, iov, drive);
     }
+    bool takes_ranges() const override { return true; }
+    void discard(BlockBackend& medium, u64 offset, u64 length, AtaDrive& drive) override {
+        io_.discard(medium, offset, length, drive);
+    }
     void want_dma(unsigned unit, DmaDirection direction, u64 bytes) override;
     void move_piece(BlockBackend& medium, BlockIo::Op op, u64 offset, u64 limit, AtaDrive& drive) override;
     u64 end_piece() override;
     void copy_to_guest(std::span<const u8> bytes) override { list_.copy_to_guest(memory_, bytes); }
+    void copy_from_guest(std::span<u8> bytes) override { list_.copy_from_guest(memory_, bytes); }
+    bool keeps_requests() const override { return true; }
+    void stall() override { s_.stalled = true; }
+    void stall_dma(DmaDirection direction, u64 bytes) override;
     void end_dma(bool complete) override;
     void cancel_transfer() override;
     void drop_command(unsigned unit) override;

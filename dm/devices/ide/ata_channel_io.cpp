@@ -91,11 +91,13 @@ Status AtaChannel::valid(const State& state) const {
         return refuse("the transfer stands outside its buffer");
     if (moving != has(active, ata::StatusBit::DRQ) || has(other, ata::StatusBit::DRQ))
         return refuse("DRQ and the transfer disagree");
-    if (has(active, ata::StatusBit::BSY) != (in_reset || state.dma_wanted) ||
+    const bool waiting = state.dma_wanted || state.stalled;
+    if (has(active, ata::StatusBit::BSY) != (in_reset || waiting) ||
         has(other, ata::StatusBit::BSY) != in_reset)
         return refuse("busy without a reason");
-    if (in_reset && (moving || state.dma_wanted)) return refuse("a transfer during a reset");
-    if ((moving || state.dma_wanted) && !present(state.selected))
+    if ((in_reset || state.stalled) && moving) return refuse("a transfer while the drive is busy");
+    if (in_reset && waiting) return refuse("a transfer during a reset");
+    if ((moving || waiting) && !present(state.selected))
         return refuse("a transfer of a device that is not there");
     return {};
 }

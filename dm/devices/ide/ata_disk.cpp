@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace dm {
 
@@ -12,6 +13,7 @@ using Phase = AtaLink::Phase;
 namespace {
 
 enum class Opcode : u8 {
+    DATA_SET_MANAGEMENT = 0x06,
     READ_SECTORS = 0x20,
     READ_SECTORS_NO_RETRY = 0x21,
     READ_SECTORS_EXT = 0x24,
@@ -51,7 +53,8 @@ AtaDisk::AtaDisk(AtaLink& channel, unsigned unit, const DriveConfig& config)
     : channel_(channel), unit_(unit), medium_(config.medium),
       log_(fmt::format("{}/{}", channel.name(), unit)), serial_(config.serial),
       model_(or_default(config.model, "HVMDM HARDDISK")), firmware_(config.firmware),
-      physical_(config.geometry.value_or(ata::default_geometry(capacity()))) {
+      physical_(config.geometry.value_or(ata::default_geometry(capacity()))), errors_(config.errors),
+      events_(config.events) {
     power_on();
 }
 
@@ -87,6 +90,7 @@ bool AtaDisk::transfer_command(u8 opcode) {
     case Opcode::READ_VERIFY_SECTORS:
     case Opcode::READ_VERIFY_SECTORS_NO_RETRY: begin(Op::Verify, Read, false, 1); return true;
     case Opcode::READ_VERIFY_SECTORS_EXT: begin(Op::Verify, Read, true, 1); return true;
+    case Opcode::DATA_SET_MANAGEMENT: trim(); return true;
     case Opcode::FLUSH_CACHE:
     case Opcode::FLUSH_CACHE_EXT: flush(); return true;
     }
@@ -133,7 +137,8 @@ void AtaDisk::begin(Op op, Direction direction, bool extended, u8 per_block) {
     case Op::None:
     case Op::Flush:
     case Op::WriteThrough:
-    case Op::Reply: break;
+    case Op::Reply:
+    case Op::Trim: break;
     }
 }
 
@@ -175,7 +180,8 @@ void AtaDisk::block_moved() {
     case Op::DmaWrite:
     case Op::Verify:
     case Op::Flush:
-    case Op::WriteThrough: done(false); break;
+    case Op::WriteThrough:
+    case Op::Trim: done(false); break;
     }
 }
 
@@ -214,6 +220,7 @@ void AtaDisk::sectors_written() {
 }
 
 void AtaDisk::dma_ready() {
+    if (s_.op == Op::Trim) return take_ranges();
     if (s_.op != Op::DmaRead && s_.op != Op::DmaWrite) return aborted(); // only from a made-up saved state
     dma_open_ = true;
     bytes_done_ = 0;
@@ -221,7 +228,7 @@ void AtaDisk::dma_ready() {
 }
 
 void AtaDisk::next_piece() {
-    if (medium_ == nullptr) return medium_failed(ENODEV);
+    if (medium_ == nullptr) return report(ENODEV);
     const u64 limit = u64{s_.left} * ata::kSectorSize - bytes_done_;
     const auto op = s_.op == Op::DmaRead ? BlockIo::Op::Read : BlockIo::Op::Write;
     channel_.move_piece(*medium_, op, s_.lba * ata::kSectorSize + bytes_done_, limit, *this);
@@ -229,7 +236,8 @@ void AtaDisk::next_piece() {
 
 void AtaDisk::piece_moved(int error) {
     const u64 bytes = channel_.end_piece();
-    if (error != 0 || bytes == 0) return medium_failed(error != 0 ? error : EIO);
+    if (bytes == 0) return report(EIO);
+    if (error != 0 && medium_failed(error)) return;
     bytes_done_ += bytes;
     if (bytes_done_ < u64{s_.left} * ata::kSectorSize) return next_piece();
     s_.lba += s_.left;
@@ -247,7 +255,8 @@ void AtaDisk::dma_too_short() {
 void AtaDisk::io_done(int error) {
     const Op op = s_.op;
     if (op == Op::DmaRead || op == Op::DmaWrite) return piece_moved(error);
-    if (error != 0) return medium_failed(error);
+    if (op == Op::Trim) return range_discarded(error);
+    if (error != 0 && medium_failed(error)) return;
     switch (op) {
     case Op::PioRead:
         offer_block(Phase::DataIn, std::min<u32>(s_.per_block, s_.in_buffer));
@@ -272,7 +281,8 @@ void AtaDisk::io_done(int error) {
     case Op::None:
     case Op::Reply:
     case Op::DmaRead:
-    case Op::DmaWrite: done(); break;
+    case Op::DmaWrite:
+    case Op::Trim: done(); break;
     }
 }
 
@@ -290,7 +300,7 @@ void AtaDisk::show_address(u64 lba) {
 
 void AtaDisk::done(bool interrupt) {
     const Op op = s_.op;
-    const bool moved = op != Op::Flush && op != Op::Reply && op != Op::None;
+    const bool moved = op != Op::Flush && op != Op::Reply && op != Op::Trim && op != Op::None;
     if (moved && s_.lba > 0) {
         show_address(s_.lba - 1);
         task().count = {};
@@ -302,38 +312,12 @@ void AtaDisk::done(bool interrupt) {
     if (interrupt) channel_.interrupt();
 }
 
-void AtaDisk::aborted() {
-    if (std::exchange(dma_open_, false)) channel_.end_dma(false);
-    s_.op = Op::None;
-    s_.in_buffer = 0;
-    task().error = static_cast<u8>(ErrorBit::ABRT);
-    channel_.end_command(unit_, ata::kReady | ata::StatusBit::ERR);
-    channel_.interrupt();
-}
-
-void AtaDisk::out_of_range() {
-    log_.guest("command beyond the end of the disk");
-    aborted();
-    task().error |= static_cast<u8>(ErrorBit::IDNF);
-}
-
-/// A read error is the sector's (UNC). A failed write or flush is an aborted command: the host tries again
-/// or gives up. The address is that of the first sector that is not known to be good.
-void AtaDisk::medium_failed(int error) {
-    const Op op = s_.op;
-    const bool reading = op == Op::PioRead || op == Op::DmaRead || op == Op::Verify;
-    log_.guest("the medium failed a {} at sector {}: errno {}", reading ? "read" : "write or flush",
-               s_.lba + bytes_done_ / ata::kSectorSize, error);
-    if (op != Op::Flush && op != Op::WriteThrough) show_address(s_.lba + bytes_done_ / ata::kSectorSize);
-    aborted();
-    if (reading) task().error = static_cast<u8>(ErrorBit::UNC);
-}
-
 void AtaDisk::soft_reset() {
     s_.op = Op::None;
     s_.left = 0;
     s_.in_buffer = 0;
     dma_open_ = false;
+    ranges_.clear();
 }
 
 } // namespace dm

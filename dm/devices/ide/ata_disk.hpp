@@ -1,9 +1,9 @@
 // ATA hard disk: the general and the 48-bit feature set (ATA/ATAPI-6, T13 1410D), PIO and DMA.
 //
-// Missing: security (refused), Host Protected Area changes, TRIM, FUA, streaming and queued commands; none of
-// them is offered in IDENTIFY DEVICE. Ignored: power states, look-ahead, APM and AAM levels.
-// With the write cache off every write command ends with a flush, as its name promises.
-// Notes: docs/devices/ata_disk.md
+// Missing: security and microcode (refused), Host Protected Area and configuration overlay, FUA, streaming
+// and queued commands; none of them is offered in IDENTIFY DEVICE. Ignored: power states, look-ahead, APM and
+// AAM levels. TRIM is offered when the medium can discard. With the write cache off every write command ends
+// with a flush, as its name promises. Notes: docs/devices/ata_disk.md
 #pragma once
 
 #include "dm/core/log.hpp"
@@ -11,12 +11,24 @@
 #include "dm/devices/ide/drive_config.hpp"
 
 #include <optional>
+#include <vector>
 
 namespace dm {
 
 class AtaDisk final : public AtaDrive {
 public:
-    enum class Op : u8 { None, PioRead, PioWrite, DmaRead, DmaWrite, Verify, Flush, WriteThrough, Reply };
+    enum class Op : u8 {
+        None,
+        PioRead,
+        PioWrite,
+        DmaRead,
+        DmaWrite,
+        Verify,
+        Flush,
+        WriteThrough,
+        Reply,
+        Trim
+    };
 
     struct State {
         // Set by commands, kept between them.
@@ -65,6 +77,7 @@ public:
     void block_moved() override;
     void dma_ready() override;
     void dma_too_short() override;
+    void retry() override;
     void io_done(int error) override;
     void soft_reset() override;
     void power_on() override;
@@ -86,6 +99,12 @@ private:
     struct Extent {
         u64 lba;
         u32 sectors;
+    };
+
+    /// Bytes of the medium.
+    struct Range {
+        u64 offset;
+        u64 length;
     };
 
     ata::TaskFile& task() { return channel_.task(unit_); }
@@ -116,11 +135,23 @@ private:
     void block_written_by_host();
     void sectors_written();
 
+    // ata_disk_trim.cpp
+    bool can_trim() const;
+    void trim();
+    void take_ranges();
+    void next_range();
+    void range_discarded(int error);
+
     void done(bool interrupt = true);
+    void show_address(u64 lba);
+
+    // ata_disk_errors.cpp
     void aborted();
     void out_of_range();
-    void medium_failed(int error);
-    void show_address(u64 lba);
+    bool medium_failed(int error);
+    BlockIo::Op host_operation() const;
+    void report(int error);
+    void keep_request();
 
     AtaLink& channel_;
     unsigned unit_;
@@ -130,11 +161,14 @@ private:
     std::string model_;
     std::string firmware_;
     ata::Geometry physical_;
+    ErrorPolicy errors_;
+    DriveEvents* events_;
     State s_;
     // In flight only.
     iovec vector_{};
     u64 bytes_done_ = 0; ///< of a DMA command
     bool dma_open_ = false;
+    std::vector<Range> ranges_; ///< of a TRIM: still to discard, the last one first
     State loaded_;
 };
 static_assert(covers_every_field<AtaDisk::State>);

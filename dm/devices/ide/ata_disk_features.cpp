@@ -8,8 +8,11 @@ namespace dm {
 namespace {
 
 enum class Opcode : u8 {
+    NOP = 0x00,
     READ_NATIVE_MAX_ADDRESS_EXT = 0x27,
+    SET_MAX_ADDRESS_EXT = 0x37,
     INITIALIZE_DEVICE_PARAMETERS = 0x91,
+    DOWNLOAD_MICROCODE = 0x92,
     STANDBY_IMMEDIATE_OLD = 0x94,
     IDLE_IMMEDIATE_OLD = 0x95,
     STANDBY_OLD = 0x96,
@@ -17,6 +20,7 @@ enum class Opcode : u8 {
     CHECK_POWER_MODE_OLD = 0x98,
     SLEEP_OLD = 0x99,
     SMART = 0xb0,
+    DEVICE_CONFIGURATION = 0xb1,
     SET_MULTIPLE_MODE = 0xc6,
     STANDBY_IMMEDIATE = 0xe0,
     IDLE_IMMEDIATE = 0xe1,
@@ -26,8 +30,14 @@ enum class Opcode : u8 {
     SLEEP = 0xe6,
     IDENTIFY_DEVICE = 0xec,
     SET_FEATURES = 0xef,
+    SECURITY_SET_PASSWORD = 0xf1,
+    SECURITY_UNLOCK = 0xf2,
+    SECURITY_ERASE_PREPARE = 0xf3,
+    SECURITY_ERASE_UNIT = 0xf4,
     SECURITY_FREEZE_LOCK = 0xf5,
+    SECURITY_DISABLE_PASSWORD = 0xf6,
     READ_NATIVE_MAX_ADDRESS = 0xf8,
+    SET_MAX_ADDRESS = 0xf9,
 };
 
 enum class Feature : u8 {
@@ -130,16 +140,27 @@ bool AtaDisk::non_data_command(u8 opcode) {
     case Opcode::CHECK_POWER_MODE_OLD:
     case Opcode::CHECK_POWER_MODE: task().count.now = kActiveOrIdle; return done(), true;
     case Opcode::STANDBY_IMMEDIATE_OLD:
-    case Opcode::IDLE_IMMEDIATE_OLD:
     case Opcode::STANDBY_OLD:
-    case Opcode::IDLE_OLD:
     case Opcode::SLEEP_OLD:
     case Opcode::STANDBY_IMMEDIATE:
-    case Opcode::IDLE_IMMEDIATE:
     case Opcode::STANDBY:
-    case Opcode::IDLE:
     case Opcode::SLEEP:
-    case Opcode::SECURITY_FREEZE_LOCK: return done(), true; // nothing to spin down, nothing to lock
+        return flush(), true; // a disk that spins down has written its cache; this one is back at once
+    case Opcode::IDLE_IMMEDIATE_OLD:
+    case Opcode::IDLE_OLD:
+    case Opcode::IDLE_IMMEDIATE:
+    case Opcode::IDLE:
+    case Opcode::SECURITY_FREEZE_LOCK: return done(), true; // nothing to rest, nothing to lock
+    case Opcode::NOP:                                       // always aborted (ATA/ATAPI-6, 8.24)
+    case Opcode::DOWNLOAD_MICROCODE:
+    case Opcode::DEVICE_CONFIGURATION:
+    case Opcode::SECURITY_SET_PASSWORD:
+    case Opcode::SECURITY_UNLOCK:
+    case Opcode::SECURITY_ERASE_PREPARE:
+    case Opcode::SECURITY_ERASE_UNIT:
+    case Opcode::SECURITY_DISABLE_PASSWORD:
+    case Opcode::SET_MAX_ADDRESS:
+    case Opcode::SET_MAX_ADDRESS_EXT: return aborted(), true; // tried by hosts, offered to none
     case Opcode::SMART: return smart(), true;
     case Opcode::SET_MULTIPLE_MODE: return set_multiple();
     case Opcode::IDENTIFY_DEVICE: return identify(), true;
@@ -250,6 +271,7 @@ void AtaDisk::identify() {
                                .sectors_per_block = s_.sectors_per_block,
                                .write_cache = s_.write_cache,
                                .smart = s_.smart,
+                               .trim = can_trim(),
                                .mode = s_.mode,
                                .queue_depth = channel_.queue_depth()};
     reply(ata::identify_disk(facts));
@@ -271,6 +293,7 @@ void AtaDisk::power_on() {
     s_.heads = physical_.heads;
     s_.sectors = physical_.sectors;
     dma_open_ = false;
+    ranges_.clear();
 }
 
 int AtaDisk::unplug() {
@@ -296,7 +319,7 @@ void AtaDisk::save(StateWriter& out, std::string_view name) const {
 
 Status AtaDisk::load(StateReader& in, std::string_view name) {
     return load_section(in, name, loaded_, [&](const State& state) -> Status {
-        if (state.op > Op::Reply || !state.mode.valid())
+        if (state.op > Op::Trim || !state.mode.valid())
             return fail("saved state: {}: a value that no disk has", name);
         if (state.cylinders == 0 || state.cylinders > 0xffff || state.heads == 0 || state.heads > 16 ||
             state.sectors == 0 || state.sectors > 0xff)
@@ -317,6 +340,7 @@ Status AtaDisk::load(StateReader& in, std::string_view name) {
 void AtaDisk::commit() {
     s_ = loaded_;
     dma_open_ = false;
+    ranges_.clear();
     if (s_.unplugged) medium_ = nullptr;
 }
 

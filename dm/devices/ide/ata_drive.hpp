@@ -22,6 +22,9 @@ public:
     /// The host's PRD table is shorter than the transfer: it does not take place.
     virtual void dma_too_short() = 0;
 
+    /// The request that the host failed is to be submitted again.
+    virtual void retry() = 0;
+
     /// SRST or DEVICE RESET: forgets the command. Nothing is in flight.
     virtual void soft_reset() = 0;
     /// Power-on. Nothing is in flight.

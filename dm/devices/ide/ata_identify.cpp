@@ -126,6 +126,11 @@ IdentifyData identify_disk(const DiskFacts& disk) {
     w.set32(100, disk.sectors);
     w.set32(102, disk.sectors >> 32);
     w.set(106, 0x6000); // one logical sector of 512 bytes per physical one
+    if (disk.trim) {
+        w.set(69, 0x4000); // what is read after TRIM does not change
+        w.set(105, kMostTrimBlocks);
+        w.set(169, 0x0001);
+    }
     if (disk.queue_depth != 0) w.serial_ata(disk.queue_depth);
     return w.data();
 }

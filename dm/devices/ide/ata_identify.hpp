@@ -21,6 +21,7 @@ struct Geometry {
 
 inline constexpr u32 kMostCylinders = 16383; ///< larger disks are reached by LBA only
 inline constexpr u8 kMostSectorsPerBlock = 16;
+inline constexpr u32 kMostTrimBlocks = 8; ///< of 64 ranges each, in one DATA SET MANAGEMENT command
 
 /// What a drive of that size reports: 16 heads, 63 sectors.
 Geometry default_geometry(u64 sectors);
@@ -58,6 +59,7 @@ struct DiskFacts {
     u8 sectors_per_block = 0; ///< SET MULTIPLE MODE; 0: not set
     bool write_cache = true;
     bool smart = true;
+    bool trim = false;
     TransferMode mode;
     unsigned queue_depth = 0; ///< not 0: a Serial ATA device with native command queuing
 };

@@ -1,10 +1,11 @@
-// ATAPI CD-ROM: task file commands, data transfer, medium and tray. The packets are in atapi_packets.cpp.
+// ATAPI CD-ROM: task file commands and data transfer.
 #include "dm/devices/ide/atapi_cdrom.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace dm {
 
@@ -49,7 +50,8 @@ std::string or_default(const std::string& given, std::string_view fallback) {
 AtapiCdrom::AtapiCdrom(AtaLink& channel, unsigned unit, const DriveConfig& config)
     : channel_(channel), unit_(unit), medium_(config.medium),
       log_(fmt::format("{}/{}", channel.name(), unit)), serial_(config.serial),
-      model_(or_default(config.model, "HVMDM DVD-ROM")), firmware_(config.firmware) {
+      model_(or_default(config.model, "HVMDM DVD-ROM")), firmware_(config.firmware), errors_(config.errors),
+      events_(config.events) {
     power_on();
 }
 
@@ -168,7 +170,7 @@ void AtapiCdrom::offer_block() {
 void AtapiCdrom::fetch() {
     const u32 room = AtaLink::kBufferSize - s_.end;
     fetching_ = std::min(s_.sectors_left, room / s_.sector_size);
-    if (fetching_ == 0 || medium_ == nullptr) return check_condition(mmc::kNoMedium); // made-up state
+    if (fetching_ == 0 || medium_ == nullptr) return check_condition(no_medium()); // made-up state
     channel_.set_busy(unit_);
     const bool raw = s_.sector_size == mmc::kRawSectorSize;
     for (u32 i = 0; i < fetching_; ++i) {
@@ -196,7 +198,7 @@ void AtapiCdrom::dma_ready() {
 /// Sectors of user data go straight from the medium to guest RAM, raw ones by way of the buffer.
 void AtapiCdrom::next_piece() {
     if (s_.bytes_left == 0) return good();
-    if (medium_ == nullptr) return check_condition(mmc::kNoMedium);
+    if (medium_ == nullptr) return check_condition(no_medium());
     if (s_.sector_size == mmc::kRawSectorSize) {
         s_.begin = 0;
         s_.end = 0;
@@ -210,10 +212,8 @@ void AtapiCdrom::next_piece() {
 void AtapiCdrom::io_done(int error) {
     const bool direct = dma_open_ && s_.sector_size == mmc::kSectorSize;
     const u64 moved = direct ? channel_.end_piece() : 0;
-    if (error != 0 || (direct && moved == 0)) {
-        log_.guest("the medium failed a read near sector {}: errno {}", s_.lba, error);
-        return check_condition(mmc::kReadError);
-    }
+    if (direct && moved == 0) return check_condition(mmc::kReadError);
+    if (error != 0 && medium_failed(error)) return;
     if (direct) {
         s_.bytes_left -= std::min(moved, s_.bytes_left);
         return next_piece();
@@ -226,6 +226,37 @@ void AtapiCdrom::io_done(int error) {
     channel_.copy_to_guest(std::span<const u8>(channel_.buffer()).first(fetched));
     s_.bytes_left -= std::min<u64>(fetched, s_.bytes_left);
     next_piece();
+}
+
+/// False: the policy is to go on as if nothing had happened.
+bool AtapiCdrom::medium_failed(int error) {
+    OnError action = errors_.action(BlockIo::Op::Read, false);
+    // Where nobody can stop the machine, the request would wait for ever.
+    if (action == OnError::Stop && (events_ == nullptr || !channel_.keeps_requests()))
+        action = OnError::Report;
+    if (action == OnError::Stop) keep_request();
+    if (events_ != nullptr) events_->medium_failed(BlockIo::Op::Read, error, action);
+    if (action == OnError::Report) {
+        log_.guest("the medium failed a read near sector {}: errno {}", s_.lba, error);
+        check_condition(mmc::kReadError);
+    }
+    return action != OnError::Ignore;
+}
+
+/// Until retry(). What the bus master transfers is transferred again from its beginning.
+void AtapiCdrom::keep_request() {
+    if (!std::exchange(dma_open_, false)) return channel_.stall();
+    s_.lba -= s_.sectors_total - s_.sectors_left;
+    s_.sectors_left = s_.sectors_total;
+    s_.bytes_left = u64{s_.sectors_total} * s_.sector_size;
+    s_.begin = 0;
+    s_.end = 0;
+    channel_.stall_dma(DmaDirection::ToGuest, s_.bytes_left);
+}
+
+void AtapiCdrom::retry() {
+    if (s_.op != Op::Read) return check_condition(mmc::kReadError); // made-up state
+    fetch();
 }
 
 void AtapiCdrom::dma_too_short() {
@@ -269,81 +300,11 @@ void AtapiCdrom::forget_packet() {
     s_.dma = false;
     s_.lba = 0;
     s_.sectors_left = 0;
+    s_.sectors_total = 0;
     s_.bytes_left = 0;
     s_.begin = 0;
     s_.end = 0;
     dma_open_ = false;
-}
-
-void AtapiCdrom::power_on() {
-    s_ = {};
-    s_.medium_sectors = sectors();
-    dma_open_ = false;
-}
-
-/// A read that the change of medium interrupts ends with an error; the host asks again and learns why.
-void AtapiCdrom::abort_read() {
-    if (s_.op != Op::Read) return;
-    channel_.cancel_transfer();
-    check_condition(mmc::kNoMedium);
-}
-
-void AtapiCdrom::medium_gone(mmc::MediaEvent event) {
-    medium_ = nullptr;
-    s_.medium_sectors = 0;
-    s_.change = Change::None;
-    s_.event = event;
-}
-
-void AtapiCdrom::insert(BlockBackend* medium) {
-    abort_read();
-    medium_gone(mmc::MediaEvent::MediaRemoval);
-    s_.tray_open = false;
-    if (medium == nullptr) return;
-    medium_ = medium;
-    s_.medium_sectors = sectors();
-    s_.change = Change::ReportNoMedium;
-    s_.event = mmc::MediaEvent::NewMedia;
-}
-
-Status AtapiCdrom::eject(bool force) {
-    if (s_.tray_locked && !force) {
-        s_.event = mmc::MediaEvent::EjectRequest;
-        return fail("the guest has locked the tray of {}: eject the disc there, or force it", log_.tag());
-    }
-    abort_read();
-    medium_gone(mmc::MediaEvent::MediaRemoval);
-    s_.tray_open = true;
-    return {};
-}
-
-void AtapiCdrom::save(StateWriter& out, std::string_view name) const {
-    out.section(name, s_);
-}
-
-Status AtapiCdrom::load(StateReader& in, std::string_view name) {
-    return load_section(in, name, loaded_, [&](const State& state) -> Status {
-        const bool size_known =
-            state.sector_size == mmc::kSectorSize || state.sector_size == mmc::kRawSectorSize;
-        if (state.op > Op::Identify || !state.mode.valid() || state.change > Change::ReportChanged ||
-            state.event > mmc::MediaEvent::MediaRemoval || !size_known || state.sense.key > 0x0f)
-            return fail("saved state: {}: a value that no drive has", name);
-        if (state.begin > state.end || state.end > AtaLink::kBufferSize || state.begin % 2 != 0)
-            return fail("saved state: {}: the buffer is used past its end", name);
-        if (state.bytes_left > u64{state.sectors_left} * state.sector_size + (state.end - state.begin))
-            return fail("saved state: {}: more to send than there is", name);
-        return {};
-    });
-}
-
-void AtapiCdrom::commit() {
-    s_ = loaded_;
-    dma_open_ = false;
-    if (s_.medium_sectors == sectors()) return;
-    // Another medium than the guest knows, or none: it hears of it as of any other change.
-    s_.medium_sectors = sectors();
-    s_.change = medium_ != nullptr ? Change::ReportNoMedium : Change::None;
-    s_.event = medium_ != nullptr ? mmc::MediaEvent::NewMedia : mmc::MediaEvent::MediaRemoval;
 }
 
 } // namespace dm

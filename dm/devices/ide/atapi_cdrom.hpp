@@ -1,6 +1,7 @@
 // ATAPI CD-ROM/DVD-ROM drive (ATA/ATAPI-6 packet feature set; MMC-3 commands), PIO and DMA.
 //
-// Missing: writing, audio, sub-channels, overlapped commands; raw sectors carry no error correction codes.
+// Missing: writing, audio, sub-channels, MODE SELECT, copy protection (CSS), overlapped commands; raw sectors
+// carry no error correction codes.
 // Quirks: a new medium is reported as "no medium" once before "medium may have changed" (Windows and Linux
 // keep a stale table of contents otherwise); blocks through the data port are at most 5840 bytes long, which
 // is the drive's right whatever limit the host gives.
@@ -33,10 +34,11 @@ public:
         bool dma = false;
         u16 byte_limit = 0; ///< of a block through the data port
         u16 sector_size = mmc::kSectorSize;
-        u32 lba = 0;          ///< next sector to fetch from the medium
-        u32 sectors_left = 0; ///< still to fetch
-        u64 bytes_left = 0;   ///< still to offer to the host
-        u32 begin = 0;        ///< in the channel's buffer: not offered yet
+        u32 lba = 0;           ///< next sector to fetch from the medium
+        u32 sectors_left = 0;  ///< still to fetch
+        u32 sectors_total = 0; ///< of the whole command
+        u64 bytes_left = 0;    ///< still to offer to the host
+        u32 begin = 0;         ///< in the channel's buffer: not offered yet
         u32 end = 0;
 
         bool operator==(const State&) const = default;
@@ -54,6 +56,7 @@ public:
             v("sector_size", s.sector_size);
             v("lba", s.lba);
             v("sectors_left", s.sectors_left);
+            v("sectors_total", s.sectors_total);
             v("bytes_left", s.bytes_left);
             v("begin", s.begin);
             v("end", s.end);
@@ -68,6 +71,7 @@ public:
     void block_moved() override;
     void dma_ready() override;
     void dma_too_short() override;
+    void retry() override;
     void io_done(int error) override;
     void soft_reset() override;
     void power_on() override;
@@ -79,8 +83,8 @@ public:
 
     /// Closes the tray with `medium` in it (nothing: an empty tray).
     void insert(BlockBackend* medium);
-    /// Opens the tray and takes the medium out. Refused while the guest locks the tray, unless forced; then
-    /// the guest is told of the wish.
+    /// Opens the tray and takes the medium out. Refused while the guest locks the tray over a medium, unless
+    /// forced; then the guest is told of the wish.
     Status eject(bool force);
     bool tray_open() const { return s_.tray_open; }
     bool tray_locked() const { return s_.tray_locked; }
@@ -102,14 +106,22 @@ private:
     void start_stop(const mmc::Cdb& cdb);
     void seek(u32 lba);
     void read(u32 lba, u32 count, u16 sector_size);
-    void read_cd(const mmc::Cdb& cdb);
+    void read_cd(const mmc::Cdb& cdb, u32 lba, u32 count);
+    void read_cd_msf(const mmc::Cdb& cdb);
     void begin_data(u64 bytes);
 
     void offer_block();
     void fetch();
     void next_piece();
+    bool medium_failed(int error);
+    void keep_request();
+
+    // atapi_medium.cpp
+    const mmc::Sense& no_medium() const { return s_.tray_open ? mmc::kNoMediumTrayOpen : mmc::kNoMedium; }
     void abort_read();
-    void medium_gone(mmc::MediaEvent event);
+    void medium_gone();
+    bool move_tray(bool open);
+    void lock_tray(bool locked);
 
     void good();
     void check_condition(const mmc::Sense& sense);
@@ -124,6 +136,8 @@ private:
     std::string serial_;
     std::string model_;
     std::string firmware_;
+    ErrorPolicy errors_;
+    DriveEvents* events_;
     State s_;
     // In flight only.
     std::array<iovec, AtaLink::kBufferSize / mmc::kSectorSize> vectors_{};

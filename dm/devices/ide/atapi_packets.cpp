@@ -2,6 +2,7 @@
 #include "dm/devices/ide/atapi_cdrom.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dm {
 
@@ -24,7 +25,11 @@ bool needs_medium(Opcode opcode) {
     return opcode == Opcode::TEST_UNIT_READY || opcode == Opcode::READ_CAPACITY ||
            opcode == Opcode::READ_10 || opcode == Opcode::READ_12 || opcode == Opcode::READ_CD ||
            opcode == Opcode::SEEK_10 || opcode == Opcode::READ_TOC ||
-           opcode == Opcode::READ_DISC_INFORMATION || opcode == Opcode::READ_DVD_STRUCTURE;
+           opcode == Opcode::READ_DISC_INFORMATION || opcode == Opcode::READ_TRACK_INFORMATION ||
+           opcode == Opcode::READ_SUBCHANNEL || opcode == Opcode::READ_DVD_STRUCTURE ||
+           opcode == Opcode::READ_CD_MSF || opcode == Opcode::GET_PERFORMANCE ||
+           opcode == Opcode::PLAY_AUDIO_10 || opcode == Opcode::PLAY_AUDIO_MSF ||
+           opcode == Opcode::PAUSE_RESUME;
 }
 
 } // namespace
@@ -43,12 +48,12 @@ bool AtapiCdrom::may_run(Opcode opcode) {
     if (!runs_with_unit_attention(opcode) && ready()) {
         switch (std::exchange(s_.change,
                               s_.change == Change::ReportNoMedium ? Change::ReportChanged : Change::None)) {
-        case Change::ReportNoMedium: return check_condition(mmc::kNoMedium), false;
+        case Change::ReportNoMedium: return check_condition(mmc::kNoMediumTrayOpen), false;
         case Change::ReportChanged: return check_condition(mmc::kMediumChanged), false;
         case Change::None: break;
         }
     }
-    if (needs_medium(opcode) && !ready()) return check_condition(mmc::kNoMedium), false;
+    if (needs_medium(opcode) && !ready()) return check_condition(no_medium()), false;
     return true;
 }
 
@@ -57,23 +62,31 @@ void AtapiCdrom::run(const Cdb& cdb) {
     if (!may_run(opcode)) return;
     switch (opcode) {
     case Opcode::TEST_UNIT_READY:
-    case Opcode::SET_CD_SPEED: return good();
+    case Opcode::SET_CD_SPEED:
+    case Opcode::STOP_PLAY_SCAN: return good();
+    case Opcode::PLAY_AUDIO_10:
+    case Opcode::PLAY_AUDIO_MSF: return check_condition(mmc::kIllegalModeForTrack);
+    case Opcode::PAUSE_RESUME: return check_condition(mmc::kSequenceError);
     case Opcode::REQUEST_SENSE: return report_sense(cdb);
     case Opcode::INQUIRY: return answer(cdb, mmc::inquiry(cdb, facts()));
     case Opcode::START_STOP_UNIT: return start_stop(cdb);
-    case Opcode::PREVENT_ALLOW_MEDIUM_REMOVAL: s_.tray_locked = (cdb[4] & 0x01) != 0; return good();
+    case Opcode::PREVENT_ALLOW_MEDIUM_REMOVAL: lock_tray((cdb[4] & 0x01) != 0); return good();
     case Opcode::READ_CAPACITY: return answer(cdb, mmc::read_capacity(facts()));
     case Opcode::READ_10: return read(be32(cdb, 2), be16(cdb, 7), mmc::kSectorSize);
     case Opcode::READ_12: return read(be32(cdb, 2), be32(cdb, 6), mmc::kSectorSize);
-    case Opcode::READ_CD: return read_cd(cdb);
+    case Opcode::READ_CD: return read_cd(cdb, be32(cdb, 2), be24(cdb, 6));
+    case Opcode::READ_CD_MSF: return read_cd_msf(cdb);
     case Opcode::SEEK_10: return seek(be32(cdb, 2));
     case Opcode::READ_TOC: return answer(cdb, mmc::read_toc(cdb, facts()));
     case Opcode::GET_CONFIGURATION: return answer(cdb, mmc::get_configuration(cdb, facts()));
     case Opcode::GET_EVENT_STATUS_NOTIFICATION: return report_event(cdb);
-    case Opcode::READ_DISC_INFORMATION: return answer(cdb, mmc::disc_information());
+    case Opcode::READ_DISC_INFORMATION: return answer(cdb, mmc::disc_information(cdb));
+    case Opcode::READ_TRACK_INFORMATION: return answer(cdb, mmc::track_information(cdb, facts()));
+    case Opcode::READ_SUBCHANNEL: return answer(cdb, mmc::subchannel(cdb));
+    case Opcode::GET_PERFORMANCE: return answer(cdb, mmc::performance(cdb, facts()));
     case Opcode::MODE_SENSE_10: return answer(cdb, mmc::mode_sense(cdb, facts()));
     case Opcode::READ_DVD_STRUCTURE: return answer(cdb, mmc::dvd_structure(cdb, facts()));
-    case Opcode::MECHANISM_STATUS: return answer(cdb, mmc::mechanism_status());
+    case Opcode::MECHANISM_STATUS: return answer(cdb, mmc::mechanism_status(facts()));
     }
     log_.guest("unknown packet {:#04x}", cdb[0]);
     check_condition(mmc::kInvalidOpcode);
@@ -119,14 +132,14 @@ void AtapiCdrom::start_stop(const Cdb& cdb) {
     const bool start = (cdb[4] & 0x01) != 0;
     if (power_condition || !load_eject) return good(); // spinning up and down means nothing here
     if (start) {
-        if (std::exchange(s_.tray_open, false) && medium_ != nullptr) {
+        if (move_tray(false) && medium_ != nullptr) {
             s_.change = Change::ReportNoMedium;
             s_.event = mmc::MediaEvent::NewMedia;
         }
         return good();
     }
-    if (s_.tray_locked) return check_condition(mmc::kRemovalPrevented);
-    if (!std::exchange(s_.tray_open, true)) s_.event = mmc::MediaEvent::MediaRemoval;
+    if (s_.tray_locked && !s_.tray_open) return check_condition(mmc::kRemovalPrevented);
+    if (move_tray(true)) s_.event = mmc::MediaEvent::MediaRemoval;
     good();
 }
 
@@ -142,19 +155,35 @@ void AtapiCdrom::read(u32 lba, u32 count, u16 sector_size) {
     s_.sector_size = sector_size;
     s_.lba = lba;
     s_.sectors_left = count;
+    s_.sectors_total = count;
     s_.begin = 0;
     s_.end = 0;
     begin_data(u64{count} * sector_size);
 }
 
-void AtapiCdrom::read_cd(const Cdb& cdb) {
+void AtapiCdrom::read_cd(const Cdb& cdb, u32 lba, u32 count) {
+    enum class Kind : u8 { Any = 0, Mode1 = 2 }; // of sectors that the host insists on
     enum class Parts : u8 { Nothing = 0x00, UserData = 0x10, Everything = 0xf8 };
+    const auto kind = static_cast<Kind>(cdb[1] >> 2 & 0x07);
+    const bool error_flags = (cdb[9] & 0x06) != 0;
+    const bool subchannels = (cdb[10] & 0x07) != 0;
+    if (error_flags || subchannels) return check_condition(mmc::kInvalidField);
+    if (kind != Kind::Any && kind != Kind::Mode1) return check_condition(mmc::kIllegalModeForTrack);
     switch (static_cast<Parts>(cdb[9] & 0xf8)) {
     case Parts::Nothing: return good();
-    case Parts::UserData: return read(be32(cdb, 2), be24(cdb, 6), mmc::kSectorSize);
-    case Parts::Everything: return read(be32(cdb, 2), be24(cdb, 6), mmc::kRawSectorSize);
+    case Parts::UserData: return read(lba, count, mmc::kSectorSize);
+    case Parts::Everything: return read(lba, count, mmc::kRawSectorSize);
     }
     check_condition(mmc::kInvalidField);
+}
+
+/// From a time up to another.
+void AtapiCdrom::read_cd_msf(const Cdb& cdb) {
+    const std::optional<u32> first = mmc::lba_of_msf(cdb, 3);
+    const std::optional<u32> end = mmc::lba_of_msf(cdb, 6);
+    if (!first || !end) return check_condition(mmc::kInvalidField);
+    if (*first > *end) return check_condition(mmc::kLbaOutOfRange);
+    read_cd(cdb, *first, *end - *first);
 }
 
 } // namespace dm

@@ -47,10 +47,7 @@ BusMaster::Edge BusMaster::write(unsigned reg, u8 value) {
         if (s_.command.has(CommandBit::SSBM) == was_on) return Edge::None;
         if (was_on) return Edge::Stop;
         s_.status.set(StatusBit::BMIDEA);
-        s_.next_entry = s_.table;
-        s_.entries_read = 0;
-        s_.region_left = 0;
-        s_.last_entry = false;
+        rewind();
         return Edge::Start;
     }
     case BMISX: {
@@ -64,6 +61,13 @@ BusMaster::Edge BusMaster::write(unsigned reg, u8 value) {
     case BMIDTPX + 3: s_.table = with_byte(s_.table, reg - BMIDTPX, value) & ~u32{3}; return Edge::None;
     }
     return Edge::None;
+}
+
+void BusMaster::rewind() {
+    s_.next_entry = s_.table;
+    s_.entries_read = 0;
+    s_.region_left = 0;
+    s_.last_entry = false;
 }
 
 bool BusMaster::fetch_entry() {

@@ -61,6 +61,8 @@ public:
     bool active() const { return s_.status.has(StatusBit::BMIDEA); }
     /// Fills `list` with the next `bytes` of the PRD table. Short: `list` is not to be used.
     Reach gather(u64 bytes, DmaList& list);
+    /// The walk of the table begins at its head again: a transfer that failed is repeated as a whole.
+    void rewind();
     /// The drive is done; the engine stays active when the host gave it more room than the drive needed.
     void transfer_ended(bool room_left) { s_.status.set(StatusBit::BMIDEA, room_left); }
     void stopped() { s_.status.clear(StatusBit::BMIDEA); }

@@ -9,6 +9,17 @@
 
 namespace dm {
 
+/// Who hears of what happens to a drive. Device thread only.
+class DriveEvents {
+public:
+    virtual ~DriveEvents() = default;
+    /// The host failed a request. OnError::Stop: the drive keeps it, the machine is to stop, and
+    /// Piix3Ide::retry() repeats it.
+    virtual void medium_failed(BlockIo::Op op, int error, OnError action) = 0;
+    virtual void tray_moved(bool open) = 0;
+    virtual void tray_locked(bool locked) = 0;
+};
+
 enum class DriveKind : u8 { Disk, Cdrom };
 
 struct DriveConfig {
@@ -18,6 +29,9 @@ struct DriveConfig {
     std::string model;              ///< empty: ours
     std::string firmware = "1.0";
     std::optional<ata::Geometry> geometry; ///< nothing: from the size
+    ErrorPolicy errors{};
+    DriveEvents* events =
+        nullptr; ///< outlives the drive; null: nobody could stop the machine, so errors are reported
 };
 
 } // namespace dm

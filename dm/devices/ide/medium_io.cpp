@@ -8,8 +8,16 @@ namespace dm {
 
 void MediumIo::submit(BlockBackend& medium, BlockIo::Op op, u64 offset, std::span<const iovec> iov,
                       Client& client) {
+    start({&medium, op, offset, iov, &client, 0});
+}
+
+void MediumIo::discard(BlockBackend& medium, u64 offset, u64 length, Client& client) {
+    start({&medium, BlockIo::Op::Discard, offset, {}, &client, length});
+}
+
+void MediumIo::start(const Request& request) {
     DM_CHECK(!busy());
-    next_ = Request{&medium, op, offset, iov, &client};
+    next_ = request;
     if (!pumping_) pump();
 }
 
@@ -24,7 +32,8 @@ void MediumIo::pump() {
             .offset = request.offset,
             .iov = request.iov,
             .done = [](BlockIo& io, int error) { static_cast<MediumIo*>(io.owner)->completed(error); },
-            .owner = this};
+            .owner = this,
+            .length = request.length};
         in_flight_ = true;
         submitting_ = true;
         medium_->submit(io_);

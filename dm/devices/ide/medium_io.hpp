@@ -26,6 +26,7 @@ public:
 
     /// `iov` and what it points to must stay until io_done().
     void submit(BlockBackend& medium, BlockIo::Op op, u64 offset, std::span<const iovec> iov, Client& client);
+    void discard(BlockBackend& medium, u64 offset, u64 length, Client& client);
     bool busy() const { return in_flight_ || next_.has_value(); }
 
     /// Waits until the medium is done with the request and forgets the result: what was handed to the medium
@@ -41,8 +42,10 @@ private:
         u64 offset;
         std::span<const iovec> iov;
         Client* client;
+        u64 length; ///< of a discard
     };
 
+    void start(const Request& request);
     void pump();
     void completed(int error);
 

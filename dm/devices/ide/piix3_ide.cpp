@@ -101,6 +101,11 @@ void Piix3Ide::quiesce() {
         channel.quiesce();
 }
 
+void Piix3Ide::retry() {
+    for (AtaChannel& channel : channels_)
+        channel.retry();
+}
+
 Status Piix3Ide::unplug_disks(Unplug which) {
     std::string failed;
     for (unsigned index = 0; index < kDrives; ++index) {

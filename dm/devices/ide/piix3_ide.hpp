@@ -39,6 +39,8 @@ public:
 
     /// Waits until nothing is in flight: before the machine stops, is saved, or its memory map changes.
     void quiesce();
+    /// The machine goes on: repeats the requests that drives kept when the host failed them.
+    void retry();
 
     /// The xen-platform device's unplug protocol: drops what the disks do, flushes them and lets go of their
     /// media, which may be closed or opened elsewhere when this returns. CD-ROMs stay. It lasts as long as
