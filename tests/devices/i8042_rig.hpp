@@ -24,7 +24,7 @@ struct I8042Trio final : Device {
         StateWriter before;
         save(before);
         for (Device* part : parts)
-            if (const Status status = part->load(in); !status.ok()) {
+            if (Status status = part->load(in); !status.ok()) {
                 const std::vector<u8> image = std::move(before).take();
                 auto reader = StateReader::open(image);
                 DM_CHECK(reader.ok());

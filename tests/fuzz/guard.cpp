@@ -14,10 +14,12 @@
 
 extern "C" {
 // The sanitizers' interfaces; absent in a build without them.
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): their names
 __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void*,
-                                                                                      std::size_t), // NOLINT
+                                                                                      std::size_t),
                                                                     void (*freed)(const volatile void*));
-__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)()); // NOLINT
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)());
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 }
 
 namespace dm::fuzz {
@@ -97,7 +99,7 @@ void start_watchdog() {
     action.sa_handler = on_tick;
     action.sa_flags = SA_RESTART;
     ::sigaction(SIGPROF, &action, nullptr);
-    const timeval tick{0, kTickMs * 1000};
+    const timeval tick{0, suseconds_t{kTickMs} * 1000};
     const itimerval timer{tick, tick};
     ::setitimer(ITIMER_PROF, &timer, nullptr);
 }
@@ -154,7 +156,7 @@ bool tracing() {
 
 void trace(std::string_view line) {
     std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
-    std::fflush(stdout); // the next operation may be the last
+    static_cast<void>(std::fflush(stdout)); // the next operation may be the last
 }
 
 Operating::Operating(u64 most_allocated, const void* text, Print print) {

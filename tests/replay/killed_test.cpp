@@ -43,7 +43,7 @@ TEST(Killed, WhatIsOlderThanASecondIsInTheFile) {
         test::RecordedMachine machine(path);
         make_traffic(machine, 500);
         wait_for_size(machine, path, 1000);
-        ::raise(SIGKILL);
+        static_cast<void>(::raise(SIGKILL));
     });
     EXPECT_TRUE(WIFSIGNALED(status));
     const test::Played played = test::play(test::file_content(path));
@@ -57,7 +57,7 @@ TEST(Killed, AFullDiskEndsTheRecordingAtAWholeBlockAndTheGuestGoesOn) {
     const std::string path = test::scratch_path("full");
     const int status = in_child([&] {
         Log::set_sink([](LogLevel, std::string_view) {});
-        ::signal(SIGXFSZ, SIG_IGN);
+        static_cast<void>(::signal(SIGXFSZ, SIG_IGN));
         const rlimit limit{96 << 10, 96 << 10};
         ::setrlimit(RLIMIT_FSIZE, &limit);
         test::RecordedMachine machine(path);

@@ -1,10 +1,13 @@
 // A machine is recorded while it is driven in every way there is; the recording must play equal.
 #include "tests/replay/recorded_machine.hpp"
 
+#include <algorithm>
 #include <gmock/gmock.h>
 
 namespace dm {
 namespace {
+
+constexpr std::size_t kSector = 512;
 
 using test::play;
 using test::Played;
@@ -63,7 +66,7 @@ TEST(Recorder, TheMachineThatIsBuiltIsTheOneThatWasRecorded) {
 TEST(Recorder, ADisksContentIsCarriedToTheSamePlacesAndIsNotInTheFile) {
     RecordedMachine machine;
     const std::vector<u8> sector = machine.read_by_pio(5);
-    EXPECT_EQ(std::vector(machine.disk.data.begin() + 5 * 512, machine.disk.data.begin() + 6 * 512), sector);
+    EXPECT_TRUE(std::ranges::equal(std::span(machine.disk.data).subspan(5 * kSector, kSector), sector));
     const std::vector<u8> file = machine.finish();
     EXPECT_FALSE(holds(file, std::span(sector).first(16)));
     const Played played = play(file);
@@ -84,9 +87,9 @@ TEST(Recorder, ASectorReadWordByWordIsNotInTheFileEither) {
 TEST(Recorder, DmaTablesAreKeptAndPlacesOfTransfersCompared) {
     RecordedMachine machine;
     machine.dma(3, 0x8000, 4, true);
-    EXPECT_EQ(machine.xen->inner.ram.ram[0x8000], machine.disk.data[3 * 512]);
+    EXPECT_EQ(machine.xen->inner.ram.ram[0x8000], machine.disk.data[3 * kSector]);
     machine.dma(8, 0x9000, 1, false);
-    EXPECT_EQ(machine.disk.data[8 * 512], machine.xen->inner.ram.ram[0x9000]);
+    EXPECT_EQ(machine.disk.data[8 * kSector], machine.xen->inner.ram.ram[0x9000]);
     expect_equal(machine);
 }
 
@@ -109,7 +112,7 @@ TEST(Recorder, CompletionsComeWhereTheyCame) {
 TEST(Recorder, WritesToDisksPlayEqual) {
     RecordedMachine machine;
     machine.write_by_pio(4, 0x77);
-    EXPECT_EQ(machine.disk.data[4 * 512], 0x77);
+    EXPECT_EQ(machine.disk.data[4 * kSector], 0x77);
     expect_equal(machine);
 }
 

@@ -164,7 +164,8 @@ DEVICES = [
     Device("std-vga", **VGA, registers=[*PORTS, *config_registers("vga", CONFIG)], single=3,
            bursts=[(2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16)), (3, indexed("CR", 0x3d4, 0x19)), (2, attribute),
                    (2, palette), (4, window(range(4))), (1, frame_buffer), (1, bar2)]),
-    Device("std-vga-dispi", **VGA | {"setup": [*SETUP, *DISPI_SETUP]}, registers=[Register("DISPI_INDEX", 0x1ce, 2, values=range(12))], single=1,
+    Device("std-vga-dispi", **VGA | {"setup": [*SETUP, *DISPI_SETUP]}, single=1,
+           registers=[Register("DISPI_INDEX", 0x1ce, 2, values=range(12))],
            # Seldom: QEMU clears the memory and rebuilds its memory map with each mode.
            bursts=[(6, dispi), (0.05, dispi_mode), (6, window([1])), (3, frame_buffer), (2, palette), (1, extension),
                    (2, indexed("SR", 0x3c4, 8)), (2, indexed("GR", 0x3ce, 16, read_only=[6]))]),
