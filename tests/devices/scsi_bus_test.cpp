@@ -218,6 +218,24 @@ TEST_F(ScsiBusTest, AnAbortedCommandReachesNoMemoryAnyMore) {
     EXPECT_EQ(reselected_tag(), -1);
 }
 
+TEST_F(ScsiBusTest, AnAbortInADataPhaseTakesTheConnectedCommandWhateverItNames) {
+    r.put(kMessageOut, {0xc0, 0x20, 5, 0x20, 6, 0x0d});
+    r.put(kCommand, {0x28, 0, 0, 0, 0, 4, 0, 0, 2, 0});
+    r.run(join({select_atn(0, 0), move(MSG_OUT, 3, kMessageOut), move(COMMAND, 10, kCommand),
+                move(DATA_IN, 100, kData), set(ATN), move(MSG_OUT, 3, kMessageOut + 3), wait_disconnect(),
+                interrupt(0x41)}));
+    EXPECT_EQ(r.reg32(DSPS), 0x41U);
+    EXPECT_EQ(r.hypervisor.ram.pins, 0);
+    r.reg(DSTAT);
+    r.quiesce();
+    LsiRig twin;
+    const std::vector<u8> image = snapshot(r);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    EXPECT_TRUE(twin.dev.load(*reader).ok()); // nothing half done is left
+    EXPECT_EQ(r.command(0, read10(0, 1), {{kData, 512}}, true, 5), 0);
+}
+
 TEST_F(ScsiBusTest, ATargetResetForgetsItsCommandsOnly) {
     start(0, read10(0, 1), kData, 512, 5);
     wake();

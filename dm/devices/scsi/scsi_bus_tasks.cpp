@@ -184,8 +184,11 @@ template <class Matches> void ScsiBus::drop(Matches matches) {
     if (collecting_ != nullptr && dropped(collecting_->task())) collecting_.reset();
     drain(dropped);
     std::erase_if(transfers_, [&](const auto& t) { return dropped(t->task()); });
+    std::array<bool, kMostTasks> gone{};
+    for (u8 index = 0; index < kMostTasks; ++index)
+        gone[index] = dropped(index);
     for (u8 index = 0; index < kMostTasks; ++index) {
-        if (!dropped(index)) continue;
+        if (!gone[index]) continue;
         s_.tasks[index] = {};
         if (s_.task == index) s_.task = kNoTask;
     }
@@ -200,6 +203,9 @@ void ScsiBus::abort(Message message) {
         if (message == Message::TARGET_RESET) return true;
         return task.lun == lun && (message != Message::ABORT_TASK || task.tag == tag);
     });
+    // What the connection was about goes with it, whatever the message named, unless it can reselect.
+    if (s_.task != kNoTask && current().stage != Stage::Working && current().stage != Stage::Ready)
+        drop([&](const Task& task) { return &task == &current(); });
     if (message == Message::TARGET_RESET) targets_[target]->reset(ScsiReset::Target);
     free_bus();
 }

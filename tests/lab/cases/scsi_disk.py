@@ -16,6 +16,7 @@ def check(lab, guest, data, scratch):
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.equal("sum of the data disk in the guest", found["data-sum"], [data.sum])
     lab.equal("errors in the guest's log", found["disk-errors"], ["0"])
+    lab.equal("resets of the bus, of which the driver does one when it starts", found["bus-resets"], ["1"])
     guest.destroy()
     lab.equal("text in the last sector", found["last-sector"], ["last sector, through the page cache"])
     lab.equal("sum of the copy in the guest and of its file in dom0", found["scratch-sum"], [sha256(scratch)])
