@@ -202,7 +202,8 @@ Status Board::add_ahci(const BoardParts::Ahci& parts) {
     return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
 }
 
-/// SCSI disks go with all of the others, and their adapter with them; "all but the first" is of IDE and AHCI only.
+/// SCSI disks go with all of the others, and their adapter with them; "all but the first" is of IDE and AHCI
+/// only.
 void Board::unplug_disks(UnplugDisks which) {
     const bool all = which == UnplugDisks::All;
     bool good = true;

@@ -206,7 +206,8 @@ TEST_P(LoopTest, WhileWorkFollowsWorkItDoesNotSleepAndOthersAreServed) {
         if (memory.left == 800'000) timer.arm(loop.host_timers().now_ns());
     };
     while (memory.left > 0 && (other == 0 || !fired))
-        loop.run_once(0); // a test that is held up for long loses its patience, and is not woken by this memory
+        loop.run_once(
+            0); // a test that is held up for long loses its patience, and is not woken by this memory
     EXPECT_EQ(other, 1);
     EXPECT_TRUE(fired);
     EXPECT_GT(memory.left, 0) << "neither waited until there was no more work";
