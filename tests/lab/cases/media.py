@@ -56,7 +56,7 @@ def cd_change(lab):
     check("the first disc again", first)
 
     shell.run("exec 3</dev/sr0")  # an open drive is locked
-    lab.equal("an open drive", shell.ask("cat /proc/self/fd/3 | head -c 1 | wc -c"), "1")
+    lab.equal("an open drive", shell.ask("readlink /proc/$$/fd/* | grep -c sr0"), "1")
     for command, arguments in (("cd-eject", "hdc"), ("cd-insert", f"hdc {paths['two']}")):
         refused = guest.xl(command, arguments, check=False)
         lab.check(refused.returncode != 0, f"xl {command} succeeds although the tray is locked:\n{refused.stdout}{refused.stderr}")
@@ -64,7 +64,7 @@ def cd_change(lab):
     if lab.device_model == "hvmdm":
         lab.matches("what xl says of the locked tray", refused.stdout + refused.stderr, "locked")
     shell.run("exec 3<&-")
-    lab.equal("a closed drive", shell.ask("ls /proc/$$/fd | grep -c '^3$'"), "0")
+    lab.equal("a closed drive", shell.ask("readlink /proc/$$/fd/* | grep -c sr0"), "0")
     guest.xl("cd-insert", f"hdc {paths['two']}")
     check("the second disc, after the lock", second)
     guest.xl("cd-eject", "hdc")
@@ -95,7 +95,7 @@ def disk_full(lab):
         if "io-error" in status(guest):
             lab.note("xl unpause leaves the machine as it is; QMP cont")
             guest.xl("qemu-monitor-command", "cont")
-        guest.expect("bytes.*copied", 120)
+        guest.expect(rf"^{total // 65536}\+0 records out", 120)
         lab.equal("the guest's disk errors", shell.ask("dmesg | grep -cE 'I/O error|ata[0-9.]+: .*failed'"), "0")
         shell.ask("sync")
         guest.destroy()
