@@ -66,21 +66,21 @@ struct BenchMachine {
 
 void port_read_of_the_serial_line_status(benchmark::State& state) {
     BenchMachine machine;
-    for (auto _ : state)
+    for ([[maybe_unused]] auto _ : state)
         benchmark::DoNotOptimize(machine.serve(IOREQ_TYPE_PIO, true, 0x3fd, 1));
 }
 BENCHMARK(port_read_of_the_serial_line_status);
 
 void port_read_where_nobody_answers(benchmark::State& state) {
     BenchMachine machine;
-    for (auto _ : state)
+    for ([[maybe_unused]] auto _ : state)
         benchmark::DoNotOptimize(machine.serve(IOREQ_TYPE_PIO, true, 0x5650, 4));
 }
 BENCHMARK(port_read_where_nobody_answers);
 
 void config_read_of_a_vendor(benchmark::State& state) {
     BenchMachine machine;
-    for (auto _ : state)
+    for ([[maybe_unused]] auto _ : state)
         benchmark::DoNotOptimize(machine.serve(IOREQ_TYPE_PCI_CONFIG, true, 0, 4));
 }
 BENCHMARK(config_read_of_a_vendor);
@@ -88,7 +88,7 @@ BENCHMARK(config_read_of_a_vendor);
 void text_cell_written(benchmark::State& state) {
     BenchMachine machine;
     u64 cell = 0;
-    for (auto _ : state)
+    for ([[maybe_unused]] auto _ : state)
         machine.serve(IOREQ_TYPE_COPY, false, 0xb8000 + 2 * (cell++ % 2000), 2, 0x0741);
 }
 BENCHMARK(text_cell_written);
@@ -96,7 +96,7 @@ BENCHMARK(text_cell_written);
 void sector_read_by_pio(benchmark::State& state) {
     BenchMachine machine;
     u8 lba = 0;
-    for (auto _ : state)
+    for ([[maybe_unused]] auto _ : state)
         machine.read_sector(lba++);
     state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * 512);
 }

@@ -11,7 +11,7 @@ void boot_played(benchmark::State& state, const std::string& name) {
     Log::set_sink([](LogLevel, std::string_view) {});
     const auto recording = replay::Recording::open("tests/replay/recordings/" + name);
     if (!recording.ok()) return state.SkipWithError(recording.error().message.c_str());
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
         const test::Played played = test::play(recording.value());
         if (!played.equal()) return state.SkipWithError((played.error + played.difference).c_str());
     }

@@ -26,6 +26,7 @@ void run(const Target&, std::span<const u8> input) {
     const Operating operating(what);
     const std::vector<std::string> arguments = arguments_of(text);
     std::vector<const char*> pointers;
+    pointers.reserve(arguments.size());
     for (const std::string& argument : arguments)
         pointers.push_back(argument.c_str());
     for (const bool accept_refused : {false, true}) {

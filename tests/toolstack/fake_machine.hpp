@@ -64,7 +64,7 @@ public:
     Status add_device(const DeviceRequest& request) override {
         std::string text = "add " + request.driver + " " + request.id;
         for (const auto& [key, value] : request.properties)
-            text += " " + key + "=" + value;
+            text.append(" ").append(key).append("=").append(value);
         return note(text);
     }
     Status remove_device(const std::string& id) override { return note("remove " + id); }
