@@ -1,6 +1,7 @@
 /* Times requests to a block device, one after the other, past the page cache.
  *
- *   blocks NAME DEVICE read|write seq|random BYTES COUNT SPAN     prints "GUEST io-NAME MICROSECONDS BYTES-MOVED"
+ *   blocks NAME DEVICE read|write seq|random BYTES COUNT SPAN     prints "GUEST io-NAME MICROSECONDS
+ * BYTES-MOVED"
  *
  * Requests of BYTES each, COUNT of them, within the first SPAN bytes of the device. */
 #include "tiny.h"
@@ -17,7 +18,9 @@ static u64 microseconds(void) {
 static long move(int writing, long file, u64 bytes, u64 offset) {
     long result;
     register long r10 __asm__("r10") = (long)offset;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(writing ? 18L : 17L), "D"(file), "S"(buffer), "d"(bytes), "r"(r10)
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(writing ? 18L : 17L), "D"(file), "S"(buffer), "d"(bytes), "r"(r10)
                      : "rcx", "r11", "memory");
     return result;
 }

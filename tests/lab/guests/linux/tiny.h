@@ -1,4 +1,5 @@
-/* What a program needs that has no C library, because it goes into a small initrd. Each has its begin(stack). */
+/* What a program needs that has no C library, because it goes into a small initrd. Each has its begin(stack).
+ */
 #pragma once
 
 typedef unsigned long u64;
