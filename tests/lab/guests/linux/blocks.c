@@ -1,7 +1,8 @@
 /* Times requests to a block device, one after the other, past the page cache.
  *
- *   blocks NAME DEVICE read|write seq|random BYTES COUNT SPAN     prints "GUEST io-NAME MICROSECONDS
- * BYTES-MOVED"
+ *   blocks NAME DEVICE read|write seq|random BYTES COUNT SPAN
+ *
+ * prints "GUEST io-NAME MICROSECONDS BYTES-MOVED".
  *
  * Requests of BYTES each, COUNT of them, within the first SPAN bytes of the device. */
 #include "tiny.h"
