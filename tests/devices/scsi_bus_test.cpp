@@ -114,7 +114,8 @@ TEST_F(ScsiBusTest, ALongerBlockMoveThanTheDataEndsWithTheMedium) { // no phase 
 
 TEST_F(ScsiBusTest, ManyCommandsAreInFlightAndEndInTheOrderOfTheMedium) {
     for (const int tag : {11, 12, 13}) {
-        start(0, read10(static_cast<u32>(tag), 1), static_cast<u32>(kData + 0x1000U * tag), 512, tag);
+        start(0, read10(static_cast<u32>(tag), 1), static_cast<u32>(kData) + 0x1000U * static_cast<u32>(tag),
+              512, tag);
         if (tag != 13) wake();
     }
     wake();
