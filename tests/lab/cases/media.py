@@ -30,7 +30,7 @@ class Shell:
 
 
 def shell_guest(lab, name, disks):
-    guest = lab.linux(name, "shell", more_disks=disks).create()
+    guest = lab.linux(name, "shell", direct=True, more_disks=disks).create()
     guest.results(300)
     return guest, Shell(guest)
 

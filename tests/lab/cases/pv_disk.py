@@ -74,7 +74,7 @@ def qdisk_qcow2(lab):
 
 @case("the device model is killed under a PV guest: xl destroy still removes everything", 300, order=24)
 def qdisk_killed(lab):
-    guest = lab.linux("pv", "pv+idle", pv=True, more_disks=[
+    guest = lab.linux("pv", "pv+idle", pv=True, direct=True, more_disks=[
         xl_disk(blank("b", MIB), "hdb", backend="qdisk"), xl_disk(blank("c", MIB), "hdc", backend="qdisk"),
         xl_disk(blank("d", MIB), "hdd")]).create()
     guest.expect("GUEST emulated 0", 300)
