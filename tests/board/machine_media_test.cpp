@@ -40,7 +40,7 @@ struct MediaTest : MachineRig {
         out(kCd + 5, 0x08);
         out(kCd + 7, 0xa0);
         for (std::size_t i = 0; i < cdb.size(); i += 2)
-            outw(kCd, cdb[i] | cdb[i + 1] << 8);
+            outw(kCd, cdb[i] | unsigned{cdb[i + 1]} << 8);
     }
     /// Sense key and code, 0 when the packet was good.
     unsigned sense_of(const std::vector<u8>& cdb) {
