@@ -56,7 +56,7 @@ def cd_change(lab):
     check("the first disc again", first)
 
     shell.run("exec 3</dev/sr0")  # an open drive is locked
-    lab.equal("an open drive", shell.ask("readlink /proc/$$/fd/* | grep -c sr0"), "1")
+    lab.equal("an open drive", shell.ask("ls -l /proc/$$/fd | grep -c sr0"), "1")
     for command, arguments in (("cd-eject", "hdc"), ("cd-insert", f"hdc {paths['two']}")):
         refused = guest.xl(command, arguments, check=False)
         lab.check(refused.returncode != 0, f"xl {command} succeeds although the tray is locked:\n{refused.stdout}{refused.stderr}")
@@ -64,7 +64,7 @@ def cd_change(lab):
     if lab.device_model == "hvmdm":
         lab.matches("what xl says of the locked tray", refused.stdout + refused.stderr, "locked")
     shell.run("exec 3<&-")
-    lab.equal("a closed drive", shell.ask("readlink /proc/$$/fd/* | grep -c sr0"), "0")
+    lab.equal("a closed drive", shell.ask("ls -l /proc/$$/fd | grep -c sr0"), "0")
     guest.xl("cd-insert", f"hdc {paths['two']}")
     check("the second disc, after the lock", second)
     guest.xl("cd-eject", "hdc")
