@@ -1,8 +1,10 @@
 """OpenBSD's installation floppy: a system with drivers that nobody here wrote."""
 import os
 import subprocess
+import time
 from pathlib import Path
 
+import screen
 from lablib import machine, settings
 from lablib.case import case
 from lablib.images import STORE, blank, xl_disk
@@ -75,11 +77,13 @@ def openbsd_install(lab):
     lab.equal("sectors of the CD that are not in the disk's image", lab.sh(ALL_THERE % (iso, disk), 120).strip(), "0")
 
 
-def watch_boot(vnc):
+def watch_boot(vnc, seconds=240):
     """All lines that the kernel shows until the installer asks; they scroll."""
-    seen = []
-    for _ in range(400):
-        lines = [line.rstrip() for line in vnc.text()]
+    seen, deadline = [], time.monotonic() + seconds * settings.patience()
+    while time.monotonic() < deadline:
+        picture = vnc.shot()
+        lines = [line.rstrip() for line in screen.read_text(picture)]
+        picture.remove()
         seen += [line for line in lines if line and line not in seen]
         if any("(I)nstall" in line for line in lines):
             return "\n".join(seen)
