@@ -47,7 +47,7 @@ def boot_cd(lab):
       order=26)
 def openbsd_install(lab):
     iso, disk = boot_cd(lab), blank("wd0", 128 * MIB)
-    guest = lab.guest("openbsd", memory=128, boot="d", serial=None,
+    guest = lab.guest("openbsd", memory=128, boot="d",
                       disk=[xl_disk(disk, "hda"), xl_disk(iso, "hdc", "r", cdrom=True)]).create()
     vnc = guest.vnc()
     seen = watch_boot(vnc)
