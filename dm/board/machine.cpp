@@ -3,15 +3,21 @@
 #include "dm/board/accelerators.hpp"
 #include "dm/board/direct_boot.hpp"
 #include "dm/board/replay_board.hpp"
+#include "dm/board/saved_machine.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
 #include "firmware/rom_files.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 
 namespace dm {
 namespace {
 
 constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
 constexpr std::string_view kAhci = "ahci";
+constexpr std::string_view kMachineSection = "machine";
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -62,14 +68,43 @@ Status Machine::build() {
     DM_TRY(open_taps());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
+    if (options_.incoming()) DM_TRY(restore());
     open_pv_disks();
     watch_disc_drives();
     DM_TRY(open_vnc());
     return open_monitors();
 }
 
+/// The guest has its memory and CPUs back; its devices follow. It goes on when the toolstack says so.
+Status Machine::restore() {
+    std::string where = "-incoming fd:" + fmt::to_string(options_.incoming_fd);
+    UniqueFd file(options_.incoming_fd);
+    if (!options_.incoming_file.empty()) {
+        where = "-incoming file:" + options_.incoming_file;
+        file.reset(::open(options_.incoming_file.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!file) return fail("{}: {}", where, std::strerror(errno));
+    }
+    DM_TRY_ASSIGN(const std::vector<u8> image, read_saved(file.get(), where));
+    const auto load = [&]() -> Status {
+        DM_TRY_ASSIGN(StateReader in, StateReader::open(image));
+        MachineState state;
+        DM_TRY(in.section(kMachineSection, state));
+        loop_.machine_clock().set(state.now_ns);
+        return board_->load(in);
+    };
+    if (const Status loaded = load(); !loaded.ok())
+        return fail("{}: {}; is the guest's configuration the one it was saved with?", where,
+                    loaded.error().message);
+    state_ = RunState::Paused;
+    log_.info("restored, {} bytes of saved state", image.size());
+    return {};
+}
+
 /// The recorder runs the machine from here on, and has the real accelerator run it.
 Status Machine::record() {
+    if (options_.incoming())
+        return fail(
+            "-hvmdm-record: a restored guest cannot be recorded, only a whole life; take the option out");
     if (options_.accel != toolstack::Accel::Xen)
         return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
     if (fw_cfg_)
@@ -255,6 +290,7 @@ Status Machine::start() {
 
 Status Machine::resume() {
     if (state_ == RunState::Running) return {};
+    DM_TRY(disks_.activate());
     DM_TRY(accelerator_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
@@ -340,6 +376,19 @@ Status Machine::set_vnc_password(const std::string& password) {
     if (vnc_ == nullptr)
         return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
     return vnc_->set_password(password);
+}
+
+/// What was written is on the media before the state says so.
+Status Machine::save_devices(int fd, bool live) {
+    StateWriter out;
+    out.section(kMachineSection, MachineState{.now_ns = loop_.machine_clock().now_ns()});
+    board_->save(out);
+    const std::vector<u8> image = std::move(out).take();
+    DM_TRY(write_saved(fd, image));
+    DM_TRY(disks_.flush());
+    if (live) DM_TRY(disks_.release());
+    log_.info("saved, {} bytes{}", image.size(), live ? "; the disks are another host's now" : "");
+    return {};
 }
 
 Status Machine::log_dirty_pages(bool enable) {

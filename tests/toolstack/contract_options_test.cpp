@@ -91,7 +91,7 @@ constexpr ContractRow kContract[] = {
     {"-chroot /var/run/xen/qemu-root-1", kNo},
     {"-run-with chroot=/var/run/xen/qemu-root-1", kNo},
     {"-run-with user=xen-qemuuser-shared", kNo},
-    {"-incoming fd:31", kNo},
+    {"-incoming fd:31", kDone},
     {"-machine xenfv,suppress-vmdesc=on", kDone},
     {"-machine xenfv,suppress-vmdesc=on,max-ram-below-4g=3221225472", kDone},
     {"-machine xenfv,suppress-vmdesc=on,igd-passthru=on", kLog, 1},

@@ -108,9 +108,12 @@ Status StdVga::load(StateReader& in) {
     };
     DM_TRY(load_section(in, name(), state, valid));
     DM_TRY(load_config(in));
+    // Where BAR0 is being decoded the loaded configuration has placed the memory; else it is where it was
+    // left.
+    placed_ = bar_address(kMemoryBar) ? bar_address(kMemoryBar) : state.placed;
+    video_->place(placed_);
+    DM_TRY(video_->found());
     core_.load(state.core);
-    // The loaded configuration has placed the memory if BAR0 is being decoded; else it is where it was left.
-    if (!bar_address(kMemoryBar)) place(state.placed);
     return {};
 }
 
