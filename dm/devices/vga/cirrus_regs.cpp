@@ -141,7 +141,7 @@ void CirrusRegs::write_seq(u8 value) {
         vga_.write(0x3c5, value);
     } else if (is_cursor_place(index)) {
         s_.seq[index & 0x1f] = value;
-        const auto place = static_cast<u16>(value << 3 | index >> 5);
+        const auto place = static_cast<u16>(u32{value} << 3 | index >> 5);
         ((index & 1) == 0 ? s_.cursor_x : s_.cursor_y) = place;
     } else if (index == SR_UNLOCK) {
         s_.seq[index] = (value & kUnlockMask) == kUnlocked ? kUnlocked : kLocked;

@@ -84,7 +84,7 @@ def blit(rng):
     width, height = pixel * rng.randrange(1, 20), rng.randrange(1, 6)
     pitch = width + rng.choice([0, 4, 64])
     source, target = rng.randrange(0x100, 0x2000) * 0x100, rng.randrange(0x2000, 0x4000 - 8) * 0x100
-    if rng.random() < 0.05:
+    if not extension & SOLID and rng.random() < 0.05:
         target = MEMORY - rng.randrange(1, 400)  # perhaps beyond the end
     align = 1 if pixel in (1, 3) else pixel
     source_start, target_start = source, target // align * align
