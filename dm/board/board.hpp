@@ -37,6 +37,14 @@ namespace dm {
 
 inline constexpr unsigned kSerialPorts = 4;
 
+struct VgaParts {
+    enum class Model : u8 { Std, Cirrus };
+    Model model = Model::Std;
+    std::unique_ptr<VideoMemory> memory;
+    std::vector<u8> rom;
+    std::optional<u8> slot; ///< first free one when not said
+};
+
 struct BoardParts {
     unsigned cpus = 1;     ///< online at start
     unsigned max_cpus = 1; ///< may come later
@@ -44,13 +52,7 @@ struct BoardParts {
     u64 ram_above_4g = 0;
     std::string boot_order = "cda";
     bool xen_platform = true;
-    struct Vga {
-        enum class Model : u8 { Std, Cirrus };
-        Model model = Model::Std;
-        std::unique_ptr<VideoMemory> memory;
-        std::vector<u8> rom;
-        std::optional<u8> slot; ///< first free one when not said
-    };
+    using Vga = VgaParts;
     std::optional<Vga> vga;
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
     Piix3Ide::Config ide;

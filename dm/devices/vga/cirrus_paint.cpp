@@ -31,7 +31,7 @@ public:
             expand(y, [&](u32 i) { return (bits >> (7 - i % 8) & 1) != 0; });
             break;
         }
-        case Kind::Pattern: pattern(y, source + pattern_row(y) * p_.pattern_pitch()); break;
+        case Kind::Pattern: pattern(y, source + std::size_t{pattern_row(y)} * p_.pattern_pitch()); break;
         case Kind::Copy: copy(y, source); break;
         case Kind::KeyedCopy: keyed_copy(y, source); break;
         }
@@ -77,7 +77,7 @@ private:
     void pattern(u32 y, const u8* pixels) const {
         u8* at = first_pixel(y);
         for (u32 i = 0; i < p_.pixels; ++i, at += p_.pixel)
-            put(at, pixels + ((p_.skip_pixels + i) & 7) * p_.pixel);
+            put(at, pixels + std::size_t{(p_.skip_pixels + i) & 7} * p_.pixel);
     }
 
     // Byte by byte: where source and destination overlap, what was written is read again.
@@ -107,7 +107,7 @@ private:
     }
     template <class Byte> Byte* even(Byte* at) const { return at - ((at - vram_) & 1); }
     template <class Byte> Byte* step(Byte* at, u32 pixel) const {
-        const auto bytes = static_cast<std::ptrdiff_t>(pixel * p_.pixel);
+        const auto bytes = static_cast<std::ptrdiff_t>(std::size_t{pixel} * p_.pixel);
         return p_.backwards ? at - bytes : at + bytes;
     }
     /// The result is compared, not the source.

@@ -50,7 +50,7 @@ public:
     static constexpr unsigned kGfxRegisters = 0x3a;
     static constexpr unsigned kFirstCrtc = CR_INTERLACE_END;
     static constexpr unsigned kCrtcRegisters = 5;
-    static constexpr unsigned kCursorColours = 16;
+    static constexpr std::size_t kCursorColours = 16;
 
     static constexpr std::array<u8, kSeqRegisters> power_on_seq() {
         std::array<u8, kSeqRegisters> seq{};
