@@ -15,7 +15,8 @@
 namespace dm {
 namespace {
 
-constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
 constexpr std::string_view kMachineSection = "machine";
 
@@ -242,8 +243,11 @@ Status Machine::open_kernel() {
 Status Machine::open_vga() {
     if (options_.vga.model == toolstack::VgaModel::None) return {};
     BoardParts::Vga vga;
-    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, firmware_directories()));
-    DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
+    const bool cirrus = options_.vga.model == toolstack::VgaModel::Cirrus;
+    vga.model = cirrus ? BoardParts::Vga::Model::Cirrus : BoardParts::Vga::Model::Std;
+    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(cirrus ? kCirrusRom : kStdVgaRom, firmware_directories()));
+    const u64 size = cirrus ? CirrusVga::kMemory : StdVga::memory_size(options_.vga.memory_mib);
+    DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(size));
     if (options_.vga.pci_slot) vga.slot = static_cast<u8>(*options_.vga.pci_slot);
     vga_ = std::move(vga);
     return {};

@@ -237,7 +237,8 @@ struct VgaRig {
         copy.memory = video.memory;
         const VbeDispi dispi(state.dispi, static_cast<u32>(copy.memory.size()));
         VgaDirty dirty(copy.memory.size());
-        VgaRender render(copy, state.vga, dispi, state.big_endian, dirty, clock);
+        const DispiScreen shown(state.vga, dispi, state.big_endian);
+        VgaRender render(copy, state.vga, shown, dirty, clock);
         Picture fresh;
         fresh.most_width = screen.most_width;
         fresh.most_height = screen.most_height;

@@ -51,7 +51,7 @@ constexpr ContractRow kContract[] = {
     {"-device virtio-serial -chardev spicevmc,id=vdagent,name=vdagent -device "
      "virtserialport,chardev=vdagent,name=com.redhat.spice.0",
      kLog, 3},
-    {"-device cirrus-vga,vgamem_mb=8", kLog, 1},
+    {"-device cirrus-vga,vgamem_mb=8", kDone},
     {"-device VGA,vgamem_mb=16", kDone},
     {"-device qxl-vga,vram_size_mb=64,ram_size_mb=64", kLog, 1},
     {"-boot order=cda", kDone},

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace dm {
 namespace {
@@ -19,7 +18,6 @@ constexpr PciIdentity kIdentity = {
 constexpr u64 kMebibyte = 1 << 20;
 constexpr u64 kLeastMemory = 1 * kMebibyte;
 constexpr u64 kMostMemory = 256 * kMebibyte;
-constexpr u64 kLeastRom = 2048;
 constexpr unsigned kMemoryBar = 0;
 constexpr unsigned kMmioBar = 2;
 
@@ -49,12 +47,9 @@ StdVga::StdVga(std::string_view name, PciWiring wiring, std::unique_ptr<VideoMem
       core_(*video_, clock) {
     add_bar(kMemoryBar, {.kind = BarKind::PrefetchableMemory, .size = video_->bytes().size()});
     add_bar(kMmioBar, {.kind = BarKind::Memory, .size = kMmioSize, .handler = &mmio_, .max_width = 8});
-    if (!rom.empty()) {
-        rom_.image = std::move(rom);
-        rom_.image.resize(std::bit_ceil(std::max<u64>(rom_.image.size(), kLeastRom)), 0xff);
-        add_bar(pci::kRomBar,
-                {.kind = BarKind::Rom, .size = rom_.image.size(), .handler = &rom_, .max_width = 8});
-    }
+    rom_.set(std::move(rom));
+    if (rom_.size() != 0)
+        add_bar(pci::kRomBar, {.kind = BarKind::Rom, .size = rom_.size(), .handler = &rom_, .max_width = 8});
     finish_config();
 
     // The fixed addresses answer whatever the command register says: firmware probes them while it sizes
@@ -115,19 +110,6 @@ Status StdVga::load(StateReader& in) {
     DM_TRY(video_->found());
     core_.load(state.core);
     return {};
-}
-
-u64 StdVga::Rom::read(u64 offset, unsigned size) {
-    std::array<u8, 8> bytes{};
-    read_span(offset, size, std::span(bytes).first(size));
-    u64 value = 0;
-    for (unsigned i = 0; i < size; ++i)
-        value |= u64{bytes[i]} << (8 * i);
-    return value;
-}
-
-void StdVga::Rom::read_span(u64 offset, unsigned, std::span<u8> bytes) {
-    std::memcpy(bytes.data(), image.data() + offset, bytes.size());
 }
 
 u8 StdVga::Mmio::read_byte(u64 offset) const {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dm/core/pci.hpp"
+#include "dm/devices/vga/option_rom.hpp"
 #include "dm/devices/vga/vga_core.hpp"
 
 #include <array>
@@ -50,12 +51,6 @@ private:
         u8 read_byte(u64 offset) const;
         StdVga& vga;
     };
-    struct Rom final : IoHandler {
-        u64 read(u64 offset, unsigned size) override;
-        void write(u64, unsigned, u64) override {}
-        void read_span(u64 offset, unsigned size, std::span<u8> bytes) override;
-        std::vector<u8> image; ///< as long as its BAR
-    };
 
     void bar_moved(unsigned index, std::optional<u64> address) override;
     void place(std::optional<u64> address);
@@ -64,7 +59,7 @@ private:
     VgaCore core_;
     std::optional<u64> placed_;
     Mmio mmio_{*this};
-    Rom rom_;
+    OptionRom rom_;
     std::array<IoWindow, 7> windows_;
 };
 static_assert(covers_every_field<StdVga::State>);
