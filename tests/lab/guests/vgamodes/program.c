@@ -1,5 +1,5 @@
 /* Shows the scene whose name comes by COM1, and says when it is drawn. "loop N NAME NAME ..." shows the named ones in turn,
- * N in all. A scene is a list of operations that scenes.py has made from scenes.txt; the meaning of each stands there. */
+ * N in all. A scene is a list of operations that lablib/scenes.py has made from scenes.txt; the meaning of each stands there. */
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;

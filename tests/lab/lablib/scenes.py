@@ -1,9 +1,10 @@
-"""Compiles scenes.txt, which explains itself, into what program.c runs."""
+"""Compiles tests/lab/guests/vgamodes/scenes.txt, which explains itself, into what program.c there runs."""
 import struct
 from dataclasses import dataclass, field
-from pathlib import Path
 
-TEXT = Path(__file__).with_name("scenes.txt")
+from .settings import LAB
+
+TEXT = LAB / "guests/vgamodes/scenes.txt"
 OPS = ("SHOWN", "OUT", "OUTW", "ATTR", "DAC", "FILL", "RAMP", "RMW", "COPY", "LOAD", "STORE", "MMIO", "INT10")
 DISPI = ("ID", "XRES", "YRES", "BPP", "ENABLE", "BANK", "VIRT_WIDTH", "VIRT_HEIGHT", "X_OFFSET", "Y_OFFSET")
 IN_LFB = 0x80000000
