@@ -51,6 +51,7 @@ public:
     Status resize_drive(const std::string& drive, unsigned long long bytes) override {
         return disks_.resize(drive, bytes);
     }
+    Status dump_screen(ScreenDump dump) override;
     Status log_dirty_pages(bool enable) override;
 
 private:

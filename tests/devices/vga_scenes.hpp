@@ -1,5 +1,5 @@
-// The scenes of the golden-image suite (tests/lab/guests/vgamodes/scenes.txt, which explains itself), played on an
-// adapter without a guest. What program.c does there with CPU and bus is done here by accesses.
+// The scenes of the golden-image suite (tests/lab/guests/vgamodes/scenes.txt, which explains itself), played
+// on an adapter without a guest. What program.c does there with CPU and bus is done here by accesses.
 #pragma once
 
 #include "tests/devices/std_vga_rig.hpp"
@@ -165,8 +165,8 @@ private:
     void dac(bool eight_bits) {
         rig_.drive.out(0x3c8, 0);
         for (unsigned i = 0; i < 256; ++i)
-            for (const unsigned level : {eight_bits ? i : i & 63, eight_bits ? i * 7 : i >> 2,
-                                         eight_bits ? 255 - i : 63 - (i & 63)})
+            for (const unsigned level :
+                 {eight_bits ? i : i & 63, eight_bits ? i * 7 : i >> 2, eight_bits ? 255 - i : 63 - (i & 63)})
                 rig_.drive.out(0x3c9, static_cast<u8>(level));
     }
     void fill(const std::vector<u64>& n) {
@@ -192,14 +192,16 @@ private:
             return;
         }
         const u64 offset = to - StdVgaRig::kVram;
-        std::copy(bytes.begin(), bytes.end(), rig_.video->memory.begin() + static_cast<std::ptrdiff_t>(offset));
+        std::copy(bytes.begin(), bytes.end(),
+                  rig_.video->memory.begin() + static_cast<std::ptrdiff_t>(offset));
         for (u64 page = offset >> kPageShift; page <= (offset + bytes.size() - 1) >> kPageShift; ++page)
             rig_.video->dirty_pages.push_back(page);
     }
 
     static u16 dispi_register(const std::string& name) {
-        static const std::vector<std::string> names = {"ID",   "XRES",       "YRES",        "BPP",      "ENABLE",
-                                                       "BANK", "VIRT_WIDTH", "VIRT_HEIGHT", "X_OFFSET", "Y_OFFSET"};
+        static const std::vector<std::string> names = {"ID",       "XRES",    "YRES",       "BPP",
+                                                       "ENABLE",   "BANK",    "VIRT_WIDTH", "VIRT_HEIGHT",
+                                                       "X_OFFSET", "Y_OFFSET"};
         return static_cast<u16>(std::find(names.begin(), names.end(), name) - names.begin());
     }
 

@@ -65,7 +65,8 @@ private:
             1 + (indexed_ ? (std::size_t{picture_.width} * depth_ + 7) / 8 : std::size_t{picture_.width} * 3);
         std::vector<u8> lines(line * picture_.height);
         uLongf length = lines.size();
-        if (uncompress(lines.data(), &length, packed_.data(), packed_.size()) != Z_OK || length != lines.size())
+        if (uncompress(lines.data(), &length, packed_.data(), packed_.size()) != Z_OK ||
+            length != lines.size())
             return std::nullopt;
         for (unsigned y = 0; y < picture_.height; ++y)
             add_line(std::span(lines).subspan(y * line + 1, line - 1));

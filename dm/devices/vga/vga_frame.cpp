@@ -22,7 +22,8 @@ constexpr u8 kBlink = 0x08;          // AR10
 constexpr u8 kPanningTop = 0x20;     // AR10: the part below the split does not pan
 constexpr u8 kColourSelect54 = 0x80; // AR10: colour bits 5 and 4 from AR14
 
-/// A level of six bits in eight, as QEMU widens it: the lowest bit is repeated, so that 0 stays 0 and 3f becomes ff.
+/// A level of six bits in eight, as QEMU widens it: the lowest bit is repeated, so that 0 stays 0 and 3f
+/// becomes ff.
 constexpr u32 widened(u32 six) {
     return six << 2 | (six & 1) * 3;
 }

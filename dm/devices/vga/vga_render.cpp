@@ -38,12 +38,21 @@ void VgaRender::unwatched() {
     valid_ = false;
 }
 
+// Another renderer with the same view of the adapter: neither the notes of what has changed nor the picture
+// that is being shown are touched.
+void VgaRender::snapshot(Display& display) {
+    VgaRender other = *this;
+    other.once_ = true;
+    other.tracking_ = false;
+    other.refresh(display, true);
+}
+
 void VgaRender::refresh(Display& display, bool full) {
     if (!display.watched()) {
         unwatched();
         return;
     }
-    if (!dirty_.enabled()) {
+    if (!once_ && !dirty_.enabled()) {
         dirty_.enable(true);
         valid_ = false; // nobody took notes
     }
@@ -74,7 +83,7 @@ void VgaRender::refresh(Display& display, bool full) {
     case VgaFrame::Kind::Colours256: draw_cells(canvas, frame, redraw); break;
     case VgaFrame::Kind::Packed: draw_packed(canvas, frame, redraw); break;
     }
-    dirty_.clear();
+    if (!once_) dirty_.clear();
 }
 
 void VgaRender::draw_blank(VgaCanvas& canvas, bool redraw) {
@@ -137,6 +146,7 @@ void VgaRender::draw_packed(VgaCanvas& canvas, const VgaFrame& frame, bool redra
 
 // The linear frame buffer is guest memory: only the hypervisor knows who wrote there.
 void VgaRender::collect_guest_writes(u64 first_byte, u64 length) {
+    if (once_) return;
     const u64 end = std::min<u64>(first_byte + length, video_.bytes().size());
     const u64 first_page = first_byte >> kPageShift;
     const u64 pages = ((end + kPageSize - 1) >> kPageShift) - first_page;

@@ -1,6 +1,7 @@
 """Every screen mode, looked at by a real VNC client and compared with pictures of the packaged QEMU's adapter."""
 import time
 
+from lablib import scenes
 from lablib.case import case
 from lablib.golden import Golden, writing
 from lablib.images import copy_of, xl_disk
@@ -8,6 +9,7 @@ from lablib.images import copy_of, xl_disk
 VIEWERS = ("raw", "hextile", "zrle", "tight")
 SWITCHED = ("text-cursor-none", "mode-13h", "planar-320x200", "cga-640x200", "vbe-320x200x8", "vbe-banked-32", "vbe-switch-640",
             "vbe-switch-800", "vbe-switch-1024")
+RESTING, MOST_WAKE_UPS = 5, 3
 ROUNDS, SWITCHES_IN_ROUND = 4, 250
 
 
@@ -46,12 +48,19 @@ def vga_golden_std(lab):
     all_scenes(lab, "std")
 
 
+def wake_ups(lab, guest):
+    """How often its threads were woken in RESTING seconds."""
+    count = f"cat /proc/{guest.dm_pid()}/task/*/status | awk '/^voluntary_ctxt/ {{sum += $2}} END {{print sum}}'"
+    before, after = lab.sh(f"{count}; sleep {RESTING}; {count}").split()
+    return int(after) - int(before)
+
+
 @case("1,000 changes of mode with four viewers: none is disconnected, none has a wrong pixel", 300, ("hvmdm",), order=17)
 def vga_mode_switches(lab):
     golden = Golden("std", lab.device_model)
     guest = scenes_guest(lab, "std")
     viewers = [guest.vnc(encodings=encoding) for encoding in VIEWERS]
-    by_name = {scene.name: scene for scene in golden.scenes()}
+    by_name = {scene.name: scene for scene in scenes.read()}
     began = time.monotonic()
     for turn in range(ROUNDS):
         show(guest, f"loop {SWITCHES_IN_ROUND} " + " ".join(SWITCHED), 120)
@@ -62,4 +71,12 @@ def vga_mode_switches(lab):
             for encoding, vnc in zip(VIEWERS, viewers):
                 found = golden.difference(other, vnc)
                 lab.check(found is None, f"round {turn}, the viewer with {encoding}: {found}")
+    show(guest, "rest")
+    watched = wake_ups(lab, guest)
+    for vnc in viewers:
+        vnc.close()
+    time.sleep(2)
+    unwatched = wake_ups(lab, guest)
+    lab.note(f"wake-ups of the device model in {RESTING} s of a halted guest: {watched} with viewers, {unwatched} without")
+    lab.check(unwatched <= MOST_WAKE_UPS, f"{unwatched} wake-ups although nobody looks")
     lab.note(f"{ROUNDS * SWITCHES_IN_ROUND} changes of mode in {time.monotonic() - began:.0f} s")

@@ -130,6 +130,11 @@ def make_grub_image(directory, log):
     make_image(directory, "grub.img", LAB / "guests/grub/grub.cfg", {}, log)
 
 
+def make_gfx_image(directory, log):
+    files = {"boot/memtest.bin": Path("/boot/memtest86+x64.bin"), "boot/ascii.pf2": Path("/usr/share/grub/ascii.pf2")}
+    make_image(directory, "gfx.img", LAB / "guests/gfx/grub.cfg", files, log)
+
+
 def make_int13_image(directory, log):
     run_logged(["as", "--32", "-o", directory / "int13.o", LAB / "guests/int13/int13.S"], log)
     run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / "int13.img",
@@ -177,6 +182,8 @@ INSTALL_IMAGE = Artefact("install-image", "the CD that installs the Linux guest"
                          ["guests/linux/grub.cfg", "guests/linux/installed.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
 GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_image,
                       ["guests/grub/grub.cfg", "lablib/grubimage.py"])
+GFX_IMAGE = Artefact("gfx-image", "GRUB in graphics and memtest86+", 3, make_gfx_image,
+                     ["guests/gfx/grub.cfg", "lablib/grubimage.py"])
 INT13_IMAGE = Artefact("int13-image", "the boot sector that reads by INT 13h", 1, make_int13_image, ["guests/int13/int13.S"])
 VGAMODES_IMAGE = Artefact("vgamodes-image", "the guest that shows every screen mode", 1, make_vgamodes_image,
                           ["guests/vgamodes/boot.S", "guests/vgamodes/program.c", "guests/vgamodes/program.S", "guests/vgamodes/program.ld",
@@ -185,9 +192,9 @@ VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.c
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
 ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE,
-       VGAMODES_IMAGE]
+       VGAMODES_IMAGE, GFX_IMAGE]
 IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE,
-          "vgamodes": VGAMODES_IMAGE}
+          "vgamodes": VGAMODES_IMAGE, "gfx": GFX_IMAGE}
 
 
 def build(again=()):

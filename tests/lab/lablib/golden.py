@@ -35,7 +35,10 @@ class Golden:
         self._loaded = {}
 
     def scenes(self):
-        return [scene for scene in scenes.read() if self.adapter == "std" or "std" not in scene.flags]
+        """Those that the adapter can show; HVMDM_LAB_SCENES="NAME NAME" chooses some."""
+        chosen = os.environ.get("HVMDM_LAB_SCENES", "").split()
+        return [scene for scene in scenes.read() if (self.adapter == "std" or "std" not in scene.flags)
+                and (not chosen or scene.name in chosen)]
 
     def folder(self, name):
         """Where the picture is that this device model is to show."""

@@ -1,5 +1,5 @@
 /* Shows the scene whose name comes by COM1, and says when it is drawn. "loop N NAME NAME ..." shows the named ones in turn,
- * N in all. A scene is a list of operations that lablib/scenes.py has made from scenes.txt; the meaning of each stands there. */
+ * N in all; "rest" halts for good. A scene is a list of operations that lablib/scenes.py has made from scenes.txt; the meaning of each stands there. */
 typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
@@ -205,6 +205,12 @@ static const u8 *find(const char *text, const char **rest) {
     return 0;
 }
 
+static int is(const char *word) {
+    u32 i = 0;
+    while (word[i] && line[i] == word[i]) ++i;
+    return !word[i];
+}
+
 static void loop(const char *text) {
     static const u8 *list[MOST_SCENES];
     u32 total = 0, count = 0;
@@ -230,7 +236,11 @@ __attribute__((section(".text.start"))) void start(void (*bios)(void)) {
         const char *rest;
         const u8 *scene;
         read_line();
-        if (line[0] == 'l' && line[1] == 'o' && line[2] == 'o' && line[3] == 'p' && line[4] == ' ') {
+        if (is("rest")) {
+            say("SHOWN rest\r\n");
+            for (;;) __asm__ volatile("cli; hlt");
+        }
+        if (is("loop ")) {
             loop(line + 5);
         } else {
             scene = find(line, &rest);
