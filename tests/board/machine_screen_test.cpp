@@ -10,6 +10,10 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 struct ScreenTest : MachineRig {
+    ScreenTest() {
+        options.vga.model = toolstack::VgaModel::Std;
+        options.vga.pci_slot = 3;
+    }
     /// 640x480 with 32 bits, the first pixel through the window at A0000.
     void show_a_pixel() {
         out(0x3c2, 1);

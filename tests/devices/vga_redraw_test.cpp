@@ -48,6 +48,7 @@ TEST_F(VgaRedrawTest, ASnapshotWithNobodyWatchingTracksNothing) {
     rig.core.display().snapshot(shot);
     EXPECT_EQ(shot.width, 800U);
     EXPECT_FALSE(rig.video.tracking);
+    vga.dispi(VbeDispi::ENABLE, 0);
     mode(kMode03);
     rig.core.display().snapshot(shot);
     EXPECT_EQ(shot.width, 720U);

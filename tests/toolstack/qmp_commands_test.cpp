@@ -401,8 +401,8 @@ TEST(HumanMonitor, Acts) {
     EXPECT_THAT(human(bench, "eject nothing"), HasSubstr("not found"));
     bench.machine.refusal = "no";
     EXPECT_EQ(human(bench, "system_reset"), "Error: no\r\n");
-    EXPECT_THAT(bench.machine.calls,
-                ElementsAre("stop", "resume", "eject ide-5632 by force", "password secret", "reset"));
+    EXPECT_THAT(bench.machine.calls, ElementsAre("stop", "resume", "eject ide-5632 by force",
+                                                 "dump /a png ide-5632:0", "password secret", "reset"));
 }
 
 TEST(Version, IsTheOneOfTheProject) {

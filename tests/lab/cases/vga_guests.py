@@ -17,6 +17,7 @@ def vga_grub_memtest(lab):
     vnc = guest.vnc(encodings="raw") if lab.device_model == "qemu" else guest.vnc()
     menu = Scene("grub-gfxterm", ())
     vnc.wait_size((1024, 768), 120)
+    guest.expect("memtest86", 60)  # the menu is on the serial line too
     if writing():
         golden.take(menu, vnc)
     else:
@@ -32,7 +33,7 @@ def vga_grub_memtest(lab):
 def picture_guest(lab, name, arguments):
     kernel, ramdisk = images.kernel_and_ramdisk()
     words = f"console=ttyS0,115200 panic=0 quiet xen_emul_unplug=never hvmtest=picture pattern={PATTERN} {arguments}"
-    return lab.guest(name, memory=192, kernel=kernel, ramdisk=ramdisk, cmdline=words).create()
+    return lab.guest(name, memory=192, vncunused=1, kernel=kernel, ramdisk=ramdisk, cmdline=words).create()
 
 
 def expected(width, height, stride, bits):
