@@ -18,6 +18,8 @@ def vga_grub_memtest(lab):
     menu = Scene("grub-gfxterm", ())
     vnc.wait_size((1024, 768), 120)
     guest.expect("memtest86", 60)  # the menu is on the serial line too
+    black = vnc.wait_picture(lambda picture: picture.colours() > 1, 60)
+    lab.check(black is None, "the menu is not drawn")
     if writing():
         golden.take(menu, vnc)
     else:
