@@ -159,7 +159,7 @@ ScreenMode possible_mode(ScreenMode wanted, u64 memory_bytes) {
 
 EdidBlock make_edid(ScreenMode preferred, u64 memory_bytes) {
     EdidBlock block{};
-    const auto part = [&](unsigned offset, std::size_t length) {
+    const auto part = [&](std::size_t offset, std::size_t length) {
         return std::span(block).subspan(offset, length);
     };
     std::copy(kHeader.begin(), kHeader.end(), block.begin());
@@ -176,7 +176,9 @@ EdidBlock make_edid(ScreenMode preferred, u64 memory_bytes) {
     std::copy(kEstablishedTimings.begin(), kEstablishedTimings.end(), block.begin() + kEstablished);
     standard_timings(part(kStandard, 2 * kStandardTimings.size()), memory_bytes);
 
-    const auto slot = [&](unsigned n) { return part(kDescriptors + n * kDescriptorBytes, kDescriptorBytes); };
+    const auto slot = [&](unsigned n) {
+        return part(kDescriptors + std::size_t{n} * kDescriptorBytes, kDescriptorBytes);
+    };
     detailed_timing(slot(0), preferred);
     if (fits(kLargest, memory_bytes) && preferred != kLargest)
         detailed_timing(slot(1), kLargest);
