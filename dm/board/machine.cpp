@@ -29,6 +29,13 @@ public:
         adapter_.refresh(display, full);
     }
     void unwatched() override { adapter_.unwatched(); }
+    void snapshot(Display& display) override {
+        hypervisor_.drain_buffered();
+        adapter_.snapshot(display);
+    }
+    bool propose_size(unsigned width, unsigned height) override {
+        return adapter_.propose_size(width, height);
+    }
 
 private:
     Hypervisor& hypervisor_;
@@ -254,10 +261,10 @@ Status Machine::open_vga() {
 }
 
 Status Machine::open_vnc() {
+    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
     if (!options_.vnc.enabled) return {};
     InputSink& devices = board_->input();
     input_ = std::make_unique<InputGate>(recorder_ != nullptr ? recorder_->input(devices) : devices);
-    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
     DM_TRY_ASSIGN(vnc_, vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), *input_));
     return {};
 }

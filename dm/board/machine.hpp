@@ -52,6 +52,7 @@ public:
         return disks_.resize(drive, bytes);
     }
     Status save_devices(int fd, bool live) override;
+    Status dump_screen(ScreenDump dump) override;
     Status log_dirty_pages(bool enable) override;
 
 private:

@@ -152,7 +152,7 @@ struct VgaDriver {
             dac(static_cast<u8>(i), i & 63, static_cast<u8>(i >> 2), static_cast<u8>(63 - (i & 63)));
     }
     static u32 distinct_colour(unsigned i) {
-        const auto up = [](u32 six) { return six << 2 | six >> 4; };
+        const auto up = [](u32 six) { return six << 2 | (six & 1) * 3; };
         return up(i & 63) << 16 | up(i >> 2) << 8 | up(63 - (i & 63));
     }
     void set(const VgaMode& mode) {

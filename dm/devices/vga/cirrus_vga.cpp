@@ -91,8 +91,12 @@ Status CirrusVga::load(StateReader& in) {
         return core_.valid(s.core);
     };
     DM_TRY(load_section(in, name(), state, valid));
-    DM_TRY(load_config(in));
+    // First where the guest has had the memory all along; the rest may read it, or move it.
+    placed_ = state.placed;
+    video_->place(placed_);
+    DM_TRY(video_->found());
     core_.load(state.core);
+    DM_TRY(load_config(in));
     place(core_.linear_plain() ? state.placed : std::nullopt);
     return {};
 }

@@ -23,6 +23,7 @@ constexpr unsigned kMmioBar = 2;
 
 // BAR2.
 constexpr u64 kMmioSize = 0x1000;
+constexpr u64 kMmioEdidEnd = 0x400;
 constexpr u64 kMmioPorts = 0x400; // ports 3c0..3df
 constexpr u64 kMmioPortsEnd = 0x420;
 constexpr u64 kMmioDispi = 0x500; // sixteen bits each
@@ -34,6 +35,8 @@ constexpr u32 kExtendedSize = 8;
 constexpr u32 kLittleEndian = 0x1e1e1e1e;
 constexpr u32 kBigEndian = 0xbebebebe;
 
+constexpr ScreenMode kPreferred{1280, 800}; // until a viewer wants something else
+
 } // namespace
 
 u64 StdVga::memory_size(u64 mebibytes) {
@@ -44,7 +47,8 @@ u64 StdVga::memory_size(u64 mebibytes) {
 StdVga::StdVga(std::string_view name, PciWiring wiring, std::unique_ptr<VideoMemory> video,
                std::vector<u8> rom, const Clock& clock)
     : PciFunction(name, kIdentity, {wiring.ports, wiring.memory, IrqLine{}}), video_(std::move(video)),
-      core_(*video_, clock) {
+      core_(*video_, clock),
+      edid_(make_edid(possible_mode(kPreferred, video_->bytes().size()), video_->bytes().size())) {
     add_bar(kMemoryBar, {.kind = BarKind::PrefetchableMemory, .size = video_->bytes().size()});
     add_bar(kMmioBar, {.kind = BarKind::Memory, .size = kMmioSize, .handler = &mmio_, .max_width = 8});
     rom_.set(std::move(rom));
@@ -112,7 +116,15 @@ Status StdVga::load(StateReader& in) {
     return {};
 }
 
+bool StdVga::Screen::propose_size(unsigned width, unsigned height) {
+    const u64 memory = vga.video_->bytes().size();
+    vga.edid_ = make_edid(possible_mode({width, height}, memory), memory);
+    return true;
+}
+
 u8 StdVga::Mmio::read_byte(u64 offset) const {
+    if (offset < kEdidBytes) return vga.edid_[offset];
+    if (offset < kMmioEdidEnd) return 0;
     if (offset >= kMmioPorts && offset < kMmioPortsEnd)
         return vga.core_.read_port(static_cast<unsigned>(0x3c0 + offset - kMmioPorts));
     if (offset >= kMmioDispi && offset < kMmioDispiEnd) {

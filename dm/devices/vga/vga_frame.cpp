@@ -22,12 +22,18 @@ constexpr u8 kBlink = 0x08;          // AR10
 constexpr u8 kPanningTop = 0x20;     // AR10: the part below the split does not pan
 constexpr u8 kColourSelect54 = 0x80; // AR10: colour bits 5 and 4 from AR14
 
+/// A level of six bits in eight, as QEMU widens it: the lowest bit is repeated, so that 0 stays 0 and 3f
+/// becomes ff.
+constexpr u32 widened(u32 six) {
+    return six << 2 | (six & 1) * 3;
+}
+
 u32 dac_colour(const VgaRegs::State& regs, unsigned index, bool eight_bits) {
     index &= regs.pel_mask;
     u32 colour = 0;
     for (unsigned i = 0; i < 3; ++i) {
         const u8 raw = regs.dac[index * 3 + i];
-        const u32 level = eight_bits ? raw : (raw & 0x3fU) << 2 | (raw & 0x3fU) >> 4;
+        const u32 level = eight_bits ? raw : widened(raw & 0x3fU);
         colour = colour << 8 | level;
     }
     return colour;

@@ -42,12 +42,21 @@ void VgaRender::unwatched() {
     valid_ = false;
 }
 
+// Another renderer with the same view of the adapter: neither the notes of what has changed nor the picture
+// that is being shown are touched.
+void VgaRender::snapshot(Display& display) {
+    VgaRender other = *this;
+    other.once_ = true;
+    other.tracking_ = false;
+    other.refresh(display, true);
+}
+
 void VgaRender::refresh(Display& display, bool full) {
     if (!display.watched()) {
         unwatched();
         return;
     }
-    if (!dirty_.enabled()) {
+    if (!once_ && !dirty_.enabled()) {
         dirty_.enable(true);
         valid_ = false; // nobody took notes
     }
@@ -79,7 +88,7 @@ void VgaRender::refresh(Display& display, bool full) {
     case VgaFrame::Kind::Colours256: draw_cells(canvas, frame, redraw); break;
     case VgaFrame::Kind::Packed: draw_packed(canvas, frame, redraw); break;
     }
-    dirty_.clear();
+    if (!once_) dirty_.clear();
 }
 
 void VgaRender::move_cursor(const VgaCursor& cursor) {
@@ -173,6 +182,7 @@ std::span<const u8> VgaRender::packed_line(u64 offset, u64 length) {
 
 // The linear frame buffer is guest memory: only the hypervisor knows who wrote there.
 void VgaRender::collect_guest_writes(u64 first_byte, u64 length) {
+    if (once_) return;
     const u64 size = video_.bytes().size();
     if (length > size - std::min(first_byte, size)) { // wraps
         first_byte = 0;

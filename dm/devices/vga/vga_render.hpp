@@ -23,6 +23,7 @@ public:
 
     void refresh(Display& display, bool full) override;
     void unwatched() override;
+    void snapshot(Display& display) override;
     /// What was drawn means nothing any more: draw everything next time.
     void invalidate() { valid_ = false; }
 
@@ -49,6 +50,7 @@ private:
     VgaDirty& dirty_;
     const Clock& clock_;
 
+    bool once_ = false;  ///< a snapshot's: takes no notice of what changes
     bool valid_ = false; ///< frame_ and surface_ are what was drawn last
     VgaFrame frame_;
     Surface surface_;
