@@ -127,13 +127,15 @@ void ViewerPicture::apply_encodings(const Encodings& e) {
         write(RfbMessage().byte(END_OF_CONTINUOUS_UPDATES));
 }
 
-/// LibVNCServer 0.9.14 sends the wrong three bytes of a pixel by ZRLE where a colour has the topmost bit.
+/// LibVNCServer 0.9.14's ZRLE sends the wrong three bytes of a pixel where a colour has the topmost bit, and
+/// half of the bytes of a tile with many colours where green has five bits of 16.
 void ViewerPicture::choose_encoding() {
     const auto& f = client_->format;
     const auto on_top = [](unsigned max, unsigned shift) { return u64{max} << shift >= u64{1} << 31; };
-    const bool misread =
-        f.bitsPerPixel == 32 &&
-        (on_top(f.redMax, f.redShift) || on_top(f.greenMax, f.greenShift) || on_top(f.blueMax, f.blueShift));
+    const bool misread = f.bitsPerPixel == 16 ? f.greenMax <= 31
+                                              : f.bitsPerPixel == 32 && (on_top(f.redMax, f.redShift) ||
+                                                                         on_top(f.greenMax, f.greenShift) ||
+                                                                         on_top(f.blueMax, f.blueShift));
     client_->preferredEncoding = encodings_.preferred == ZRLE && misread ? RAW : encodings_.preferred;
 }
 
