@@ -67,6 +67,24 @@ TEST(VncFence, OneThatIsTooLongEndsTheConnection) {
     EXPECT_TRUE(viewer.hung_up(5000));
 }
 
+// TigerVNC does so after its first update, and says nothing more before the next.
+TEST(VncFence, ASynchronousOneDoesNotHoldUpThePicture) {
+    VncRig rig;
+    RfbViewer viewer(rig.port(), {RAW, FENCE});
+    viewer.next();
+    viewer.fence(REQUEST | SYNC_NEXT, "");
+    viewer.request(false);
+    SeenMessage m = viewer.next();
+    EXPECT_EQ(m.type, SERVER_FENCE);
+    EXPECT_EQ(viewer.next().type, FRAMEBUFFER_UPDATE);
+    viewer.request(true);
+    viewer.fence(REQUEST | SYNC_NEXT, "");
+    rig.draw(2);
+    EXPECT_EQ(viewer.next().type, FRAMEBUFFER_UPDATE);
+    viewer.request(true);
+    EXPECT_EQ(viewer.next().type, SERVER_FENCE);
+}
+
 // Everything before the answer is in the old format, everything after it in the new one.
 TEST(VncFence, TheMessageAfterASynchronousOneTakesEffectWithTheAnswer) {
     VncRig rig;
