@@ -195,6 +195,14 @@ TEST_F(Continuous, AViewerThatDoesNotKeepUpIsNotFlooded) {
     EXPECT_EQ(static_cast<u8>(newest.content.at(2)), TestSource::pixel(0, 0, 39) >> 16);
 }
 
+TEST(VncContinuousUpdates, AreOfferedBeforeAnyUpdateBecauseTigerVncDecidesWithTheFirst) {
+    VncRig rig;
+    RfbViewer viewer(rig.port(), {RAW, QEMU_EXTENDED_KEY_EVENT, QEMU_LED_STATE, CONTINUOUS_UPDATES, FENCE});
+    EXPECT_EQ(viewer.next().type, SERVER_FENCE);
+    EXPECT_EQ(viewer.next().type, END_OF_CONTINUOUS_UPDATES);
+    EXPECT_EQ(viewer.next().type, FRAMEBUFFER_UPDATE);
+}
+
 TEST(VncContinuousUpdates, AreNotOfferedWithoutFences) {
     VncRig rig;
     RfbViewer viewer(rig.port(), {RAW, CONTINUOUS_UPDATES});

@@ -1,4 +1,5 @@
-// ZRLE by RFC 6143, section 7.7.6. libvncclient comes from the same hands as the encoder and shares its ideas.
+// ZRLE by RFC 6143, section 7.7.6. libvncclient comes from the same hands as the encoder and shares its
+// ideas.
 #pragma once
 
 #include "dm/core/types.hpp"
