@@ -66,7 +66,8 @@ def migrate(lab, worker):
     worker.works("migrated")
 
 
-@case("Linux without PV drivers, which does not know that it is suspended, is saved and restored at work", 600, ("hvmdm",), order=37)
+@case("Linux without PV drivers, which does not know that it is suspended, is saved and restored at work", 600, ("hvmdm",), order=37,
+      every_time=False)
 def save_restore_nopv(lab):
     worker = Worker(lab, "stayer", "nopv")
     worker.works("born", 2)

@@ -50,7 +50,8 @@ def expected(width, height, stride, bits):
     return screen.Picture(width, height, b"".join(rows))
 
 
-@case("Linux's bochs and vesafb drivers: what the guest puts into its frame buffer is what a viewer sees", 240, order=19)
+@case("Linux's bochs and vesafb drivers: what the guest puts into its frame buffer is what a viewer sees", 240, order=19,
+      every_time=False)
 def vga_linux_drivers(lab):
     guests = {"bochs": picture_guest(lab, "bochs", ""), "VESA": picture_guest(lab, "vesa", "nomodeset vga=0x318")}
     for driver, guest in guests.items():
