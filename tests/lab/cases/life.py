@@ -14,7 +14,7 @@ class Worker:
 
     def __init__(self, lab, name, arguments):
         self._lab, self._rounds = lab, -1
-        self.guest = lab.linux(name, "work", arguments, memory=112, direct=True,
+        self.guest = lab.linux(name, "work", arguments, memory=112, direct=True, vncunused=1,
                                more_disks=[xl_disk(blank(f"{name}-work", 4 * MIB), "hdb")]).create()
 
     def works(self, where, more=2):
