@@ -107,17 +107,18 @@ struct E1000Rig : Rig {
     void copy_surroundings(Rig& from) override {
         Rig::copy_surroundings(from);
         const auto& other = static_cast<E1000Rig&>(from);
-        net.up = other.net.up;
-        net.room = other.net.room;
+        net.link = other.net.link;
+        net.later = other.net.later;
+        net.waiting = other.net.waiting;
     }
 
     /// What a driver, a peer or a person who pulls the cable does.
     void stimulate(Rng& rng) override {
-        net.most_kept = 4;
+        net.keep = 4;
         switch (rng.below(8)) {
-        case 0: net.plug(!rng.one_in(4)); break;
-        case 1: net.room = rng.one_in(2) ? 0 : rng.below(4); break;
-        case 2: net.make_room(); break;
+        case 0: net.set_link(!rng.one_in(4)); break;
+        case 1: net.later = true; break;
+        case 2: net.set_later(false); break;
         case 3:
         case 4: deliver_some(rng); break;
         case 5: start(rng.one_in(2) ? e1000::EN | e1000::UPE | e1000::LPE : e1000::EN | e1000::BAM); break;
@@ -125,20 +126,19 @@ struct E1000Rig : Rig {
         }
     }
     void deliver_some(Rng& rng) {
-        net.plug(true);
+        net.set_link(true);
         for (u64 i = rng.below(4); i < 4; ++i) {
             Bytes frame = make_frame(rng.below(rng.one_in(8) ? 17000 : 1500),
                                      {.six = rng.one_in(3), .tagged = rng.one_in(3), .udp = rng.one_in(3)});
             if (rng.one_in(4)) frame[rng.below(frame.size())] ^= 1;
             if (rng.one_in(8)) frame.resize(rng.below(frame.size()));
-            net.deliver(frame);
+            if (net.waiting.size() < 16) net.offer(std::move(frame));
         }
     }
     void send_some(Rng& rng) {
         start_sending();
         const auto word = [&rng](u32 mask) { return static_cast<u32>(rng.next()) & mask; };
-        const u32 tail = reg(e1000::TDT) % e1000::kRing;
-        u32 at = tail;
+        u32 at = reg(e1000::TDT) % e1000::kRing;
         for (u64 i = rng.below(6); i < 6; ++i, at = (at + 1) % e1000::kRing) {
             const u32 kind = rng.one_in(3) ? 0 : rng.one_in(2) ? e1000::DEXT : e1000::DATA;
             put_tx(at, e1000::kTxData + rng.below(0x1000),

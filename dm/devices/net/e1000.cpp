@@ -19,7 +19,7 @@ constexpr u32 kEerdKept = 0xffff'ff00 | static_cast<u32>(Eerd::DONE);
 E1000::E1000(std::string_view device_name, NetCardConfig config, GuestMemory& memory, TimerQueue& timers,
              PciWiring wiring)
     : NetCard(device_name, kIdentity, std::move(config), std::move(wiring)), log_(name()), memory_(memory),
-      timers_(timers), eeprom_(eeprom_image(mac())), timer_(timers, [this] { timers_due(); }) {
+      timers_(timers), timer_(timers, [this] { timers_due(); }) {
     add_bar(kMemoryBar, {BarKind::Memory, kRegistersLength, &memory_bar_});
     add_bar(kPortBar, {BarKind::Io, kPortsLength, &port_bar_});
     add_rom();
@@ -27,23 +27,30 @@ E1000::E1000(std::string_view device_name, NetCardConfig config, GuestMemory& me
     power_on();
 }
 
-/// The EEPROM is loaded: the first of the addresses is the card's own.
 void E1000::power_on() {
     const bool gone = s_.gone;
     s_ = {};
     s_.gone = gone;
-    s_.ra[0] = u32{mac()[0]} | u32{mac()[1]} << 8 | u32{mac()[2]} << 16 | u32{mac()[3]} << 24;
-    s_.ra[1] = kRahValid | u32{mac()[4]} | u32{mac()[5]} << 8;
+    s_.eeprom.words = eeprom_words(mac());
+    load_address();
     s_.link = s_.phy.link(link_up());
 }
 
-/// CTRL.RST: all but the PHY and what belongs to the bus.
+/// The first of the receive addresses is what the EEPROM says.
+void E1000::load_address() {
+    const EepromWords& words = s_.eeprom.words;
+    s_.ra[0] = words[0] | u32{words[1]} << 16;
+    s_.ra[1] = kRahValid | words[2];
+}
+
+/// CTRL.RST: all but the PHY, the EEPROM's content and what belongs to the bus.
 void E1000::soft_reset() {
-    const Phy phy = s_.phy;
-    const bool link = s_.link;
+    const State before = s_;
     power_on();
-    s_.phy = phy;
-    s_.link = link;
+    s_.phy = before.phy;
+    s_.link = before.link;
+    s_.eeprom.words = before.eeprom.words;
+    load_address();
 }
 
 void E1000::reset() {
@@ -83,7 +90,8 @@ Status E1000::judge(const State& state) const {
         if ((state.ra[i] & ~kRahWritable) != 0) return impossible("RAH");
     if (((state.icr | state.ims) & ~kCauses) != 0) return impossible("an interrupt cause");
     if ((state.eerd & ~kEerdKept) != 0 || (state.mdic & ~kMdicKept) != 0) return impossible("EERD or MDIC");
-    if (!state.eeprom.possible()) return impossible("the EEPROM's state");
+    if ((state.eecd & ~kEecdWritable) != 0 || !Eeprom93c46::valid(state.eeprom))
+        return impossible("the EEPROM's state");
     return {};
 }
 

@@ -1,9 +1,9 @@
 // Intel 82540EM Gigabit Ethernet controller, 8086:100e revision 3 (8254x Family of Gigabit Ethernet
 // Controllers Software Developer's Manual, 317453).
 //
-// Missing: wake-up by frames, management by SMBus, flow control frames, half duplex, segmentation of UDP,
-// writing of EEPROM and flash, the packet buffer as memory, the register addresses of the 82542. Statistics
-// of errors stay zero, a cable of software has none.
+// Missing: wake-up by frames, management by SMBus, flow control frames, half duplex, segmentation of UDP, the
+// flash, the packet buffer as memory, the register addresses of the 82542. Statistics of errors stay zero, a
+// cable of software has none.
 // Quirks: a frame's descriptors are taken when its last one is there; received frames wait one second after
 // the receiver was switched on (Windows 10, 32 bits: an interrupt before its handler is connected hangs the
 // start); IFCS is not looked at, every frame gets its check sequence on the wire.
@@ -51,7 +51,8 @@ public:
         u32 eerd = 0;
         u32 mdic = static_cast<u32>(e1000::Mdic::READY);
         u32 ioaddr = 0;
-        e1000::EepromPort eeprom;
+        u32 eecd = e1000::kEecdReset; ///< its writable bits
+        Eeprom93c46::State eeprom;
         e1000::Phy phy;
         bool link = false;                 ///< as STATUS.LU last was
         e1000::TxContext checksum_context; ///< of frames that go out whole
@@ -79,6 +80,7 @@ public:
             v("eerd", s.eerd);
             v("mdic", s.mdic);
             v("ioaddr", s.ioaddr);
+            v("eecd", s.eecd);
             v("eeprom", s.eeprom);
             v("phy", s.phy);
             v("link", s.link);
@@ -128,6 +130,7 @@ private:
     }
     void power_on();
     void soft_reset();
+    void load_address();
     Status judge(const State& state) const;
     void config_written(unsigned reg, unsigned size) override;
 
@@ -208,7 +211,6 @@ private:
     Log log_;
     GuestMemory& memory_;
     TimerQueue& timers_;
-    e1000::EepromImage eeprom_;
     IoPart<E1000, &E1000::read_memory, &E1000::write_memory> memory_bar_{*this};
     IoPart<E1000, &E1000::read_ports, &E1000::write_ports> port_bar_{*this};
     State s_;

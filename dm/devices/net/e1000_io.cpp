@@ -62,7 +62,7 @@ u32 E1000::read_register(u32 offset) {
 std::optional<u32> E1000::read_special(Reg reg) {
     switch (reg) {
     case Reg::STATUS: return kStatus | (s_.link ? kStatusLinkUp : 0);
-    case Reg::EECD: return s_.eeprom.read_eecd();
+    case Reg::EECD: return read_eecd(s_.eecd, s_.eeprom);
     case Reg::EERD: return s_.eerd;
     case Reg::MDIC: return s_.mdic;
     case Reg::ICR: return std::exchange(s_.icr, 0);
@@ -120,8 +120,8 @@ void E1000::write_register(u32 offset, u32 value) {
 
 void E1000::write_special(Reg reg, u32 value) {
     switch (reg) {
-    case Reg::EECD: s_.eeprom.write_eecd(value, eeprom_); break;
-    case Reg::EERD: s_.eerd = eerd_after(value, eeprom_); break;
+    case Reg::EECD: s_.eecd = write_eecd(value, s_.eeprom); break;
+    case Reg::EERD: s_.eerd = eerd_after(value, s_.eeprom.words); break;
     case Reg::MDIC: write_mdic(value); break;
     case Reg::ICR: s_.icr &= ~value; break;
     case Reg::ICS: s_.icr |= value & kCauses; break;
