@@ -112,6 +112,8 @@ struct E1000Rig : Rig {
         net.waiting = other.net.waiting;
     }
 
+    /// A reset does not put the cable back.
+    void quiesce() override { net.set_link(true); }
     /// What a driver, a peer or a person who pulls the cable does.
     void stimulate(Rng& rng) override {
         net.keep = 4;
@@ -121,7 +123,10 @@ struct E1000Rig : Rig {
         case 2: net.set_later(false); break;
         case 3:
         case 4: deliver_some(rng); break;
-        case 5: start(rng.one_in(2) ? e1000::EN | e1000::UPE | e1000::LPE : e1000::EN | e1000::BAM); break;
+        case 5:
+            reg(e1000::IMS, 0xffffffff);
+            start(rng.one_in(2) ? e1000::EN | e1000::UPE | e1000::LPE : e1000::EN | e1000::BAM);
+            break;
         default: send_some(rng); break;
         }
     }

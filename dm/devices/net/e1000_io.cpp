@@ -163,9 +163,7 @@ void E1000::written(Reg reg, u32 before, u32 value) {
         if (!Bits<Tctl>{get<Reg::TCTL>()}.has(Tctl::EN)) s_.send_at.reset();
         kick();
         break;
-    case Reg::TDT:
-    case Reg::TDH:
-    case Reg::TDLEN: kick(); break;
+    case Reg::TDT: kick(); break;
     case Reg::RDTR:
         if ((value & kRdtrFlush) != 0) end_receive_delay();
         break;
@@ -192,6 +190,8 @@ void E1000::written(Reg reg, u32 before, u32 value) {
     case Reg::RSRPD:
     case Reg::TDBAL:
     case Reg::TDBAH:
+    case Reg::TDLEN:
+    case Reg::TDH:
     case Reg::TXDCTL:
     case Reg::TADV:
     case Reg::RXCSUM: break;
