@@ -255,8 +255,8 @@ TEST(Rtl8139, TheGuestSeesTheCablePulledAndPlugged) {
 
 TEST(Rtl8139, ACardWithoutACableHasNoLink) {
     Rtl8139Rig r;
-    Rtl8139 card("nic1", NetCardConfig{.mac = rtl::kMac, .cable = nullptr, .rom = {}}, r.hypervisor.ram, r.timers,
-                 r.pci_wiring(5, 1));
+    Rtl8139 card("nic1", NetCardConfig{.mac = rtl::kMac, .cable = nullptr, .rom = {}}, r.hypervisor.ram,
+                 r.timers, r.pci_wiring(5, 1));
     r.pci.attach({0, 5, 0}, card);
     r.pci.config_write({0, 5, 0}, pci::BAR0 + 4, 4, 0xf3001000);
     r.pci.config_write({0, 5, 0}, pci::COMMAND, 2, 7);
