@@ -3,7 +3,6 @@
 #include "firmware/rom_files.hpp"
 
 #include <algorithm>
-#include <filesystem>
 
 namespace dm {
 namespace {
@@ -53,10 +52,10 @@ std::vector<u8> Machine::nic_rom(const toolstack::NicOptions& nic) const {
     std::vector<std::string> names = rom_names(nic.model);
     std::vector<std::string> directories = firmware_directories();
     if (nic.rom_file) {
-        const std::filesystem::path path(*nic.rom_file);
-        if (path.empty()) return {};
-        names = {path.filename().string()};
-        if (path.has_parent_path()) directories = {path.parent_path().string()};
+        if (nic.rom_file->empty()) return {};
+        const std::size_t slash = nic.rom_file->rfind('/');
+        if (slash != std::string::npos) directories = {nic.rom_file->substr(0, slash)};
+        names = {nic.rom_file->substr(slash + 1)}; // all of it without a slash
     }
     std::string reason;
     for (const std::string& name : names) {
