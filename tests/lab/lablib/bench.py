@@ -3,12 +3,12 @@ import sys
 import time
 from dataclasses import dataclass
 
-from . import bench_lab, bench_report, bench_storage, machine, runner, settings
+from . import bench_lab, bench_network, bench_report, bench_storage, machine, runner, settings
 from .lab import clean_dom0
 from .lock import Lock
 from .say import LabError, main_guard, say
 
-HELP = """usage: tools/bench [storage] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
+HELP = """usage: tools/bench [storage|network] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
        tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
@@ -16,9 +16,10 @@ told), and prints a table of medians: how long the steps from `xl create` to Lin
 costs (counted by the guest itself, beside the least that an ioreq server can take), memory, size, wake-ups.
 
 With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
+With `network`: TCP and pings between guest and dom0 by each emulated card.
 
   --recording   compares hvmdm with itself while it records the guest, instead of with QEMU
-  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json and storage.svg)
+  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json and so on)
 
 With `native`: what a request costs in hvmdm alone, without Xen.
 
@@ -37,6 +38,9 @@ BOOT = Subject("lab", "", bench_report.BOOT_ROWS, bench_lab.measure,
                lambda found: f"GRUB after {found['grub']:.1f} s, user space after {found['linux']:.1f} s")
 STORAGE = Subject("storage", " storage", bench_report.STORAGE_ROWS, bench_storage.measure,
                   lambda found: f"1 MiB by INT 13h in {found['int13']:.0f} ms, by DMA in {found['read']:.1f} ms")
+NETWORK = Subject("network", " network", bench_report.NETWORK_ROWS, bench_network.measure,
+                  lambda found: f"1 MiB from the guest by e1000 in {found['e1000_out']:.0f} ms, ping {found['e1000_ping']:.2f} ms")
+SUBJECTS = {"storage": STORAGE, "network": NETWORK}
 
 PLACE = settings.REPO / "docs" / "benchmarks"
 
@@ -47,12 +51,12 @@ def main():
         print(HELP)
         return 0
     subject = BOOT
-    if words and words[0] == "storage":
-        subject = STORAGE
+    if words and words[0] in SUBJECTS:
+        subject = SUBJECTS[words[0]]
         words = words[1:]
     rounds, models, save = parse(words)
-    if subject is STORAGE and bench_lab.RECORDED in models:
-        raise LabError("--recording compares boots; leave out storage")
+    if subject is not BOOT and bench_lab.RECORDED in models:
+        raise LabError(f"--recording compares boots; leave out{subject.words}")
     if models != ["qemu"] and not settings.device_model_binary().is_file():
         raise LabError(f"no device model at {settings.device_model_binary()}; build it or name one in HVMDM_BINARY "
                        "(--device-model qemu measures the packaged QEMU alone)")

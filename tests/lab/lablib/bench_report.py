@@ -44,6 +44,17 @@ STORAGE_ROWS = [
 ]
 
 
+NETWORK_ROWS = [
+    row for card in ("rtl8139", "e1000") for row in (
+        Row(f"{card}_out", f"{card}: 1 MiB by TCP from the guest", "ms"),
+        Row(f"{card}_in", f"{card}: 1 MiB by TCP to the guest", "ms"),
+        Row(f"{card}_ping", f"{card}: ping, mean", "ms", 2),
+        Row(f"{card}_out_cpu", f"{card}: the device model's CPU time for that, from the guest", "ms"),
+        Row(f"{card}_in_cpu", f"{card}: the same to the guest", "ms"),
+    )
+]
+
+
 def p95(values):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
