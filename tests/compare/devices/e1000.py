@@ -100,7 +100,9 @@ CONFIG = [*HEADER, ("PCICMD", 0x04, 2, {"bits": 0x0007, "values": [7], "never": 
           ("MBAR", 0x10, 4, {"write": False}), ("IOBAR", 0x14, 4, {"write": False})]
 SETUP = [Line(f"config_writel e1000 0x10 {BAR:#x}", "MBAR"), Line(f"config_writel e1000 0x14 {PORTS:#x}", "IOBAR"),
          Line("config_writew e1000 0x4 7", "PCICMD"), get("CTRL"), get("RCTL"), get("TCTL")]
-REGISTERS = [Register(name, BAR + where, 4, "memory", bits=bits, write=name not in ("ICS", "IMS")) for name, where, bits in STORAGE]
+RESETS = 0x84000000  # of CTRL: they do nothing in QEMU
+REGISTERS = [Register(name, BAR + where, 4, "memory", bits=bits, write=name not in ("ICS", "IMS"), keep=RESETS if name == "CTRL" else 0)
+             for name, where, bits in STORAGE]
 
 DEVICES = [
     Device("e1000", functions={"e1000": (0x8086, 0x100e)}, options=["-nic", "none", "-device", "e1000,mac=00:16:3e:00:00:01,romfile="],
