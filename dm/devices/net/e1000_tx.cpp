@@ -11,7 +11,6 @@ namespace {
 
 // A descriptor's second half, first word.
 constexpr u32 kExtended = 0x2000'0000; // DEXT: context or data; DTYP tells which
-constexpr u32 kDataType = 0x0010'0000;
 constexpr u32 kTypeMask = 0x00f0'0000;
 constexpr u32 kEop = 0x0100'0000;
 constexpr u32 kInsertChecksum = 0x0400'0000; // IC, legacy
