@@ -99,7 +99,11 @@ Status Board::add_bridges() {
 Status Board::add_power_management(const BoardParts& parts) {
     add(pm_, "piix4-pm", wiring(kPowerManagement.dev, kIntA),
         Piix4Pm::Wiring{.shutdown = [this](ShutdownReason reason) { shutdown(reason); },
-                        .sleep = [this](unsigned state) { hypervisor_.set_acpi_sleep_state(state); }},
+                        .sleep =
+                            [this, also = parts.on_sleep](unsigned state) {
+                                hypervisor_.set_acpi_sleep_state(state);
+                                if (also) also();
+                            }},
         Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr, .com2 = parts.serials[1] != nullptr});
     DM_TRY(attach(kPowerManagement, *pm_));
     map(0xb2, 2, pm_->apm(), 1);
@@ -251,6 +255,12 @@ void Board::quiesce() {
 void Board::reset() {
     for (Device* device : devices_)
         device->reset();
+}
+
+void Board::wake() {
+    for (Device* device : devices_)
+        device->wake_reset();
+    hypervisor_.set_acpi_sleep_state(0);
 }
 
 void Board::save(StateWriter& out) const {

@@ -68,6 +68,7 @@ struct BoardParts {
     };
     std::optional<Scsi> scsi;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
+    std::function<void()> on_sleep;                  ///< the guest goes to S3; may be empty
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
 
@@ -94,6 +95,10 @@ public:
         if (ahci_ != nullptr) ahci_->retry();
     }
     void reset();
+    /// The guest sleeps in S3, until wake().
+    bool asleep() const { return pm_->asleep(); }
+    /// Resets what loses its power in S3, and has the guest's CPU go on.
+    void wake();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
     Status load(StateReader& in);

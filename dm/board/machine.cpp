@@ -182,6 +182,7 @@ BoardParts Machine::parts() {
         drive.events = watch(disk.options.id);
     }
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
+    p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
@@ -367,6 +368,30 @@ void Machine::guest_shut_down(ShutdownReason reason) {
     else
         qmp_->shutdown(toolstack::QmpCause::Guest, "guest-shutdown");
     if (options_.exit_on_shutdown) loop_.quit(0);
+}
+
+RunState Machine::run_state() const {
+    return state_ == RunState::Running && board_->asleep() ? RunState::Suspended : state_;
+}
+
+void Machine::guest_sleeps() {
+    log_.info("the guest sleeps (S3); xl trigger {} s3resume wakes it", options_.name);
+    qmp_->suspended();
+}
+
+Status Machine::wake_up() {
+    if (!board_->asleep()) return fail("the guest does not sleep");
+    if (recorder_ != nullptr)
+        recorder_->finish(); // what a waking machine does is not of the recorded guest's doing
+    board_->wake();
+    log_.info("the guest is woken");
+    qmp_->woken();
+    return {};
+}
+
+Status Machine::power_down() {
+    return fail("the power button is the hypervisor's: use xl trigger {} power, or xl shutdown -F",
+                options_.name);
 }
 
 std::vector<CharDeviceInfo> Machine::char_devices() const {

@@ -33,14 +33,17 @@ public:
     Status start();
 
     // MachineControl
-    RunState run_state() const override { return state_; }
+    RunState run_state() const override;
     Status resume() override;
     Status stop() override;
     void quit() override;
     Status reset() override;
     std::string name() const override { return options_.name; }
-    unsigned vcpus() const override { return options_.cpus; }
+    unsigned vcpus() const override { return board_->hotplug().cpus(); }
     unsigned max_vcpus() const override { return options_.max_cpus; }
+    Status plug_cpu(unsigned index) override { return board_->hotplug().cpu_online(index); }
+    Status wake_up() override;
+    Status power_down() override;
     std::vector<CharDeviceInfo> char_devices() const override;
     std::optional<VncInfo> vnc() const override;
     Status set_vnc_password(const std::string& password) override;
@@ -76,6 +79,7 @@ private:
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);
+    void guest_sleeps();
     void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
     // machine_media.cpp: removable media, and drives that the host fails
