@@ -11,14 +11,11 @@ struct SerialPort {
 };
 constexpr std::array<SerialPort, kSerialPorts> kComPorts{{{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}}};
 
-// Fixed places on bus 0; everything else takes the first free device number from 2 on, as guests are used to.
+// Fixed places on bus 0.
 constexpr Bdf kHostBridge{0, 0, 0};
 constexpr Bdf kIsaBridge{0, 1, 0};
 constexpr Bdf kIde{0, 1, 1};
 constexpr Bdf kPowerManagement{0, 1, 3};
-constexpr u8 kFirstFreeDevice = 2;
-
-constexpr u8 kIntA = 1;
 
 /// What the BIOS is told of a drive; only hard disks stand in the CMOS.
 std::optional<CmosContents::Disk> cmos_disk(const std::optional<DriveConfig>& drive) {
@@ -54,6 +51,7 @@ Status Board::build(BoardParts parts) {
     if (parts.scsi) DM_TRY(add_scsi(*parts.scsi));
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
+    DM_TRY(add_nics(std::move(parts.nics)));
     reset();
     return {};
 }
@@ -237,13 +235,11 @@ void Board::unplug_disks(UnplugDisks which) {
     if (good) log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
 }
 
-/// An adapter whose disks were unplugged is no function of the bus any more.
+/// What was unplugged is no function of the bus any more.
 void Board::follow_unplug() {
     if (scsi_ != nullptr && scsi_->unplugged()) pci_.detach(scsi_place_);
-}
-
-void Board::unplug_nics() {
-    log_.info("the guest's PV drivers took over the network");
+    for (const Nic& nic : nics_)
+        if (nic.card->unplugged()) pci_.detach(nic.place);
 }
 
 void Board::quiesce() {

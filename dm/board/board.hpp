@@ -20,6 +20,7 @@
 #include "dm/devices/isa/cmos.hpp"
 #include "dm/devices/isa/dma_8257.hpp"
 #include "dm/devices/isa/misc_ports.hpp"
+#include "dm/devices/net/rtl8139.hpp"
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
@@ -36,12 +37,20 @@
 namespace dm {
 
 inline constexpr unsigned kSerialPorts = 4;
+inline constexpr std::size_t kMostNics = 8; ///< as many as libxl takes
 
 struct VgaParts {
     enum class Model : u8 { Std, Cirrus };
     Model model = Model::Std;
     std::unique_ptr<VideoMemory> memory;
     std::vector<u8> rom;
+    std::optional<u8> slot; ///< first free one when not said
+};
+
+struct NicParts {
+    enum class Model : u8 { Rtl8139 };
+    Model model = Model::Rtl8139;
+    NetCardConfig config;
     std::optional<u8> slot; ///< first free one when not said
 };
 
@@ -67,6 +76,7 @@ struct BoardParts {
         std::optional<u8> slot; ///< first free one when not said
     };
     std::optional<Scsi> scsi;
+    std::vector<NicParts> nics;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
     std::function<void()> on_sleep;                  ///< the guest goes to S3; may be empty
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
@@ -106,6 +116,15 @@ public:
     std::vector<PciDeviceInfo> pci_devices() const;
 
 private:
+    // Everything without a fixed place takes the first free device number from 2 on, as guests are used to.
+    static constexpr u8 kFirstFreeDevice = 2;
+    static constexpr u8 kIntA = 1;
+
+    struct Nic {
+        std::unique_ptr<NetCard> card;
+        Bdf place;
+    };
+
     Board(TimerQueue& timers, Hypervisor& hypervisor) : timers_(timers), hypervisor_(hypervisor) {}
 
     Status build(BoardParts parts);
@@ -120,6 +139,7 @@ private:
     Status add_scsi(const BoardParts::Scsi& parts);
     Status add_vga(BoardParts::Vga parts);
     Status add_ahci(const BoardParts::Ahci& parts);
+    Status add_nics(std::vector<NicParts> nics);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -171,6 +191,7 @@ private:
     std::unique_ptr<CirrusVga> cirrus_; ///< instead of it
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
+    std::vector<Nic> nics_;
 
     std::vector<Device*> devices_;
     std::vector<IoWindow> windows_;

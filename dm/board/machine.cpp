@@ -59,8 +59,6 @@ Machine::~Machine() {
         board_->memory().set_range_sink(nullptr);
         board_->pci().set_function_sink(nullptr);
     }
-    for (const host::Tap& tap : taps_)
-        loop_.unwatch(tap.fd());
     loop_.set_round_end({});
 }
 
@@ -73,7 +71,7 @@ Status Machine::build() {
     if (!options_.record_file.empty()) DM_TRY(record());
     reboots_in_place_ =
         accelerator_->reboots_in_place([this] { reset_devices(toolstack::QmpCause::Guest, "guest-reset"); });
-    DM_TRY(open_taps());
+    DM_TRY(open_cables());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     if (options_.incoming()) DM_TRY(restore());
@@ -181,6 +179,7 @@ BoardParts Machine::parts() {
         drive.errors = disk.options.errors;
         drive.events = watch(disk.options.id);
     }
+    add_nics(p);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
@@ -209,23 +208,6 @@ Status Machine::open_serials() {
         serials_[i] = std::make_unique<CharGate>(std::move(far_end));
     }
     return {};
-}
-
-/// libxl's hotplug script wants the tap to exist, whether there is a card behind it or not.
-Status Machine::open_taps() {
-    for (const toolstack::NicOptions& nic : options_.nics) {
-        if (nic.tap.empty()) continue;
-        DM_TRY_ASSIGN(host::Tap tap, host::Tap::open({.interface = nic.tap}));
-        taps_.push_back(std::move(tap));
-    }
-    for (std::size_t i = 0; i < taps_.size(); ++i)
-        loop_.watch(taps_[i].fd(), FdEvents::Readable, [this, i](FdReady) { drain_tap(i); });
-    return {};
-}
-
-/// No card takes the frames, and the bridge must not queue them for ever.
-void Machine::drain_tap(std::size_t index) {
-    if (!taps_[index].discard().ok()) loop_.unwatch(taps_[index].fd()); // the interface was deleted
 }
 
 std::vector<std::string> Machine::firmware_directories() const {
@@ -334,12 +316,16 @@ Status Machine::stop() {
 void Machine::open_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->open();
+    for (const Cable& cable : cables_)
+        if (cable.end != nullptr) cable.end->open();
     if (input_ != nullptr) input_->open();
 }
 
 void Machine::close_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->close();
+    for (const Cable& cable : cables_)
+        if (cable.end != nullptr) cable.end->close();
     if (input_ != nullptr) input_->close();
 }
 
