@@ -15,9 +15,9 @@ Result<std::unique_ptr<VncServer>> VncServer::create(const VncOptions& options, 
                            fmt::join(Keymap::names(), ", "));
         keymap = Keymap::find("en-us");
     }
-    DM_TRY_ASSIGN(VncListener listener, VncListener::open(options));
+    DM_TRY_ASSIGN(Doors doors, Doors::open(options));
     DM_TRY_ASSIGN(PixelBuffer buffer, PixelBuffer::reserve());
-    auto impl = std::make_shared<Impl>(options, guest_name, loop, source, input, std::move(listener),
+    auto impl = std::make_shared<Impl>(options, guest_name, loop, source, input, std::move(doors),
                                        std::move(buffer), *keymap);
     DM_TRY(impl->start());
     return std::unique_ptr<VncServer>(new VncServer(std::move(impl)));
@@ -35,6 +35,13 @@ Status VncServer::set_password(std::string_view password) {
     if (!impl_->auth().required())
         return fail("VNC password authentication is off: start the guest with vncpasswd set");
     impl_->auth().set_password(password);
+    return {};
+}
+
+Status VncServer::expire_password(std::optional<s64> seconds_since_1970) {
+    if (!impl_->auth().required())
+        return fail("VNC password authentication is off: start the guest with vncpasswd set");
+    impl_->auth().set_expiry(seconds_since_1970);
     return {};
 }
 
