@@ -342,6 +342,12 @@ Status Machine::set_vnc_password(const std::string& password) {
     return vnc_->set_password(password);
 }
 
+Status Machine::expire_vnc_password(std::optional<long long> when) {
+    if (vnc_ == nullptr)
+        return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
+    return vnc_->expire_password(when);
+}
+
 Status Machine::log_dirty_pages(bool enable) {
     accelerator_->set_log_dirty(enable);
     return {};

@@ -62,6 +62,11 @@ bool Entrance::start_relay(std::unique_ptr<Stream> stream) {
     return true;
 }
 
+bool Entrance::abandoned() const {
+    char byte = 0;
+    return recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void Entrance::hang_up() {
     const std::lock_guard lock(mutex_);
     hung_up_ = true;

@@ -43,6 +43,8 @@ public:
     /// Where RFB is spoken, from pass() on.
     int fd() const { return relay_ != nullptr ? relay_->fd() : fd_.get(); }
 
+    /// The viewer has hung up, whatever it still wanted to hear. In its thread.
+    bool abandoned() const;
     /// Ends whatever anybody waits for. Any thread.
     void hang_up();
     /// Nothing more will be written: lets what was written arrive. In the viewer's thread.

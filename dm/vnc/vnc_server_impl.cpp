@@ -264,7 +264,7 @@ std::string VncServer::Impl::refuses(VncSession& session, std::span<const u8, kC
     const VncAuth::Turn turn(auth_, peer_of(peer));
     const Moment last = after_ms(kTurnWaitMs);
     VncAuth::Verdict verdict = auth_.check(turn, challenge, response, now_ns());
-    while (verdict == VncAuth::Verdict::NotYet && ms_until(last) > 0 && !session.stopped()) {
+    while (verdict == VncAuth::Verdict::NotYet && ms_until(last) > 0 && !session.given_up()) {
         usleep(kTurnPollMs * 1000);
         verdict = auth_.check(turn, challenge, response, now_ns());
     }

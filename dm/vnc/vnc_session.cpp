@@ -59,9 +59,9 @@ void VncSession::stop(std::string_view why) {
     mail_arrived_.notify_all();
 }
 
-bool VncSession::stopped() {
+bool VncSession::given_up() {
     const std::lock_guard lock(mutex_);
-    return mail_.stop;
+    return mail_.stop || entrance_.abandoned();
 }
 
 std::string VncSession::reason() {

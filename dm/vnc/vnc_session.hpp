@@ -69,7 +69,8 @@ public:
     /// Waits for the threads; soon over after stop().
     void join() { main_.join(); }
 
-    bool stopped();
+    /// Nobody waits any more for what is being decided about it. In its thread.
+    bool given_up();
     bool finished() const { return finished_; }
     /// Past authentication.
     bool entered() const { return entered_; }

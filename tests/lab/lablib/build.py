@@ -130,11 +130,24 @@ def make_grub_image(directory, log):
     make_image(directory, "grub.img", LAB / "guests/grub/grub.cfg", {}, log)
 
 
+def make_boot_sector(directory, name, log):
+    run_logged(["as", "--32", "-o", directory / f"{name}.o", LAB / f"guests/{name}/{name}.S"], log)
+    run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / f"{name}.img",
+                directory / f"{name}.o"], log)
+    os.truncate(directory / f"{name}.img", 4 << 20)
+
+
 def make_int13_image(directory, log):
-    run_logged(["as", "--32", "-o", directory / "int13.o", LAB / "guests/int13/int13.S"], log)
-    run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / "int13.img",
-                directory / "int13.o"], log)
-    os.truncate(directory / "int13.img", 4 << 20)
+    make_boot_sector(directory, "int13", log)
+
+
+def make_display_image(directory, log):
+    make_boot_sector(directory, "display", log)
+
+
+def make_vncprobe(directory, log):
+    run_logged(["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", directory / "vncprobe",
+                LAB / "vncprobe.cpp"], log)
 
 
 def make_vncdrive(directory, log):
@@ -163,11 +176,14 @@ INSTALL_IMAGE = Artefact("install-image", "the CD that installs the Linux guest"
 GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_image,
                       ["guests/grub/grub.cfg", "lablib/grubimage.py"])
 INT13_IMAGE = Artefact("int13-image", "the boot sector that reads by INT 13h", 1, make_int13_image, ["guests/int13/int13.S"])
+DISPLAY_IMAGE = Artefact("display-image", "the boot sector that draws when told", 1, make_display_image, ["guests/display/display.S"])
+VNCPROBE = Artefact("vncprobe", "what measures and attacks VNC in dom0", 3, make_vncprobe, ["vncprobe.cpp"])
 VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.cpp"])
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
-ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE]
-IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE}
+ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE,
+       DISPLAY_IMAGE, VNCPROBE]
+IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE, "display": DISPLAY_IMAGE}
 
 
 def build(again=()):
