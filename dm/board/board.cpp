@@ -141,7 +141,10 @@ void Board::add_fw_cfg(FwCfgContents contents) {
 
 void Board::add_input(const BoardParts& parts) {
     // Keyboard and mouse are loaded first: the controller's timer depends on what waits there.
-    add(keyboard_, "ps2-keyboard", timers_, parts.on_leds);
+    add(keyboard_, "ps2-keyboard", timers_, [this, also = parts.on_leds](u8 leds) {
+        if (input_ != nullptr) input_->leds_changed(leds);
+        if (also) also(leds);
+    });
     add(mouse_, "ps2-mouse");
     add(i8042_, "i8042", timers_,
         I8042::Wiring{.keyboard_irq = isa(1),

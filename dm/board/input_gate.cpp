@@ -22,4 +22,8 @@ void InputGate::pointer(unsigned x, unsigned y, unsigned width, unsigned height,
     if (open_) devices_.pointer(x, y, width, height, buttons);
 }
 
+void InputGate::motion(s32 dx, s32 dy, u8 buttons) {
+    if (open_) devices_.motion(dx, dy, buttons);
+}
+
 } // namespace dm

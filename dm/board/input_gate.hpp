@@ -18,6 +18,9 @@ public:
 
     void key(KeyCode code, bool down) override;
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
+    void motion(s32 dx, s32 dy, u8 buttons) override;
+    InputStatus status() const override { return devices_.status(); }
+    void observe(InputObserver* observer) override { devices_.observe(observer); }
 
 private:
     InputSink& devices_;

@@ -22,6 +22,9 @@ public:
         adapter_.refresh(display, full);
     }
     void unwatched() override { adapter_.unwatched(); }
+    bool propose_size(unsigned width, unsigned height) override {
+        return adapter_.propose_size(width, height);
+    }
 
 private:
     Hypervisor& hypervisor_;

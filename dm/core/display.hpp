@@ -22,6 +22,16 @@ struct Surface {
     std::size_t stride = 0; ///< pixels from one row to the next
 };
 
+/// A hardware cursor's picture, which lies over the surface instead of in it.
+struct CursorShape {
+    static constexpr unsigned kMost = 256; ///< pixels in each direction; larger ones are not shown
+    unsigned width = 0;                    ///< 0: no cursor is to be seen
+    unsigned height = 0;
+    unsigned hot_x = 0; ///< the pixel that points
+    unsigned hot_y = 0;
+    std::span<const u32> pixels; ///< row by row, 0xAARRGGBB
+};
+
 /// The consumer: a VNC server, a screen shot, a test. Device thread only.
 class Display {
 public:
@@ -34,6 +44,11 @@ public:
     virtual Surface resize(unsigned width, unsigned height) = 0;
     /// `rect` of the surface has new pixels.
     virtual void changed(const Rect& rect) = 0;
+
+    /// True while everybody who looks shows a hardware cursor at his own pointer's place: the adapter gives
+    /// its shape to set_cursor() and leaves it out of the surface. May change from one refresh to the next.
+    virtual bool shows_cursor() const { return false; }
+    virtual void set_cursor(const CursorShape& shape) { static_cast<void>(shape); }
 };
 
 /// The adapter's side, called at the display's pace in the device thread.
@@ -44,6 +59,12 @@ public:
     virtual void refresh(Display& display, bool full) = 0;
     /// Nobody looks any more: stop tracking what changes.
     virtual void unwatched() = 0;
+    /// A viewer would like a screen of this size. False: the guest cannot be told.
+    virtual bool propose_size(unsigned width, unsigned height) {
+        static_cast<void>(width);
+        static_cast<void>(height);
+        return false;
+    }
 };
 
 } // namespace dm

@@ -137,7 +137,9 @@ void Player::perform(const Entrances& board, const Record& r) {
         const unsigned y = number();
         const unsigned width = number();
         const unsigned height = number();
-        return board.input.pointer(x, y, width, height, static_cast<u8>(number()));
+        const u8 buttons = static_cast<u8>(number());
+        if (width == 0) return board.input.motion(static_cast<s32>(x), static_cast<s32>(y), buttons);
+        return board.input.pointer(x, y, width, height, buttons);
     }
     case Kind::End:
     case Kind::Look:

@@ -239,6 +239,13 @@ void RecordedInput::pointer(unsigned x, unsigned y, unsigned width, unsigned hei
     devices_.pointer(x, y, width, height, buttons);
 }
 
+void RecordedInput::motion(s32 dx, s32 dy, u8 buttons) {
+    const Journal::Entrance entrance(
+        journal_, with_content({.kind = Kind::Pointer},
+                               pointer_content(static_cast<u32>(dx), static_cast<u32>(dy), 0, 0, buttons)));
+    devices_.motion(dx, dy, buttons);
+}
+
 std::vector<u8> line_settings_content(const LineSettings& line) {
     std::vector<u8> content;
     for (const u64 number :

@@ -153,13 +153,17 @@ public:
     RecordedInput(Journal& journal, InputSink& devices) : journal_(journal), devices_(devices) {}
     void key(KeyCode code, bool down) override;
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
+    void motion(s32 dx, s32 dy, u8 buttons) override;
+    InputStatus status() const override { return devices_.status(); }
+    void observe(InputObserver* observer) override { devices_.observe(observer); }
 
 private:
     Journal& journal_;
     InputSink& devices_;
 };
 
-/// Of Kind::LineSettings and Kind::Pointer.
+/// Of Kind::LineSettings and Kind::Pointer. On a screen without width x and y are a movement: two's
+/// complement of 32 bits.
 std::vector<u8> line_settings_content(const LineSettings& line);
 std::vector<u8> pointer_content(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons);
 

@@ -1,5 +1,6 @@
 #include "dm/vnc/input_queue.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace dm::vnc {
@@ -8,26 +9,53 @@ bool InputQueue::push_key(KeyCode code, bool down) {
     const std::lock_guard lock(mutex_);
     const bool was_empty = waiting_.empty();
     if (waiting_.count < kCapacity)
-        waiting_.items[waiting_.count++] = {.is_key = true, .down = down, .code_or_buttons = code};
+        add({.kind = Kind::Key, .down = down, .code_or_buttons = code});
     else if (!down)
         waiting_.owed_releases[code] = true;
     return was_empty;
 }
 
+/// The event that one more of this kind becomes part of. When there is no room the newest buttons replace the
+/// last ones.
+InputQueue::Event* InputQueue::last_of(Kind kind, u8 buttons) {
+    if (waiting_.count == 0) return nullptr;
+    Event& last = waiting_.items[waiting_.count - 1];
+    const bool joins = last.kind == kind && (last.code_or_buttons == buttons || waiting_.count == kCapacity);
+    return joins ? &last : nullptr;
+}
+
 bool InputQueue::push_pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) {
     const std::lock_guard lock(mutex_);
     const bool was_empty = waiting_.empty();
-    const Event event{.code_or_buttons = buttons, .x = x, .y = y, .width = width, .height = height};
-    Event* const last = waiting_.count > 0 ? &waiting_.items[waiting_.count - 1] : nullptr;
-    // Of a motion only the end counts. When there is no room the newest place and buttons replace the last
-    // ones.
-    const bool replaces =
-        last != nullptr && !last->is_key && (last->code_or_buttons == buttons || waiting_.count == kCapacity);
-    if (replaces)
+    const Event event{
+        .kind = Kind::Place, .code_or_buttons = buttons, .x = x, .y = y, .width = width, .height = height};
+    if (Event* const last = last_of(Kind::Place, buttons)) // of several places only the last counts
         *last = event;
-    else if (waiting_.count < kCapacity)
-        waiting_.items[waiting_.count++] = event;
+    else
+        add(event);
     return was_empty;
+}
+
+bool InputQueue::push_motion(s32 dx, s32 dy, u8 buttons) {
+    constexpr s32 kFarthest = 1 << 20;
+    const std::lock_guard lock(mutex_);
+    const bool was_empty = waiting_.empty();
+    if (Event* const last = last_of(Kind::Motion, buttons)) {
+        last->dx = std::clamp(last->dx + dx, -kFarthest, kFarthest);
+        last->dy = std::clamp(last->dy + dy, -kFarthest, kFarthest);
+        last->code_or_buttons = buttons;
+    } else {
+        add({.kind = Kind::Motion, .code_or_buttons = buttons, .dx = dx, .dy = dy});
+    }
+    return was_empty;
+}
+
+void InputQueue::hand_over(const Event& e, InputSink& sink) {
+    switch (e.kind) {
+    case Kind::Key: sink.key(e.code_or_buttons, e.down); break;
+    case Kind::Place: sink.pointer(e.x, e.y, e.width, e.height, e.code_or_buttons); break;
+    case Kind::Motion: sink.motion(e.dx, e.dy, e.code_or_buttons); break;
+    }
 }
 
 bool InputQueue::drain(InputSink& sink) {
@@ -37,13 +65,8 @@ bool InputQueue::drain(InputSink& sink) {
         if (waiting_.empty()) return false;
         std::swap(events, waiting_);
     }
-    for (std::size_t i = 0; i < events.count; ++i) {
-        const Event& e = events.items[i];
-        if (e.is_key)
-            sink.key(e.code_or_buttons, e.down);
-        else
-            sink.pointer(e.x, e.y, e.width, e.height, e.code_or_buttons);
-    }
+    for (std::size_t i = 0; i < events.count; ++i)
+        hand_over(events.items[i], sink);
     for (unsigned code = 0; code < events.owed_releases.size(); ++code)
         if (events.owed_releases[code]) sink.key(static_cast<KeyCode>(code), false);
     return true;

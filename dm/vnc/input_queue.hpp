@@ -17,19 +17,23 @@ public:
     // Producers. True: the queue was empty, the device thread has to be told.
     bool push_key(KeyCode code, bool down);
     bool push_pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons);
+    bool push_motion(s32 dx, s32 dy, u8 buttons);
 
     /// Device thread: hands everything over. False when there was nothing.
     bool drain(InputSink& sink);
 
 private:
+    enum class Kind : u8 { Key, Place, Motion };
     struct Event {
-        bool is_key = false;
+        Kind kind = Kind::Key;
         bool down = false;
         u8 code_or_buttons = 0;
         unsigned x = 0;
         unsigned y = 0;
         unsigned width = 0;
         unsigned height = 0;
+        s32 dx = 0;
+        s32 dy = 0;
     };
     struct Events {
         std::array<Event, kCapacity> items{};
@@ -38,6 +42,12 @@ private:
         std::bitset<256> owed_releases;
         bool empty() const { return count == 0 && owed_releases.none(); }
     };
+
+    Event* last_of(Kind kind, u8 buttons);
+    void add(const Event& event) {
+        if (waiting_.count < kCapacity) waiting_.items[waiting_.count++] = event;
+    }
+    static void hand_over(const Event& event, InputSink& sink);
 
     std::mutex mutex_;
     Events waiting_;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <utility>
 
 namespace dm::vnc {
 namespace {
@@ -23,26 +24,12 @@ enum MessageType : u8 {
     ULTRA_SET_SERVER_INPUT = 9,
     ULTRA_SET_SINGLE_WINDOW = 10,
     PALM_SET_SCALE_FACTOR = 15,
+    ENABLE_CONTINUOUS_UPDATES = 150,
+    CLIENT_FENCE = 248,
     SET_DESKTOP_SIZE = 251,
     QEMU = 255,
 };
 constexpr u8 kQemuExtendedKeyEvent = 0;
-
-enum Encoding : s32 {
-    RAW = 0,
-    HEXTILE = 5,
-    ZLIB = 6,
-    TIGHT = 7,
-    ZRLE = 16,
-    JPEG_QUALITY_9 = -23,
-    JPEG_QUALITY_0 = -32,
-    NEW_FB_SIZE = -223,
-    LAST_RECT = -224,
-    COMPRESS_LEVEL_9 = -247,
-    COMPRESS_LEVEL_0 = -256,
-    QEMU_EXTENDED_KEY_EVENT = -258,
-    EXTENDED_DESKTOP_SIZE = -308,
-};
 
 constexpr int kMessageTimeoutMs = 60'000; // between two bytes of one message
 constexpr u32 kMostCutText = 1 << 20;
@@ -78,6 +65,20 @@ void note(Encodings& e, bool& chosen, s32 encoding) {
     case EXTENDED_DESKTOP_SIZE: e.extended_desktop_size = true; break;
     case LAST_RECT: e.last_rect = true; break;
     case QEMU_EXTENDED_KEY_EVENT: e.extended_key_events = true; break;
+    case QEMU_POINTER_MOTION_CHANGE: e.pointer_motion_change = true; break;
+    case FENCE: e.fence = true; break;
+    case CONTINUOUS_UPDATES: e.continuous_updates = true; break;
+    case QEMU_LED_STATE:
+    case VMWARE_LED_STATE:
+        if (!e.led_state) e.led_state = encoding;
+        break;
+    case CURSOR_WITH_ALPHA: e.cursor = encoding; break;
+    case CURSOR:
+        if (e.cursor != CURSOR_WITH_ALPHA) e.cursor = encoding;
+        break;
+    case X_CURSOR:
+        if (!e.cursor) e.cursor = encoding;
+        break;
     }
 }
 
@@ -124,6 +125,13 @@ bool RfbReader::skip(u64 bytes) {
 bool RfbReader::message() {
     u8 type = 0;
     if (!read({&type, 1}, -1)) return false;
+    const bool follows = std::exchange(sync_next_, false);
+    if (!dispatch(type)) return false;
+    if (follows && !sync_next_) events_.followed();
+    return true;
+}
+
+bool RfbReader::dispatch(u8 type) {
     switch (static_cast<MessageType>(type)) {
     case SET_PIXEL_FORMAT: return pixel_format();
     case SET_ENCODINGS: return encodings();
@@ -135,6 +143,8 @@ bool RfbReader::message() {
     case ULTRA_SET_SERVER_INPUT:
     case PALM_SET_SCALE_FACTOR: return skip(3);
     case ULTRA_SET_SINGLE_WINDOW: return skip(5);
+    case ENABLE_CONTINUOUS_UPDATES: return enable_continuous_updates();
+    case CLIENT_FENCE: return fence();
     case SET_DESKTOP_SIZE: return desktop_size();
     case QEMU: return qemu_message();
     }
@@ -210,8 +220,35 @@ bool RfbReader::cut_text() {
 
 bool RfbReader::desktop_size() {
     std::array<u8, 7> m{};
-    if (!read(m, kMessageTimeoutMs) || !skip(u64{m[5]} * 16)) return false;
-    events_.desktop_size_requested();
+    if (!read(m, kMessageTimeoutMs)) return false;
+    SizeRequest request{get16(m, 1), get16(m, 3)};
+    for (unsigned screens = m[5]; screens > 0; --screens) {
+        std::array<u8, 16> screen{};
+        if (!read(screen, kMessageTimeoutMs)) return false;
+        request.one_screen = m[5] == 1 && get32(screen, 4) == 0 && get16(screen, 8) == request.width &&
+                             get16(screen, 10) == request.height;
+    }
+    events_.desktop_size_requested(request);
+    return true;
+}
+
+bool RfbReader::enable_continuous_updates() {
+    std::array<u8, 9> m{};
+    if (!read(m, kMessageTimeoutMs)) return false;
+    events_.continuous_updates(m[0] != 0, {get16(m, 1), get16(m, 3), get16(m, 5), get16(m, 7)});
+    return true;
+}
+
+bool RfbReader::fence() {
+    std::array<u8, 8> m{};
+    if (!read(m, kMessageTimeoutMs)) return false;
+    FenceMessage fence;
+    fence.flags = get32(m, 3) & (kFenceFlags | REQUEST);
+    fence.length = m[7];
+    if (fence.length > FenceMessage::kMostPayload) return end("sent a fence of more than 64 bytes");
+    if (!read(std::span(fence.payload).first(fence.length), kMessageTimeoutMs)) return false;
+    sync_next_ = (fence.flags & (REQUEST | SYNC_NEXT)) == (REQUEST | SYNC_NEXT);
+    events_.fence(fence);
     return true;
 }
 

@@ -6,7 +6,9 @@
 // scaling.
 #pragma once
 
+#include "dm/core/display.hpp"
 #include "dm/core/types.hpp"
+#include "dm/vnc/rfb_protocol.hpp"
 
 #include <array>
 #include <optional>
@@ -36,6 +38,11 @@ struct Encodings {
     bool extended_desktop_size = false;
     bool last_rect = false;
     bool extended_key_events = false;
+    bool pointer_motion_change = false;
+    bool fence = false;
+    bool continuous_updates = false;
+    std::optional<s32> led_state;     ///< QEMU's or VMware's, the first of them in the list
+    std::optional<s32> cursor;        ///< CursorWithAlpha, else Cursor, else X Cursor
     std::optional<u8> compress_level; ///< 0..9
     std::optional<u8> jpeg_quality;   ///< 0..9
     bool operator==(const Encodings&) const = default;
@@ -49,6 +56,20 @@ struct UpdateRequest {
     u16 height = 0;
 };
 
+struct FenceMessage {
+    static constexpr std::size_t kMostPayload = 64;
+    u32 flags = 0;
+    u8 length = 0;
+    std::array<u8, kMostPayload> payload{};
+    std::span<const u8> content() const { return std::span(payload).first(length); }
+};
+
+struct SizeRequest {
+    u16 width = 0;
+    u16 height = 0;
+    bool one_screen = false; ///< that fills it
+};
+
 /// Who is told; called in the reading thread.
 class RfbEvents {
 public:
@@ -59,7 +80,12 @@ public:
     virtual void key_symbol(u32 keysym, bool down) = 0;
     virtual void extended_key(u32 keysym, u32 keycode, bool down) = 0;
     virtual void pointer(u16 x, u16 y, u8 buttons) = 0;
-    virtual void desktop_size_requested() = 0;
+    virtual void desktop_size_requested(const SizeRequest& request) = 0;
+    virtual void continuous_updates(bool on, const Rect& area) = 0;
+    /// A request, or what came back of ours. After one with SYNC_NEXT the next message takes effect together
+    /// with the answer: followed() comes when it has been reported too.
+    virtual void fence(const FenceMessage& fence) = 0;
+    virtual void followed() = 0;
 };
 
 class RfbReader {
@@ -72,6 +98,7 @@ public:
     const std::string& why() const { return why_; }
 
 private:
+    bool dispatch(u8 type);
     bool end(std::string why);
     bool read(std::span<u8> out, int timeout_ms);
     bool skip(u64 bytes);
@@ -83,10 +110,13 @@ private:
     bool cut_text();
     bool desktop_size();
     bool qemu_message();
+    bool enable_continuous_updates();
+    bool fence();
 
     int fd_;
     RfbEvents& events_;
     std::string why_;
+    bool sync_next_ = false;
     std::array<u8, 1024> buffer_{};
     std::size_t begin_ = 0;
     std::size_t end_ = 0;

@@ -4,8 +4,8 @@
 
 namespace dm::vnc {
 
-VncScreen::VncScreen(EventLoop& loop, DisplaySource* source, u32* pixels, Publish publish)
-    : loop_(loop), source_(source), pixels_(pixels), publish_(std::move(publish)),
+VncScreen::VncScreen(EventLoop& loop, DisplaySource* source, u32* pixels, VncAudience& audience)
+    : loop_(loop), source_(source), pixels_(pixels), audience_(audience),
       timer_(loop.host_timers(), [this] { tick(); }) {}
 
 VncScreen::~VncScreen() {
@@ -46,10 +46,35 @@ Surface VncScreen::resize(unsigned width, unsigned height) {
 
 void VncScreen::refresh(bool full) {
     changed_.clear();
+    ask_about_cursor();
     if (source_ != nullptr) source_->refresh(*this, full);
     if (changed_.empty() && size_ == published_) return;
     published_ = size_;
-    publish_(size_, changed_);
+    audience_.show(size_, changed_);
+}
+
+void VncScreen::ask_about_cursor() {
+    cursor_drawn_ = audience_.draws_cursor();
+    if (!cursor_drawn_) set_cursor({}); // the adapter draws it, and nobody shall see it twice
+}
+
+void VncScreen::set_cursor(const CursorShape& shape) {
+    CursorImage image{
+        shape.width, shape.height, shape.hot_x, shape.hot_y, {shape.pixels.begin(), shape.pixels.end()}};
+    const bool fits = shape.width <= CursorShape::kMost && shape.height <= CursorShape::kMost &&
+                      shape.hot_x < shape.width && shape.hot_y < shape.height &&
+                      shape.pixels.size() == std::size_t{shape.width} * shape.height;
+    if (!fits) image = {};
+    if (image == cursor_) return;
+    cursor_ = image;
+    audience_.show(std::make_shared<const CursorImage>(std::move(image)));
+}
+
+SizeStatus VncScreen::propose(const ScreenSize& size) {
+    if (size.width > PixelBuffer::kMaxWidth || size.height > PixelBuffer::kMaxHeight)
+        return SizeStatus::OutOfResources;
+    if (source_ == nullptr || !source_->propose_size(size.width, size.height)) return SizeStatus::Prohibited;
+    return SizeStatus::Forwarded; // the guest changes its mode when it likes, or never
 }
 
 void VncScreen::tick() {

@@ -9,12 +9,10 @@ namespace dm::vnc {
 Result<std::unique_ptr<VncServer>> VncServer::create(const VncOptions& options, std::string_view guest_name,
                                                      EventLoop& loop, DisplaySource* source,
                                                      InputSink& input) {
-    const Keymap* keymap = Keymap::find(options.keymap);
-    if (keymap == nullptr) {
-        Log("vnc").warning("-k {}: no such keyboard layout, en-us is used; there are {}", options.keymap,
-                           fmt::join(Keymap::names(), ", "));
-        keymap = Keymap::find("en-us");
-    }
+    const std::optional<Keymap> keymap = Keymap::find(options.keymap);
+    if (!keymap)
+        return fail("-k {}: there is no such keyboard layout, set keymap to one of {}", options.keymap,
+                    fmt::join(Keymap::names(), ", "));
     DM_TRY_ASSIGN(Doors doors, Doors::open(options));
     DM_TRY_ASSIGN(PixelBuffer buffer, PixelBuffer::reserve());
     auto impl = std::make_shared<Impl>(options, guest_name, loop, source, input, std::move(doors),

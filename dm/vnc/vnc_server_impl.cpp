@@ -62,8 +62,7 @@ VncServer::Impl::Impl(const VncOptions& options, std::string_view guest_name, Ev
                       const Keymap& keymap)
     : options_(options), title_(guest_name), loop_(loop), input_(input), keymap_(keymap),
       doors_(std::move(doors)), buffer_(std::move(buffer)), auth_(options.password_required),
-      screen_(loop, source, buffer_.pixels(),
-              [this](const ScreenSize& size, std::span<const Rect> changed) { publish(size, changed); }) {}
+      screen_(loop, source, buffer_.pixels(), *this) {}
 
 VncServer::Impl::~Impl() {
     shut_down();
@@ -85,6 +84,8 @@ Status VncServer::Impl::start() {
     wake_write_ = UniqueFd(ends[1]);
     if (!accepting_.start("vnc-accept", [this] { accept_viewers(); }))
         return fail("-vnc: no thread to be had");
+    input_status(input_.status());
+    input_.observe(this);
     for (const Doors::Listening& door : doors_.all()) {
         const Endpoint& at = door.listener.endpoint();
         log_.info("{} on {}{}{}", name_of(door.door), at.host, at.service.empty() ? "" : " port ",
@@ -95,6 +96,7 @@ Status VncServer::Impl::start() {
 
 void VncServer::Impl::shut_down() {
     if (std::exchange(shut_down_, true)) return;
+    input_.observe(nullptr);
     closing_ = true;
     wake_accepting_thread();
     accepting_.join();
@@ -213,7 +215,9 @@ void VncServer::Impl::accept_one(const Doors::Listening& from) {
     make_room(name);
     const std::lock_guard lock(mutex_);
     sessions_.push_back(std::make_unique<VncSession>(*this, std::move(fd), std::move(peer), from.door,
-                                                     doors_.means(), keymap_));
+                                                     doors_.means(), keymap_, locks_));
+    sessions_.back()->publish(status_);
+    if (cursor_ != nullptr) sessions_.back()->publish(cursor_);
     if (!sessions_.back()->start()) sessions_.pop_back();
 }
 
@@ -221,6 +225,7 @@ void VncServer::Impl::remove(VncSession& session) {
     session.join();
     const std::lock_guard lock(mutex_);
     if (session.screen() != nullptr) free_screens_.push_back(session.screen());
+    std::erase_if(wishes_, [&](const Wish& wish) { return wish.session == &session; });
     std::erase_if(sessions_, [&](const auto& s) { return s.get() == &session; });
 }
 
@@ -327,6 +332,24 @@ void VncServer::Impl::pointer(unsigned x, unsigned y, const ScreenSize& screen, 
     if (queue_.push_pointer(x, y, screen.width, screen.height, buttons)) post(&Impl::deliver_input);
 }
 
+void VncServer::Impl::motion(s32 dx, s32 dy, u8 buttons) {
+    if (queue_.push_motion(dx, dy, buttons)) post(&Impl::deliver_input);
+}
+
+void VncServer::Impl::size_wished(VncSession& session, const ScreenSize& size) {
+    {
+        const std::lock_guard lock(mutex_);
+        const bool was_empty = wishes_.empty();
+        auto it = std::find_if(wishes_.begin(), wishes_.end(),
+                               [&](const Wish& wish) { return wish.session == &session; });
+        if (it == wishes_.end()) it = wishes_.insert(it, {&session, {}, 0});
+        it->size = size;
+        ++it->times;
+        if (!was_empty) return;
+    }
+    post(&Impl::grant_wishes);
+}
+
 void VncServer::Impl::left(VncSession& session, const std::string& why) {
     if (session.entered()) {
         note(who(session.peer()) + " left: " + why);
@@ -367,11 +390,48 @@ void VncServer::Impl::deliver_input() {
     if (queue_.drain(input_)) screen_.hasten();
 }
 
-void VncServer::Impl::publish(const ScreenSize& size, std::span<const Rect> changed) {
+void VncServer::Impl::grant_wishes() {
+    std::vector<Wish> wishes;
+    {
+        const std::lock_guard lock(mutex_);
+        std::swap(wishes, wishes_);
+    }
+    for (const Wish& wish : wishes) {
+        const SizeStatus status = screen_.propose(wish.size);
+        const std::lock_guard lock(mutex_);
+        for (const auto& session : sessions_)
+            if (session.get() == wish.session) session->answer_size(status, wish.times);
+    }
+}
+
+void VncServer::Impl::show(const ScreenSize& size, std::span<const Rect> changed) {
     const std::lock_guard lock(mutex_);
     size_ = size;
     for (const auto& session : sessions_)
         session->publish(size, changed);
+}
+
+bool VncServer::Impl::draws_cursor() {
+    const std::lock_guard lock(mutex_);
+    // Moved by a relative pointer, the guest's cursor is not where the viewer's is.
+    return status_.absolute && std::all_of(sessions_.begin(), sessions_.end(), [](const auto& session) {
+               return !session->entered() || session->draws_cursor();
+           });
+}
+
+void VncServer::Impl::show(const CursorPtr& cursor) {
+    const std::lock_guard lock(mutex_);
+    cursor_ = cursor;
+    for (const auto& session : sessions_)
+        session->publish(cursor);
+}
+
+void VncServer::Impl::input_status(const InputStatus& now) {
+    locks_.lit(now.leds);
+    const std::lock_guard lock(mutex_);
+    status_ = now;
+    for (const auto& session : sessions_)
+        session->publish(now);
 }
 
 } // namespace dm::vnc

@@ -21,7 +21,10 @@
 
 namespace dm::vnc {
 
-class VncServer::Impl final : public VncSessionHost, public std::enable_shared_from_this<Impl> {
+class VncServer::Impl final : public VncSessionHost,
+                              private VncAudience,
+                              private InputObserver,
+                              public std::enable_shared_from_this<Impl> {
 public:
     Impl(const VncOptions& options, std::string_view guest_name, EventLoop& loop, DisplaySource* source,
          InputSink& input, Doors doors, PixelBuffer buffer, const Keymap& keymap);
@@ -46,6 +49,8 @@ private:
     void wants(VncSession& session, bool exclusive) override;
     void key(KeyCode code, bool down) override;
     void pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) override;
+    void motion(s32 dx, s32 dy, u8 buttons) override;
+    void size_wished(VncSession& session, const ScreenSize& size) override;
     void left(VncSession& session, const std::string& why) override;
 
     // Accepting thread
@@ -60,7 +65,11 @@ private:
     // Device thread
     void update_watch();
     void deliver_input();
-    void publish(const ScreenSize& size, std::span<const Rect> changed);
+    void grant_wishes();
+    void show(const ScreenSize& size, std::span<const Rect> changed) override;
+    bool draws_cursor() override;
+    void show(const CursorPtr& cursor) override;
+    void input_status(const InputStatus& now) override;
 
     /// Runs `task` in the device thread unless the server is gone by then.
     void post(void (Impl::*task)());
@@ -68,17 +77,24 @@ private:
     void note(std::string text);
     static u64 now_ns();
 
+    struct Wish {
+        VncSession* session = nullptr;
+        ScreenSize size; ///< the latest
+        unsigned times = 0;
+    };
+
     const VncOptions options_;
     const std::string title_;
     EventLoop& loop_;
     InputSink& input_;
-    const Keymap& keymap_;
+    const Keymap keymap_;
     Log log_{"vnc"};
     const Doors doors_;
     PixelBuffer buffer_;
     VncAuth auth_;
     Crowd crowd_; ///< accepting thread's
     InputQueue queue_;
+    LockState locks_;
     VncScreen screen_;
     bool shut_down_ = false; ///< device thread's
 
@@ -93,6 +109,9 @@ private:
     unsigned viewers_ = 0;                      ///< those that are in
     bool picture_ready_ = false;                ///< the pixel buffer shows the screen
     ScreenSize size_{720, 400};
+    InputStatus status_;
+    CursorPtr cursor_;
+    std::vector<Wish> wishes_; ///< at most one of each session
     unsigned notes_left_ = 0;
     u64 notes_since_ns_ = 0;
 

@@ -10,37 +10,11 @@
 #include <sys/socket.h>
 
 namespace dm::vnc {
-namespace {
-
-Rect bounding(const Rect& a, const Rect& b) {
-    if (a.width == 0 || a.height == 0) return b;
-    if (b.width == 0 || b.height == 0) return a;
-    const unsigned x = std::min(a.x, b.x);
-    const unsigned y = std::min(a.y, b.y);
-    return {x, y, std::max(a.x + a.width, b.x + b.width) - x, std::max(a.y + a.height, b.y + b.height) - y};
-}
-
-/// Adds the part of `rect` that is on the screen.
-void add(sraRegion* region, const Rect& rect, const rfbScreenInfo& screen) {
-    const auto clip = [](unsigned at, int end) {
-        return static_cast<int>(std::min(at, static_cast<unsigned>(end)));
-    };
-    const int left = clip(rect.x, screen.width);
-    const int top = clip(rect.y, screen.height);
-    const int right = clip(rect.x + rect.width, screen.width);
-    const int bottom = clip(rect.y + rect.height, screen.height);
-    if (left >= right || top >= bottom) return;
-    sraRegion* const part = sraRgnCreateRect(left, top, right, bottom);
-    sraRgnOr(region, part);
-    sraRgnDestroy(part);
-}
-
-} // namespace
 
 VncSession::VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, Door door, const DoorMeans& means,
-                       const Keymap& keymap)
+                       const Keymap& keymap, LockState& locks)
     : host_(host), peer_(std::move(peer)), door_(door), entrance_(std::move(fd), door, means, *this),
-      keys_(keymap, [this](KeyCode code, bool down) { host_.key(code, down); }) {}
+      keys_(keymap, locks, [this](KeyCode code, bool down) { host_.key(code, down); }) {}
 
 VncSession::~VncSession() {
     stop("");
@@ -57,6 +31,7 @@ void VncSession::stop(std::string_view why) {
     mail_.stop = true;
     entrance_.hang_up();
     mail_arrived_.notify_all();
+    mail_taken_.notify_all();
 }
 
 bool VncSession::given_up() {
@@ -124,7 +99,7 @@ bool VncSession::create_client() {
 // ClientInit and ServerInit.
 bool VncSession::initialise() {
     entered_ = true;
-    apply_size(host_.entered(*this));
+    picture_.begin(client_, host_.entered(*this));
     u8 shared = 1;
     if (!entrance_.no_client_init() && (!wait_for(entrance_.fd(), POLLIN, after_ms(kClientInitMs)) ||
                                         recv(entrance_.fd(), &shared, 1, MSG_PEEK) != 1)) {
@@ -145,36 +120,88 @@ template <class Change> void VncSession::post(Change change) {
 }
 
 void VncSession::publish(const ScreenSize& size, std::span<const Rect> changed) {
-    post([&](Mail& mail) {
+    post([&](ViewerMail& mail) {
         mail.size = size;
-        for (const Rect& rect : changed) {
-            if (mail.changes < kMostRects)
-                mail.changed[mail.changes++] = rect;
-            else
-                mail.changed[kMostRects - 1] = bounding(mail.changed[kMostRects - 1], rect);
-        }
+        for (const Rect& rect : changed)
+            mail.add_change(rect);
+    });
+}
+
+void VncSession::publish(const InputStatus& status) {
+    post([&](ViewerMail& mail) { mail.input = status; });
+}
+
+void VncSession::publish(const CursorPtr& cursor) {
+    post([&](ViewerMail& mail) { mail.cursor = cursor; });
+}
+
+void VncSession::answer_size(SizeStatus status, unsigned times) {
+    post([&](ViewerMail& mail) {
+        const unsigned before = mail.size_answer ? mail.size_answer->times : 0;
+        mail.size_answer = {status, std::min(before + times, ViewerMail::kMostAnswers)};
     });
 }
 
 void VncSession::set_pixel_format(const PixelFormat& format) {
-    post([&](Mail& mail) { mail.format = format; });
+    post([&](ViewerMail& mail) { mail.format = format; });
 }
 
 void VncSession::set_encodings(const Encodings& encodings) {
-    post([&](Mail& mail) { mail.encodings = encodings; });
+    keys_.viewer_has_lights(encodings.led_state.has_value());
+    post([&](ViewerMail& mail) { mail.encodings = encodings; });
 }
 
 void VncSession::update_requested(const UpdateRequest& r) {
     const Rect rect{r.x, r.y, r.width, r.height};
     if (r.width == 0 || r.height == 0) return;
-    post([&](Mail& mail) {
+    post([&](ViewerMail& mail) {
         mail.requested = bounding(mail.requested, rect);
         if (!r.incremental) mail.wanted = bounding(mail.wanted, rect);
     });
 }
 
-void VncSession::desktop_size_requested() {
-    post([](Mail& mail) { mail.desktop_size_refused = true; });
+void VncSession::desktop_size_requested(const SizeRequest& r) {
+    if (!r.one_screen || r.width == 0 || r.height == 0)
+        answer_size(SizeStatus::InvalidLayout, 1);
+    else
+        host_.size_wished(*this, {r.width, r.height});
+}
+
+void VncSession::continuous_updates(bool on, const Rect& area) {
+    post([&](ViewerMail& mail) {
+        mail.continuous = {on, area};
+        if (!on) mail.ends = std::min(mail.ends + 1, ViewerMail::kMostAnswers);
+    });
+}
+
+// Whoever asks for more fences than there is room waits for the answers, and so does who wants nothing done
+// before the answer: that is only his own reading thread.
+void VncSession::fence(const FenceMessage& fence) {
+    std::unique_lock lock(mutex_);
+    if ((fence.flags & REQUEST) == 0) { // ours has come back
+        if (fence.length != sizeof(u32)) return;
+        u32 number = 0;
+        for (const u8 byte : fence.content())
+            number = number << 8 | byte;
+        mail_.returned = {number, ViewerPicture::now_ns()};
+        mail_arrived_.notify_all();
+        return;
+    }
+    if (mail_.fence_count == ViewerMail::kMostFences) {
+        mail_.held = false;
+        mail_arrived_.notify_all();
+        mail_taken_.wait(lock, [this] { return mail_.stop || mail_.fence_count < ViewerMail::kMostFences; });
+    }
+    if (mail_.stop) return;
+    mail_.fences[mail_.fence_count++] = fence;
+    mail_.held = (fence.flags & SYNC_NEXT) != 0;
+    mail_arrived_.notify_all();
+    if ((fence.flags & (SYNC_NEXT | BLOCK_AFTER)) == BLOCK_AFTER)
+        mail_taken_.wait(lock, [this] { return mail_.stop || (mail_.fence_count == 0 && !serving_); });
+}
+
+void VncSession::followed() {
+    post([](ViewerMail& mail) { mail.held = false; });
 }
 
 // ---- input
@@ -189,11 +216,15 @@ void VncSession::extended_key(u32 keysym, u32 keycode, bool down) {
     if (keycode == 0)
         keys_.symbol(keysym, down);
     else if (keycode <= 0xff)
-        keys_.key(static_cast<KeyCode>(keycode), down);
+        keys_.extended(keysym, static_cast<KeyCode>(keycode), down);
 }
 
 void VncSession::pointer(u16 x, u16 y, u8 buttons) {
-    const u32 size = shown_size_;
+    if (knows_.no_places) {
+        host_.motion(x - kNoMotion, y - kNoMotion, buttons);
+        return;
+    }
+    const u32 size = knows_.size;
     const ScreenSize screen{size >> 16, size & 0xffff};
     if (screen.width == 0 || screen.height == 0) return;
     host_.pointer(std::min<unsigned>(x, screen.width - 1), std::min<unsigned>(y, screen.height - 1), screen,
@@ -215,98 +246,19 @@ void VncSession::serve() {
         return;
     }
     std::unique_lock lock(mutex_);
-    while (client_->state == _rfbClientRec::RFB_NORMAL) {
-        mail_arrived_.wait(lock, [this] { return !mail_.empty(); });
+    while (picture_.connected()) {
+        mail_arrived_.wait(lock, [this] { return mail_.ready(); });
         if (mail_.stop) return;
-        const Mail mail = std::exchange(mail_, Mail{});
+        const ViewerMail mail = std::exchange(mail_, ViewerMail{});
+        serving_ = true;
         lock.unlock();
-        apply(mail);
-        send_updates();
+        picture_.apply(mail);
+        picture_.send_updates();
         lock.lock();
+        serving_ = false;
+        mail_taken_.notify_all();
     }
     if (why_.empty()) why_ = "does not read what it is sent";
-}
-
-void VncSession::apply(const Mail& mail) {
-    if (mail.format) {
-        const PixelFormat& f = *mail.format;
-        client_->format = {f.bits_per_pixel,
-                           f.depth,
-                           static_cast<u8>(f.big_endian),
-                           static_cast<u8>(f.true_colour),
-                           f.red_max,
-                           f.green_max,
-                           f.blue_max,
-                           f.red_shift,
-                           f.green_shift,
-                           f.blue_shift,
-                           0,
-                           0};
-        client_->readyForSetColourMapEntries = TRUE;
-        rfbSetTranslateFunction(client_);
-    }
-    if (mail.encodings) apply_encodings(*mail.encodings);
-    if (mail.size) apply_size(*mail.size);
-    for (std::size_t i = 0; i < mail.changes; ++i)
-        add(client_->modifiedRegion, mail.changed[i], *screen_);
-    if (mail.desktop_size_refused) {
-        client_->requestedDesktopSizeChange = rfbExtDesktopSize_ClientRequestedChange;
-        client_->lastDesktopSizeChangeError = rfbExtDesktopSize_ResizeProhibited;
-        client_->newFBSizePending = TRUE;
-    }
-    apply_requests(mail);
-}
-
-void VncSession::apply_size(const ScreenSize& size) {
-    shown_size_ = size.width << 16 | size.height;
-    if (screen_->width == static_cast<int>(size.width) && screen_->height == static_cast<int>(size.height))
-        return;
-    // Not rfbNewFramebuffer(): that also resets the length of a row and the order of colours.
-    screen_->width = static_cast<int>(size.width);
-    screen_->height = static_cast<int>(size.height);
-    sraRgnMakeEmpty(client_->modifiedRegion);
-    add(client_->modifiedRegion, {0, 0, size.width, size.height}, *screen_);
-    if (client_->useNewFBSize) client_->newFBSizePending = TRUE;
-}
-
-void VncSession::apply_encodings(const Encodings& e) {
-    // Quality levels 0..9 as TurboVNC and TigerVNC map them to JPEG quality and subsampling.
-    constexpr std::array<int, 10> kQuality = {15, 29, 41, 42, 62, 77, 79, 86, 92, 100};
-    constexpr std::array<int, 10> kSubsampling = {1, 1, 1, 2, 2, 2, 0, 0, 0, 0};
-    constexpr int kDefaultCompression = 1; // the guest's screen is near: latency counts, not bytes
-    client_->preferredEncoding = e.preferred;
-    client_->useNewFBSize = e.new_fb_size || e.extended_desktop_size ? TRUE : FALSE;
-    client_->useExtDesktopSize = e.extended_desktop_size ? TRUE : FALSE;
-    client_->enableLastRectEncoding = e.last_rect ? TRUE : FALSE;
-    client_->tightCompressLevel = e.compress_level ? *e.compress_level : kDefaultCompression;
-    client_->zlibCompressLevel = e.compress_level ? *e.compress_level : u32{kDefaultCompression};
-    client_->tightQualityLevel = e.jpeg_quality ? *e.jpeg_quality : -1;
-    client_->turboQualityLevel = e.jpeg_quality ? kQuality[*e.jpeg_quality] : -1;
-    client_->turboSubsampLevel = e.jpeg_quality ? kSubsampling[*e.jpeg_quality] : TURBO_DEFAULT_SUBSAMP;
-    if (!e.extended_key_events) return;
-    // An update of one pseudo rectangle tells the viewer that it may send extended key events.
-    constexpr std::array<u8, 16> kAcknowledge = {0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xfe};
-    rfbWriteExact(client_, reinterpret_cast<const char*>(kAcknowledge.data()), kAcknowledge.size());
-}
-
-void VncSession::apply_requests(const Mail& mail) {
-    add(client_->requestedRegion, mail.requested, *screen_);
-    if (mail.wanted.width == 0) return;
-    add(client_->modifiedRegion, mail.wanted, *screen_);
-    if (client_->useExtDesktopSize != FALSE) client_->newFBSizePending = TRUE;
-}
-
-void VncSession::send_updates() {
-    // A change of size is an update of its own, the picture follows.
-    for (bool again = true; again && client_->state == _rfbClientRec::RFB_NORMAL;) {
-        if (sraRgnEmpty(client_->requestedRegion)) return;
-        again = client_->useNewFBSize && client_->newFBSizePending;
-        if (!again && sraRgnEmpty(client_->modifiedRegion)) return;
-        if (!rfbSendFramebufferUpdate(client_, client_->modifiedRegion)) {
-            if (client_->state != _rfbClientRec::RFB_SHUTDOWN) rfbCloseClient(client_);
-            return;
-        }
-    }
 }
 
 } // namespace dm::vnc

@@ -12,6 +12,8 @@
 #include "dm/vnc/keymap.hpp"
 #include "dm/vnc/posix.hpp"
 #include "dm/vnc/rfb_reader.hpp"
+#include "dm/vnc/viewer_mail.hpp"
+#include "dm/vnc/viewer_picture.hpp"
 #include "dm/vnc/vnc_auth.hpp"
 #include "dm/vnc/vnc_listener.hpp"
 
@@ -20,19 +22,9 @@
 #include <mutex>
 #include <optional>
 
-// The names are LibVNCServer's.
-struct _rfbClientRec;  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
-struct _rfbScreenInfo; // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
-
 namespace dm::vnc {
 
 class VncSession;
-
-struct ScreenSize {
-    unsigned width = 0;
-    unsigned height = 0;
-    bool operator==(const ScreenSize&) const = default;
-};
 
 /// The server as its sessions see it. Called from their threads.
 class VncSessionHost {
@@ -50,6 +42,9 @@ public:
     virtual void wants(VncSession& session, bool exclusive) = 0;
     virtual void key(KeyCode code, bool down) = 0;
     virtual void pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) = 0;
+    virtual void motion(s32 dx, s32 dy, u8 buttons) = 0;
+    /// The viewer would like a screen of this size; answer_size() tells it what became of that.
+    virtual void size_wished(VncSession& session, const ScreenSize& size) = 0;
     /// The last thing a session does.
     virtual void left(VncSession& session, const std::string& why) = 0;
 };
@@ -57,7 +52,7 @@ public:
 class VncSession final : private RfbEvents, private Porter {
 public:
     VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, Door door, const DoorMeans& means,
-               const Keymap& keymap);
+               const Keymap& keymap, LockState& locks);
     ~VncSession() override;
     VncSession(const VncSession&) = delete;
     VncSession& operator=(const VncSession&) = delete;
@@ -79,42 +74,24 @@ public:
     /// Null before it is in.
     _rfbScreenInfo* screen() const { return screen_; }
 
-    /// The screen has this size now and changed there. Any thread; never waits for the viewer.
+    // Any thread; these never wait for the viewer.
+    /// The screen has this size now and changed there.
     void publish(const ScreenSize& size, std::span<const Rect> changed);
+    void publish(const InputStatus& status);
+    void publish(const CursorPtr& cursor);
+    void answer_size(SizeStatus status, unsigned times);
+    /// It shows a cursor's shape at its pointer, and the guest's cursor is where its pointer is.
+    bool draws_cursor() const { return knows_.draws_cursor; }
 
     static constexpr int kClientInitMs = 20'000;
 
 private:
-    static constexpr std::size_t kMostRects = 32;
-
-    /// What others left for the thread that owns the LibVNCServer client.
-    struct Mail {
-        bool stop = false;
-        std::optional<PixelFormat> format;
-        std::optional<Encodings> encodings;
-        std::optional<ScreenSize> size;
-        std::array<Rect, kMostRects> changed{};
-        std::size_t changes = 0;
-        Rect requested; ///< bounding box of the requests; empty: none
-        Rect wanted;    ///< of those that are not incremental
-        bool desktop_size_refused = false;
-        bool empty() const {
-            return !stop && !format && !encodings && !size && changes == 0 && requested.width == 0 &&
-                   !desktop_size_refused;
-        }
-    };
-
     void run();
     bool come_in();
     bool create_client();
     bool initialise();
     void serve();
     void read_messages();
-    void apply(const Mail& mail);
-    void apply_size(const ScreenSize& size);
-    void apply_encodings(const Encodings& encodings);
-    void apply_requests(const Mail& mail);
-    void send_updates();
     template <class Change> void post(Change change);
     std::string reason();
 
@@ -133,7 +110,10 @@ private:
     void key_symbol(u32 keysym, bool down) override;
     void extended_key(u32 keysym, u32 keycode, bool down) override;
     void pointer(u16 x, u16 y, u8 buttons) override;
-    void desktop_size_requested() override;
+    void desktop_size_requested(const SizeRequest& request) override;
+    void continuous_updates(bool on, const Rect& area) override;
+    void fence(const FenceMessage& fence) override;
+    void followed() override;
 
     VncSessionHost& host_;
     const Endpoint peer_;
@@ -144,11 +124,14 @@ private:
     _rfbClientRec* client_ = nullptr;
     std::atomic<bool> finished_ = false;
     std::atomic<bool> entered_ = false;
-    std::atomic<u32> shown_size_ = 0; ///< width << 16 | height, as the viewer knows it
+    ViewerKnows knows_;
+    ViewerPicture picture_{knows_}; ///< of the thread that serves
 
     std::mutex mutex_; // guards what follows
     std::condition_variable mail_arrived_;
-    Mail mail_;
+    std::condition_variable mail_taken_; ///< and what it asked for was done
+    ViewerMail mail_;
+    bool serving_ = false; ///< what was taken
     std::string why_;
 
     Thread reader_;

@@ -136,6 +136,22 @@ TEST_F(BoardTest, AcpiPowerOffEndsTheDomainWithReasonPoweroff) {
     EXPECT_THAT(hypervisor.shutdowns, ElementsAre(ShutdownReason::PowerOff));
 }
 
+TEST_F(BoardTest, TheKeyboardsLightsReachWhoeverWatchesTheInput) {
+    struct Observer final : InputObserver {
+        void input_status(const InputStatus& now) override { seen.push_back(now.leds); }
+        std::vector<unsigned> seen;
+    } observer;
+    board->input().observe(&observer);
+    out(0x60, 0xed);
+    out(0x60, 0x06);
+    EXPECT_THAT(observer.seen, ElementsAre(6U));
+    EXPECT_EQ(board->input().status(), (InputStatus{6, false}));
+    board->input().observe(nullptr);
+    out(0x60, 0xed);
+    out(0x60, 0x00);
+    EXPECT_THAT(observer.seen, ElementsAre(6U));
+}
+
 TEST_F(BoardTest, HvmloadersLinkRoutesReachTheHypervisor) {
     set_config(1, 0, 0x60, 0x0b0a0a05);
     EXPECT_EQ(hypervisor.links[0], 5);

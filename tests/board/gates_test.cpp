@@ -70,8 +70,17 @@ TEST_F(CharGateTest, OutputPassesWhileClosedAndRoomIsToldOnceItOpens) {
 struct Devices final : InputSink {
     void key(KeyCode code, bool down) override { keys.emplace_back(code, down); }
     void pointer(unsigned x, unsigned, unsigned, unsigned, u8) override { places.push_back(x); }
+    void motion(s32 dx, s32, u8) override { moves.push_back(dx); }
+    InputStatus status() const override { return {4, true}; }
+    void observe(InputObserver* who) override { observer = who; }
     std::vector<std::pair<unsigned, bool>> keys;
     std::vector<unsigned> places;
+    std::vector<s32> moves;
+    InputObserver* observer = nullptr;
+};
+
+struct Observer final : InputObserver {
+    void input_status(const InputStatus&) override {}
 };
 
 struct InputGateTest : testing::Test {
@@ -90,6 +99,18 @@ TEST_F(InputGateTest, LetsKeysAndPointerThroughWhenOpenOnly) {
     gate.pointer(6, 0, 10, 10, 0);
     EXPECT_THAT(devices.keys, ElementsAre(Pair(2, true)));
     EXPECT_THAT(devices.places, ElementsAre(6));
+}
+
+TEST_F(InputGateTest, MovementsStopWhileItIsClosedAndTheLightsShow) {
+    gate.motion(5, 0, 0);
+    EXPECT_THAT(devices.moves, IsEmpty());
+    gate.open();
+    gate.motion(-6, 0, 0);
+    EXPECT_THAT(devices.moves, ElementsAre(-6));
+    EXPECT_EQ(gate.status(), (InputStatus{4, true}));
+    Observer observer;
+    gate.observe(&observer);
+    EXPECT_EQ(devices.observer, &observer);
 }
 
 TEST_F(InputGateTest, AKeyReleasedMeanwhileGoesUpWhenItOpens) {

@@ -88,6 +88,16 @@ TEST_F(Ps2MouseTest, TheFirstPlaceIsNoMovement) {
     EXPECT_THAT(sent(), IsEmpty());
 }
 
+TEST_F(Ps2MouseTest, AMovementNeedsNoPlace) {
+    ask({M::ENABLE});
+    mouse.motion(5, 3, kLeft);
+    EXPECT_THAT(sent(), ElementsAre(0x29, 5, 0xfd)); // down is negative
+    mouse.motion(-2147483647 - 1, 2147483647, 0);
+    EXPECT_FALSE(sent().empty());
+    at(10, 10);
+    EXPECT_TRUE(sent().empty()); // and is none
+}
+
 TEST_F(Ps2MouseTest, APlaceOnAScreenOfAnotherSizeIsNoMovement) {
     enable_at(100, 100);
     mouse.pointer(700, 500, 1024, 768, 0);

@@ -4,10 +4,12 @@
 #include "dm/vnc/input_queue.hpp"
 #include "dm/vnc/keymap.hpp"
 #include "dm/vnc/rfb_reader.hpp"
+#include "dm/vnc/update_window.hpp"
 #include "tests/fuzz/guard.hpp"
 #include "tests/fuzz/target.hpp"
 
 #include <bitset>
+#include <cstdlib>
 #include <sys/socket.h>
 
 namespace dm::fuzz {
@@ -20,6 +22,10 @@ public:
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8) override {
         if (x >= width || y >= height) finding("a pointer at {},{} of {}x{}", x, y, width, height);
     }
+    void motion(s32 dx, s32 dy, u8) override {
+        constexpr s32 kFarthest = 1 << 20;
+        if (std::abs(dx) > kFarthest || std::abs(dy) > kFarthest) finding("a movement by {},{}", dx, dy);
+    }
     bool untouched() const { return down_.none(); }
 
 private:
@@ -30,7 +36,7 @@ private:
 class Viewer final : public vnc::RfbEvents {
 public:
     explicit Viewer(const vnc::Keymap& map)
-        : keys_(map, [this](KeyCode code, bool down) { queue_.push_key(code, down); }) {}
+        : keys_(map, locks_, [this](KeyCode code, bool down) { queue_.push_key(code, down); }) {}
 
     void set_pixel_format(const vnc::PixelFormat& f) override {
         if (f.bits_per_pixel != 8 && f.bits_per_pixel != 16 && f.bits_per_pixel != 32)
@@ -41,20 +47,49 @@ public:
     }
     void set_encodings(const vnc::Encodings& e) override {
         if (e.compress_level.value_or(0) > 9 || e.jpeg_quality.value_or(0) > 9) finding("a level above 9");
+        keys_.viewer_has_lights(e.led_state.has_value());
+        relative_ = e.pointer_motion_change;
     }
     void update_requested(const vnc::UpdateRequest&) override {}
     void key_symbol(u32 keysym, bool down) override { keys_.symbol(keysym, down); }
-    void extended_key(u32, u32 keycode, bool down) override {
-        keys_.key(static_cast<KeyCode>(keycode), down);
+    void extended_key(u32 keysym, u32 keycode, bool down) override {
+        keys_.extended(keysym, static_cast<KeyCode>(keycode), down);
     }
     void pointer(u16 x, u16 y, u8 buttons) override {
         constexpr unsigned kWidth = 800;
         constexpr unsigned kHeight = 600;
-        queue_.push_pointer(std::min<unsigned>(x, kWidth - 1), std::min<unsigned>(y, kHeight - 1), kWidth,
-                            kHeight, buttons);
+        if (relative_)
+            queue_.push_motion(x - vnc::kNoMotion, y - vnc::kNoMotion, buttons);
+        else
+            queue_.push_pointer(std::min<unsigned>(x, kWidth - 1), std::min<unsigned>(y, kHeight - 1), kWidth,
+                                kHeight, buttons);
         if (++pointers_ % 8 == 0) drain(); // the device thread is not always there
     }
-    void desktop_size_requested() override { drain(); }
+    void desktop_size_requested(const vnc::SizeRequest& request) override {
+        locks_.lit(static_cast<u8>(request.width)); // the guest's lights change now and then
+        drain();
+    }
+    void continuous_updates(bool on, const Rect& area) override {
+        if (on && window_.open()) numbers_ = window_.sent(u64{area.width} * area.height, ++now_);
+        if (!on) window_.forget();
+    }
+    void fence(const vnc::FenceMessage& fence) override {
+        if (fence.content().size() > vnc::FenceMessage::kMostPayload) finding("a fence that is too long");
+        if ((fence.flags & ~(vnc::kFenceFlags | vnc::REQUEST)) != 0) finding("an unknown flag of a fence");
+        if ((fence.flags & vnc::REQUEST) != 0) {
+            held_ = (fence.flags & vnc::SYNC_NEXT) != 0;
+            return;
+        }
+        window_.returned(numbers_ - fence.length, ++now_);
+        window_.returned(numbers_, ++now_);
+        if (!window_.open()) finding("everything has come back, and nothing may be sent");
+        if (window_.window() < vnc::UpdateWindow::kLeast || window_.window() > vnc::UpdateWindow::kMost)
+            finding("a window of {} bytes", window_.window());
+    }
+    void followed() override {
+        if (!held_) finding("a message followed a fence that nobody sent");
+        held_ = false;
+    }
 
     void leave() {
         keys_.release_all();
@@ -70,7 +105,13 @@ private:
 
     Desk desk_;
     vnc::InputQueue queue_;
+    vnc::LockState locks_;
     vnc::KeyTranslator keys_;
+    vnc::UpdateWindow window_;
+    u32 numbers_ = 0; ///< the last one sent
+    u64 now_ = 0;
+    bool held_ = false;
+    bool relative_ = false;
     unsigned pointers_ = 0;
 };
 
@@ -90,7 +131,8 @@ void run(const Target&, std::span<const u8> input) {
         !sent.empty())
         return;
     theirs.reset(); // nothing more will come
-    Viewer viewer(*vnc::Keymap::find(layouts[input[0] % layouts.size()]));
+    const vnc::Keymap map = *vnc::Keymap::find(layouts[input[0] % layouts.size()]);
+    Viewer viewer(map);
     vnc::RfbReader reader(ours.get(), viewer);
     while (reader.message()) {
     }

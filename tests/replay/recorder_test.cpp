@@ -146,6 +146,7 @@ TEST(Recorder, KeysAndPointerPlayEqual) {
     machine.loop.advance(10 * kMillisecond);
     machine.in(0x60);
     machine.input->pointer(10, 20, 640, 480, 1);
+    machine.input->motion(-7, 9, 2);
     expect_equal(machine);
 }
 

@@ -187,7 +187,7 @@ TEST(VncHostile, ARequestForAnotherDesktopSizeIsAnsweredWithNo) {
     ASSERT_EQ(answer.size(), 16U);
     EXPECT_EQ(answer.substr(12), std::string("\xff\xff\xfe\xcc"));
     EXPECT_EQ(answer[5], 1);                                            // asked for by this viewer
-    EXPECT_EQ(answer[7], 1);                                            // administratively prohibited
+    EXPECT_EQ(answer[7], 2);                                            // out of resources
     EXPECT_EQ(answer.substr(8, 4), std::string("\x01\x40\x00\xc8", 4)); // as it was: 320x200
 }
 

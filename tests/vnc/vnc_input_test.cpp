@@ -15,9 +15,7 @@ constexpr u32 kAltGr = 0xfe03;
 constexpr u32 kCapsLock = 0xffe5;
 
 struct Keyboard {
-    explicit Keyboard(std::string_view layout)
-        : translator(*Keymap::find(layout),
-                     [this](KeyCode code, bool down) { events.push_back(down ? int{code} : -int{code}); }) {}
+    explicit Keyboard(std::string_view layout) : map(*Keymap::find(layout)) {}
     std::vector<int> press(u32 keysym) {
         return act([&] { translator.symbol(keysym, true); });
     }
@@ -29,37 +27,15 @@ struct Keyboard {
         f();
         return events;
     }
+    std::vector<int> extended(u32 keysym, KeyCode code) {
+        return act([&] { translator.extended(keysym, code, true); });
+    }
+    Keymap map;
+    LockState locks;
     std::vector<int> events;
-    KeyTranslator translator;
+    KeyTranslator translator{
+        map, locks, [this](KeyCode code, bool down) { events.push_back(down ? int{code} : -int{code}); }};
 };
-
-TEST(Keymap, KnowsTheLayoutsByQemusNames) {
-    EXPECT_THAT(Keymap::names(), testing::IsSupersetOf({"en-us", "en-gb", "de", "fr"}));
-    EXPECT_EQ(Keymap::find("xx"), nullptr);
-}
-
-TEST(Keymap, EveryLayoutHasTheAsciiCharacters) {
-    for (const std::string_view name : Keymap::names())
-        for (char32_t c = 0x20; c < 0x7f; ++c) {
-            if (name == "it" && (c == U'`' || c == U'~' || c == U'{' || c == U'}'))
-                continue;                                               // has none of them
-            if ((name == "da" || name == "no") && c == U'\\') continue; // by other keys
-            if (name == "es" && c == U'~') continue;
-            EXPECT_TRUE(Keymap::find(name)->stroke(c)) << name << " " << static_cast<char>(c);
-        }
-}
-
-TEST(Keymap, LayoutsPutCharactersOnDifferentKeys) {
-    EXPECT_EQ(Keymap::find("en-us")->stroke(U'y')->code, 0x15);
-    EXPECT_EQ(Keymap::find("de")->stroke(U'y')->code, 0x2c);
-    EXPECT_EQ(Keymap::find("fr")->stroke(U'a')->code, 0x10);
-    const KeyStroke at = *Keymap::find("de")->stroke(U'@');
-    EXPECT_EQ(at.code, 0x10);
-    EXPECT_TRUE(at.altgr);
-    const KeyStroke pound = *Keymap::find("en-gb")->stroke(U'£');
-    EXPECT_EQ(pound.code, 0x04);
-    EXPECT_TRUE(pound.shift);
-}
 
 TEST(KeyTranslator, PlainAndNamedKeys) {
     Keyboard k("en-us");
@@ -94,7 +70,7 @@ TEST(KeyTranslator, ShiftIsTakenAwayAroundTheKeyWhereTheLayoutDoesNotNeedIt) {
 TEST(KeyTranslator, AltGrIsAddedWhereTheViewerDidNotNeedIt) {
     Keyboard k("de");
     k.press(kShift);
-    EXPECT_THAT(k.press('@'), ElementsAre(0xb8, 0x10, -0xb8)); // Shift+2 at the viewer
+    EXPECT_THAT(k.press('@'), ElementsAre(-0x2a, 0xb8, 0x10, -0xb8, 0x2a)); // Shift+2 at the viewer
     Keyboard own("de");
     EXPECT_THAT(own.press(kAltGr), ElementsAre(0xb8));
     EXPECT_THAT(own.press('@'), ElementsAre(0x10));
@@ -115,6 +91,44 @@ TEST(KeyTranslator, CapsLockCountsForLetters) {
     k.press(kCapsLock);
     k.release(kCapsLock);
     EXPECT_THAT(k.press('A'), ElementsAre(0x2a, 0x1e, -0x2a)); // the viewer's is on, the guest's is not
+}
+
+TEST(KeyTranslator, CapsLockIsTheGuestsNotTheViewers) {
+    Keyboard k("en-us");
+    k.locks.lit(4); // by another viewer, or by the guest itself
+    EXPECT_THAT(k.press('A'), ElementsAre(0x1e));
+    k.locks.lit(0);
+    EXPECT_THAT(k.press('A'), ElementsAre(0x2a, 0x1e, -0x2a));
+}
+
+TEST(KeyTranslator, KeypadDigitsSwitchNumLockOnAndItsArrowsOff) {
+    Keyboard k("en-us");
+    EXPECT_THAT(k.press(0xffb7), ElementsAre(0x45, -0x45, 0x47)); // KP_7
+    EXPECT_THAT(k.release(0xffb7), ElementsAre(-0x47));
+    EXPECT_THAT(k.press(0xffb8), ElementsAre(0x48));              // it is on
+    EXPECT_THAT(k.press(0xffab), ElementsAre(0x4e));              // KP_Add does not tell
+    EXPECT_THAT(k.press(0xff96), ElementsAre(0x45, -0x45, 0x4b)); // KP_Left
+    k.locks.lit(2);
+    EXPECT_THAT(k.press(0xffb0), ElementsAre(0x52));
+}
+
+TEST(KeyTranslator, KeysWithSymbolsMatchTheLocksOfViewersThatDoNotKnowThem) {
+    Keyboard k("en-us");
+    EXPECT_THAT(k.extended(0xffb1, 0x4f), ElementsAre(0x45, -0x45, 0x4f));
+    EXPECT_THAT(k.extended('Q', 0x10), ElementsAre(0x3a, -0x3a, 0x10)); // Shift is not held
+    EXPECT_THAT(k.extended('W', 0x11), ElementsAre(0x11));
+    EXPECT_THAT(k.extended('e', 0x12), ElementsAre(0x3a, -0x3a, 0x12));
+    k.extended(kShift, 0x2a);
+    EXPECT_THAT(k.extended('R', 0x13), ElementsAre(0x13));
+    EXPECT_THAT(k.extended('!', 0x02), ElementsAre(0x02)); // says nothing
+}
+
+TEST(KeyTranslator, ViewersThatShowTheLightsAreBelieved) {
+    Keyboard k("en-us");
+    k.translator.viewer_has_lights(true);
+    EXPECT_THAT(k.extended(0xffb1, 0x4f), ElementsAre(0x4f));
+    EXPECT_THAT(k.extended('Q', 0x10), ElementsAre(0x10));
+    EXPECT_THAT(k.press(0xffb2), ElementsAre(0x50));
 }
 
 TEST(KeyTranslator, DeadKeysAndUnknownSymbols) {
@@ -145,8 +159,10 @@ struct Sink : InputSink {
     void pointer(unsigned x, unsigned y, unsigned, unsigned, u8 buttons) override {
         moves.push_back({x, y, buttons});
     }
+    void motion(s32 dx, s32 dy, u8 buttons) override { motions.push_back({dx, dy, buttons}); }
     std::vector<int> keys;
     std::vector<std::array<unsigned, 3>> moves;
+    std::vector<std::array<s32, 3>> motions;
 };
 
 TEST(InputQueue, KeepsTheOrderAndWakesOnce) {
@@ -171,6 +187,21 @@ TEST(InputQueue, OfAMotionOnlyTheEndCounts) {
     queue.drain(sink);
     EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(999U, 999U, 0U), ElementsAre(999U, 999U, 1U),
                                         ElementsAre(999U, 999U, 0U)));
+}
+
+TEST(InputQueue, MotionsAddUpBetweenChangesOfTheButtons) {
+    InputQueue queue;
+    Sink sink;
+    for (unsigned i = 0; i < 1000; ++i)
+        queue.push_motion(3, -2, 0);
+    queue.push_motion(1, 1, 1);
+    queue.push_pointer(5, 5, 10, 10, 1);
+    queue.push_motion(1, 1, 1);
+    for (unsigned i = 0; i < 100000; ++i)
+        queue.push_motion(0x8000, -0x7fff, 2);
+    queue.drain(sink);
+    EXPECT_THAT(sink.motions, ElementsAre(ElementsAre(3000, -2000, 0), ElementsAre(1, 1, 1),
+                                          ElementsAre(1, 1, 1), ElementsAre(1 << 20, -(1 << 20), 2)));
 }
 
 TEST(InputQueue, WhenFullNoKeyStaysDown) {

@@ -140,8 +140,15 @@ public:
         display.changed({0, 0, s.width, s.height});
     }
     void unwatched() override { ++unwatches; }
+    bool propose_size(unsigned w, unsigned h) override {
+        if (!resizable) return false;
+        width = w;
+        height = h;
+        return true;
+    }
 
     // device thread
+    bool resizable = false; ///< the guest does what the viewer wishes, at once
     unsigned width = 320;
     unsigned height = 200;
     u32 seed = 1;
@@ -162,6 +169,17 @@ public:
         const std::lock_guard lock(mutex);
         pointers.push_back({x, y, width, height, buttons});
     }
+    void motion(s32 dx, s32 dy, u8 buttons) override {
+        const std::lock_guard lock(mutex);
+        motions.push_back({dx, dy, buttons});
+    }
+    InputStatus status() const override { return now; }
+    void observe(InputObserver* who) override { observer = who; }
+    /// Device thread: the guest's lights or its kind of pointer change.
+    void become(const InputStatus& status) {
+        now = status;
+        if (observer != nullptr) observer->input_status(now);
+    }
     /// Codes of presses, negative for releases.
     std::vector<int> seen() {
         const std::lock_guard lock(mutex);
@@ -174,6 +192,9 @@ public:
     std::mutex mutex;
     std::vector<int> keys;
     std::vector<std::array<unsigned, 5>> pointers;
+    std::vector<std::array<s32, 3>> motions;
+    InputStatus now;
+    InputObserver* observer = nullptr;
 };
 
 /// The guest's side.
@@ -240,6 +261,7 @@ public:
         bool native_format = true; ///< the server's pixel format
         std::string host = "127.0.0.1";
         std::function<void(rfbClient*)> prepare{}; ///< before it connects
+        std::function<void(rfbClient&)> format{};  ///< sets another pixel format
     };
     Viewer(int port, const Options& options) : password_(options.password) {
         rfbEnableClientLogging = getenv("VIEWER_LOG") != nullptr ? TRUE : FALSE;
@@ -263,6 +285,7 @@ public:
             client_->format.blueShift = 0;
         }
         if (options.prepare) options.prepare(client_);
+        if (options.format) options.format(*client_);
         if (!rfbInitClient(client_, nullptr, nullptr)) client_ = nullptr; // it has freed itself
     }
     ~Viewer() { leave(); }

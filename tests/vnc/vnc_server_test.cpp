@@ -168,11 +168,13 @@ TEST(VncServer, TheKeymapOptionNamesTheGuestsLayout) {
     EXPECT_THAT(rig.input.seen(), ElementsAre(0x15, -0x15));
 }
 
-TEST(VncServer, AnUnknownKeymapIsNoReasonNotToStart) {
+TEST(VncServer, AnUnknownKeymapIsAnErrorThatNamesTheOthers) {
     VncOptions options = VncRig::defaults();
     options.keymap = "klingon";
     VncRig rig(options);
-    EXPECT_NE(rig.server, nullptr);
+    EXPECT_EQ(rig.server, nullptr);
+    EXPECT_THAT(rig.error, HasSubstr("-k klingon"));
+    EXPECT_THAT(rig.error, HasSubstr("de-ch, en-gb, en-us"));
 }
 
 TEST(VncServer, KeysOfAViewerThatLeavesAreReleased) {

@@ -209,15 +209,27 @@ void Ps2Mouse::pointer(unsigned x, unsigned y, unsigned width, unsigned height, 
         motion.dx = static_cast<s32>(x) - static_cast<s32>(state_.x);
         motion.dy = static_cast<s32>(state_.y) - static_cast<s32>(y);
     }
-    motion.dz = wheel_notches(state_.wheel, buttons);
     state_.placed = true;
     state_.x = x;
     state_.y = y;
     state_.width = width;
     state_.height = height;
+    turn_wheel(motion, buttons);
+    record(motion);
+}
+
+void Ps2Mouse::motion(s32 dx, s32 dy, u8 buttons) {
+    Motion motion{.buttons = ps2_buttons(buttons)};
+    motion.dx = limited(dx, kFarthest);
+    motion.dy = -limited(dy, kFarthest);
+    turn_wheel(motion, buttons);
+    record(motion);
+}
+
+void Ps2Mouse::turn_wheel(Motion& motion, u8 buttons) {
+    motion.dz = wheel_notches(state_.wheel, buttons);
     state_.wheel =
         buttons & (static_cast<u8>(PointerButton::WheelUp) | static_cast<u8>(PointerButton::WheelDown));
-    record(motion);
 }
 
 void Ps2Mouse::release_all() {

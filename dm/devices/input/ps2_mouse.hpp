@@ -119,6 +119,8 @@ public:
 
     /// As InputSink::pointer: a place on the viewer's screen becomes a movement from the place before it.
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons);
+    /// As InputSink::motion.
+    void motion(s32 dx, s32 dy, u8 buttons);
     /// The viewer left: no button is down, and the next place is a new beginning.
     void release_all();
 
@@ -131,6 +133,7 @@ private:
     void reply_status();
     bool streams() const;
 
+    void turn_wheel(Motion& motion, u8 buttons);
     void record(const Motion& motion);
     Fifo<u8, 4> next_packet();
     void refill();

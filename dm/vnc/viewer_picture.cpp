@@ -1,0 +1,277 @@
+#include "dm/vnc/viewer_picture.hpp"
+
+#include "dm/vnc/cursor_rectangle.hpp"
+#include "dm/vnc/libvncserver.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace dm::vnc {
+namespace {
+
+/// Adds the part of `rect` that is on the screen.
+void add(sraRegion* region, const Rect& rect, const rfbScreenInfo& screen) {
+    const auto clip = [](unsigned at, int end) {
+        return static_cast<int>(std::min(at, static_cast<unsigned>(end)));
+    };
+    const int left = clip(rect.x, screen.width);
+    const int top = clip(rect.y, screen.height);
+    const int right = clip(rect.x + rect.width, screen.width);
+    const int bottom = clip(rect.y + rect.height, screen.height);
+    if (left >= right || top >= bottom) return;
+    sraRegion* const part = sraRgnCreateRect(left, top, right, bottom);
+    sraRgnOr(region, part);
+    sraRgnDestroy(part);
+}
+
+bool overlap(sraRegion* a, sraRegion* b) {
+    sraRegion* const both = sraRgnCreateRgn(a);
+    const bool some = sraRgnAnd(both, b) != FALSE && !sraRgnEmpty(both);
+    sraRgnDestroy(both);
+    return some;
+}
+
+} // namespace
+
+u64 ViewerPicture::now_ns() {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<u64>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
+
+void ViewerPicture::begin(rfbClientRec* client, const ScreenSize& size) {
+    client_ = client;
+    screen_ = client->screen;
+    apply_size(size);
+    known_ = shown_ = size;
+    knows_.size = size.width << 16 | size.height;
+}
+
+bool ViewerPicture::connected() const {
+    return client_->state == rfbClientRec::RFB_NORMAL;
+}
+
+ScreenSize ViewerPicture::size() const {
+    return {static_cast<unsigned>(screen_->width), static_cast<unsigned>(screen_->height)};
+}
+
+void ViewerPicture::write(const RfbMessage& message) {
+    const std::span<const u8> bytes = message.bytes();
+    rfbWriteExact(client_, reinterpret_cast<const char*>(bytes.data()), static_cast<int>(bytes.size()));
+}
+
+// ---- what the viewer and the device thread have said
+
+void ViewerPicture::apply(const ViewerMail& mail) {
+    if (mail.format) apply_format(*mail.format);
+    if (mail.encodings) apply_encodings(*mail.encodings);
+    if (mail.format || mail.encodings) choose_encoding();
+    if (mail.size) apply_size(*mail.size);
+    for (std::size_t i = 0; i < mail.changes; ++i)
+        add(client_->modifiedRegion, mail.changed[i], *screen_);
+    if (mail.input) input_ = *mail.input;
+    if (mail.cursor) {
+        cursor_ = *mail.cursor;
+        cursor_told_ = false;
+    }
+    if (mail.returned) window_.returned(mail.returned->number, mail.returned->at_ns);
+    apply_continuous(mail);
+    apply_requests(mail);
+    tell_input();
+    tell_cursor();
+    answer(mail);
+}
+
+void ViewerPicture::apply_format(const PixelFormat& f) {
+    client_->format = {f.bits_per_pixel,
+                       f.depth,
+                       static_cast<u8>(f.big_endian),
+                       static_cast<u8>(f.true_colour),
+                       f.red_max,
+                       f.green_max,
+                       f.blue_max,
+                       f.red_shift,
+                       f.green_shift,
+                       f.blue_shift,
+                       0,
+                       0};
+    client_->readyForSetColourMapEntries = TRUE;
+    rfbSetTranslateFunction(client_);
+    cursor_told_ = cursor_ == nullptr; // its pixels are in the old format
+}
+
+void ViewerPicture::apply_encodings(const Encodings& e) {
+    // Quality levels 0..9 as TurboVNC and TigerVNC map them to JPEG quality and subsampling.
+    constexpr std::array<int, 10> kQuality = {15, 29, 41, 42, 62, 77, 79, 86, 92, 100};
+    constexpr std::array<int, 10> kSubsampling = {1, 1, 1, 2, 2, 2, 0, 0, 0, 0};
+    constexpr int kDefaultCompression = 1; // the guest's screen is near: latency counts, not bytes
+    client_->enableLastRectEncoding = e.last_rect ? TRUE : FALSE;
+    client_->tightCompressLevel = e.compress_level ? *e.compress_level : kDefaultCompression;
+    client_->zlibCompressLevel = e.compress_level ? *e.compress_level : u32{kDefaultCompression};
+    client_->tightQualityLevel = e.jpeg_quality ? *e.jpeg_quality : -1;
+    client_->turboQualityLevel = e.jpeg_quality ? kQuality[*e.jpeg_quality] : -1;
+    client_->turboSubsampLevel = e.jpeg_quality ? kSubsampling[*e.jpeg_quality] : TURBO_DEFAULT_SUBSAMP;
+    if (e.cursor != encodings_.cursor) cursor_told_ = cursor_ == nullptr;
+    if (e.led_state != encodings_.led_state) leds_told_.reset();
+    if (!e.pointer_motion_change) {
+        absolute_told_.reset();
+        knows_.no_places = false; // the protocol's default
+    }
+    encodings_ = e;
+    knows_.draws_cursor = e.cursor.has_value();
+    // A pseudo rectangle tells the viewer that it may send extended key events.
+    if (e.extended_key_events) write(RfbMessage::update({}, QEMU_EXTENDED_KEY_EVENT));
+    // So do a fence and the end of continuous updates that have not begun.
+    if (e.fence && !std::exchange(fence_offered_, true)) write(RfbMessage::fence(REQUEST, {}));
+    if (e.fence && e.continuous_updates && !std::exchange(continuous_offered_, true))
+        write(RfbMessage().byte(END_OF_CONTINUOUS_UPDATES));
+}
+
+/// LibVNCServer 0.9.14 sends the wrong three bytes of a pixel by ZRLE where a colour has the topmost bit.
+void ViewerPicture::choose_encoding() {
+    const auto& f = client_->format;
+    const auto on_top = [](unsigned max, unsigned shift) { return u64{max} << shift >= u64{1} << 31; };
+    const bool misread =
+        f.bitsPerPixel == 32 &&
+        (on_top(f.redMax, f.redShift) || on_top(f.greenMax, f.greenShift) || on_top(f.blueMax, f.blueShift));
+    client_->preferredEncoding = encodings_.preferred == ZRLE && misread ? RAW : encodings_.preferred;
+}
+
+void ViewerPicture::apply_size(const ScreenSize& now) {
+    if (now == size()) return;
+    // Not rfbNewFramebuffer(): that also resets the length of a row and the order of colours.
+    screen_->width = static_cast<int>(now.width);
+    screen_->height = static_cast<int>(now.height);
+    sraRgnMakeEmpty(client_->modifiedRegion);
+    add(client_->modifiedRegion, {0, 0, now.width, now.height}, *screen_);
+}
+
+void ViewerPicture::apply_requests(const ViewerMail& mail) {
+    // With continuous updates an incremental request says nothing new.
+    add(client_->requestedRegion, continuous_ ? mail.wanted : mail.requested, *screen_);
+    if (mail.wanted.width == 0) return;
+    add(client_->modifiedRegion, mail.wanted, *screen_);
+    size_wanted_ = size_wanted_ || encodings_.extended_desktop_size;
+}
+
+void ViewerPicture::apply_continuous(const ViewerMail& mail) {
+    if (!continuous_offered_) return;
+    if (mail.ends > 0) {
+        sraRgnMakeEmpty(client_->requestedRegion); // what has not been sent will not be
+        continuous_.reset();
+        window_.forget();
+        for (unsigned i = 0; i < mail.ends; ++i)
+            write(RfbMessage().byte(END_OF_CONTINUOUS_UPDATES));
+    }
+    if (mail.continuous && mail.continuous->on) continuous_ = mail.continuous->area;
+}
+
+void ViewerPicture::answer(const ViewerMail& mail) {
+    if (mail.size_answer && encodings_.extended_desktop_size)
+        for (unsigned i = 0; i < mail.size_answer->times; ++i)
+            tell_size(SizeReason::ThisViewer, mail.size_answer->status);
+    for (std::size_t i = 0; i < mail.fence_count; ++i)
+        write(RfbMessage::fence(mail.fences[i].flags & kFenceFlags, mail.fences[i].content()));
+}
+
+// ---- what is told beside the picture
+
+void ViewerPicture::tell_input() {
+    if (encodings_.led_state && leds_told_ != input_.leds) {
+        leds_told_ = input_.leds;
+        RfbMessage m = RfbMessage::update({0, 0, 1, 1}, *encodings_.led_state);
+        if (encodings_.led_state == VMWARE_LED_STATE)
+            m.number(input_.leds);
+        else
+            m.byte(input_.leds);
+        write(m);
+    }
+    if (encodings_.pointer_motion_change && absolute_told_ != input_.absolute) {
+        absolute_told_ = input_.absolute;
+        knows_.no_places = !input_.absolute;
+        write(RfbMessage::update({input_.absolute ? 1U : 0U, 0, known_.width, known_.height},
+                                 QEMU_POINTER_MOTION_CHANGE));
+    }
+}
+
+void ViewerPicture::tell_cursor() {
+    if (cursor_told_ || cursor_ == nullptr || !encodings_.cursor) return;
+    cursor_told_ = true;
+    write(cursor_rectangle(*cursor_, *encodings_.cursor, [this](std::span<const u32> pixels) {
+        const std::size_t bytes = client_->format.bitsPerPixel / 8U;
+        std::vector<u8> out(pixels.size() * bytes);
+        std::vector<u32> in(pixels.begin(), pixels.end());
+        client_->translateFn(client_->translateLookupTable, &screen_->serverFormat, &client_->format,
+                             reinterpret_cast<char*>(in.data()), reinterpret_cast<char*>(out.data()),
+                             static_cast<int>(in.size() * sizeof(u32)), static_cast<int>(in.size()), 1);
+        return out;
+    }));
+}
+
+void ViewerPicture::tell_size(SizeReason reason, SizeStatus status) {
+    // With a request that did not change the size it is the old one, which the viewer has.
+    const bool refused = status != SizeStatus::Done;
+    const ScreenSize now = refused ? known_ : size();
+    if (encodings_.extended_desktop_size) {
+        // Viewers take a screen with the number 0 for none.
+        constexpr u32 kScreen = 1;
+        RfbMessage m = RfbMessage::update(
+            {static_cast<unsigned>(reason), static_cast<unsigned>(status), now.width, now.height},
+            EXTENDED_DESKTOP_SIZE);
+        m.byte(1).byte(0).word(0);
+        m.number(kScreen).word(0).word(0).word(now.width).word(now.height).number(0);
+        write(m);
+    } else if (encodings_.new_fb_size) {
+        write(RfbMessage::update({0, 0, now.width, now.height}, NEW_FB_SIZE));
+    } else {
+        blacken(now);
+    }
+    if (refused) return;
+    if (can_resize()) known_ = now;
+    shown_ = now;
+    size_wanted_ = false;
+    knows_.size = now.width << 16 | now.height;
+}
+
+/// A viewer that cannot change its size: of a smaller picture the rest is black, of a larger one the top left
+/// part is shown.
+void ViewerPicture::blacken(const ScreenSize& now) {
+    const unsigned height = std::min(now.height, known_.height);
+    const unsigned width = std::min(now.width, known_.width);
+    for (const Rect& rest : {Rect{width, 0, known_.width - width, height},
+                             Rect{0, height, known_.width, known_.height - height}}) {
+        if (rest.width == 0 || rest.height == 0) continue;
+        write(RfbMessage::update(rest, RAW));
+        const std::vector<u8> row(std::size_t{rest.width} * client_->format.bitsPerPixel / 8);
+        for (unsigned y = 0; y < rest.height && connected(); ++y)
+            write(RfbMessage().append(row));
+    }
+}
+
+// ---- the picture
+
+void ViewerPicture::send_updates() {
+    while (connected()) {
+        if (continuous_ && window_.open()) add(client_->requestedRegion, *continuous_, *screen_);
+        if (sraRgnEmpty(client_->requestedRegion)) return;
+        // A size is an update of its own; the picture follows.
+        if (size_wanted_ || shown_ != size() || (can_resize() && known_ != size()))
+            tell_size(SizeReason::Server, SizeStatus::Done);
+        if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
+        send_picture();
+    }
+}
+
+void ViewerPicture::send_picture() {
+    const u32 before = static_cast<u32>(rfbStatGetSentBytes(client_));
+    if (!rfbSendFramebufferUpdate(client_, client_->modifiedRegion)) {
+        if (client_->state != rfbClientRec::RFB_SHUTDOWN) rfbCloseClient(client_);
+        return;
+    }
+    if (!continuous_) return;
+    const u32 bytes = static_cast<u32>(rfbStatGetSentBytes(client_)) - before;
+    const u32 number = window_.sent(bytes, now_ns());
+    write(RfbMessage::fence(REQUEST | BLOCK_BEFORE, RfbMessage().number(number).bytes()));
+}
+
+} // namespace dm::vnc
