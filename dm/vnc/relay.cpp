@@ -80,7 +80,8 @@ void Relay::run() {
     // What came before the end is still delivered, if there is room for it.
     if (!in_.empty()) inside_.write(in_.content());
     stream_->close();
-    shutdown(far_.get(), SHUT_RDWR);
+    // Not shut down: whoever waits in select() to write more inside is woken only by room for it.
+    far_.reset();
     shutdown(stream_->fd(), SHUT_RDWR);
 }
 

@@ -94,10 +94,11 @@ bool enter(int fd) {
     std::array<unsigned char, 24> init{};
     std::array<char, 4> result{};
     unsigned char types = 0;
-    if (!receive(fd, version.data(), version.size()) || !put(fd, "RFB 003.008\n") || !receive(fd, &types, 1)) return false;
+    if (!receive(fd, version.data(), version.size()) || !put(fd, "RFB 003.008\n") || !receive(fd, &types, 1))
+        return false;
     std::vector<char> list(types);
-    if (types == 0 || !receive(fd, list.data(), list.size()) || !put(fd, raw({1})) || !receive(fd, result.data(), 4) ||
-        !put(fd, raw({1})) || !receive(fd, init.data(), init.size()))
+    if (types == 0 || !receive(fd, list.data(), list.size()) || !put(fd, raw({1})) ||
+        !receive(fd, result.data(), 4) || !put(fd, raw({1})) || !receive(fd, init.data(), init.size()))
         return false;
     std::vector<char> name(number(&init[20], 4));
     return receive(fd, name.data(), name.size());
@@ -122,7 +123,9 @@ public:
     }
 
 private:
-    void request(bool incremental) { put(fd_, raw({3, incremental ? 1 : 0, 0, 0, 0, 0, 0x0a, 0, 0x06, 0x40})); }
+    void request(bool incremental) {
+        put(fd_, raw({3, incremental ? 1 : 0, 0, 0, 0, 0, 0x0a, 0, 0x06, 0x40}));
+    }
     /// One message; whether pixels were in it.
     bool update() {
         std::array<unsigned char, 4> head{};

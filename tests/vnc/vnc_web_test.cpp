@@ -286,9 +286,9 @@ TEST(VncWebConsole, AConnectionServesSeveralRequestsAndHeadsWithoutBodies) {
     RawViewer viewer(WebRig::web_port());
     EXPECT_THAT(ask(viewer, "GET /vnc.html HTTP/1.1\r\nHost: h\r\n\r\n"), HasSubstr("console"));
     viewer.send("HEAD /core/rfb.js HTTP/1.1\r\nHost: h\r\n\r\n");
-    EXPECT_THAT(ask(viewer, "PUT / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
-                HasSubstr("Content-Length: 100000"));
-    EXPECT_THAT(viewer.receive(500, 500), HasSubstr("405"));
+    EXPECT_THAT(
+        ask(viewer, "PUT / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
+        testing::AllOf(HasSubstr("Content-Length: 100000"), testing::Not(HasSubstr("jj")), HasSubstr("405")));
     EXPECT_TRUE(viewer.hung_up());
 }
 
