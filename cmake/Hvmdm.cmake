@@ -13,15 +13,16 @@ if(HVMDM_SANITIZE)
   target_link_options(hvmdm_rules INTERFACE -fsanitize=${HVMDM_SANITIZE})
   target_compile_definitions(hvmdm_rules INTERFACE _GLIBCXX_ASSERTIONS)
 else()
-  target_compile_options(hvmdm_rules INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2)
-  target_link_options(hvmdm_rules INTERFACE LINKER:-z,relro,-z,now,--as-needed)
+  target_compile_options(hvmdm_rules INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections)
+  target_link_options(hvmdm_rules INTERFACE LINKER:-z,relro,-z,now,--as-needed,--gc-sections)
 endif()
 
-# hvmdm_room(NAME [FILES files...] [BUT files...] DEPENDS libs...): the library dm_NAME from these .cpp files; without
-# FILES, from all those of the calling folder and below it, BUT some.
+# hvmdm_room(NAME [COLD] [FILES files...] [BUT files...] DEPENDS libs...): the library dm_NAME from these .cpp files;
+# without FILES, from all those of the calling folder and below it, BUT some. A COLD room runs at start and on the
+# toolstack's word: its code is to be small.
 # The arrows of docs/architecture.md are the DEPENDS; tests/arrows checks the #includes against them.
 function(hvmdm_room name)
-  cmake_parse_arguments(ARG "" "" "FILES;BUT;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "FILES;BUT;DEPENDS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS *.cpp)
   list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   list(TRANSFORM ARG_BUT PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
@@ -34,6 +35,9 @@ function(hvmdm_room name)
   endif()
   add_library(dm_${name} STATIC ${sources})
   target_link_libraries(dm_${name} PUBLIC hvmdm_rules fmt::fmt ${ARG_DEPENDS})
+  if(ARG_COLD AND NOT HVMDM_SANITIZE)
+    target_compile_options(dm_${name} PRIVATE -Os)
+  endif()
 endfunction()
 
 # hvmdm_tests(NAME DEPENDS libs...): the GoogleTest program tests_NAME from the .cpp files of the calling folder.

@@ -13,7 +13,7 @@ Result<std::unique_ptr<Accelerator>> make_xen(const toolstack::MachineOptions& o
     DM_TRY_ASSIGN(auto xen, xen::XenHypervisor::create({.domid = static_cast<u16>(options.domid.value_or(0)),
                                                         .ram_bytes = options.memory_mib * kMebibyte,
                                                         .low_ram_limit = low_ram_limit(options),
-                                                        .restrict_handles = options.restrict_to_domain}));
+                                                        .restored = options.incoming()}));
     return xen;
 }
 

@@ -194,8 +194,17 @@ Status Board::add_scsi(const BoardParts::Scsi& parts) {
 Status Board::add_vga(BoardParts::Vga parts) {
     const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
     if (!device) return fail("no PCI place is free for the graphics adapter");
-    add(vga_, "vga", wiring(*device, 0), std::move(parts.memory), std::move(parts.rom), timers_.clock());
-    return attach({0, *device, 0}, *vga_);
+    const auto add_model = [&](auto& adapter) {
+        add(adapter, "vga", wiring(*device, 0), std::move(parts.memory), std::move(parts.rom),
+            timers_.clock());
+        display_ = &adapter->display();
+        return attach({0, *device, 0}, *adapter);
+    };
+    switch (parts.model) {
+    case BoardParts::Vga::Model::Std: return add_model(vga_);
+    case BoardParts::Vga::Model::Cirrus: return add_model(cirrus_);
+    }
+    return {};
 }
 
 Status Board::add_ahci(const BoardParts::Ahci& parts) {

@@ -24,6 +24,7 @@
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
 #include "dm/devices/scsi/lsi53c895a.hpp"
+#include "dm/devices/vga/cirrus_vga.hpp"
 #include "dm/devices/vga/std_vga.hpp"
 #include "dm/devices/xen_platform/xen_platform.hpp"
 
@@ -36,6 +37,14 @@ namespace dm {
 
 inline constexpr unsigned kSerialPorts = 4;
 
+struct VgaParts {
+    enum class Model : u8 { Std, Cirrus };
+    Model model = Model::Std;
+    std::unique_ptr<VideoMemory> memory;
+    std::vector<u8> rom;
+    std::optional<u8> slot; ///< first free one when not said
+};
+
 struct BoardParts {
     unsigned cpus = 1;     ///< online at start
     unsigned max_cpus = 1; ///< may come later
@@ -43,11 +52,7 @@ struct BoardParts {
     u64 ram_above_4g = 0;
     std::string boot_order = "cda";
     bool xen_platform = true;
-    struct Vga {
-        std::unique_ptr<VideoMemory> memory;
-        std::vector<u8> rom;
-        std::optional<u8> slot; ///< first free one when not said
-    };
+    using Vga = VgaParts;
     std::optional<Vga> vga;
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
     Piix3Ide::Config ide;
@@ -78,7 +83,7 @@ public:
     Piix3Ide& ide() { return *ide_; }
     AhciController* ahci() { return ahci_.get(); } ///< if there is one
     GpeHotplug& hotplug() { return *gpe_; }
-    DisplaySource* display() { return vga_ ? &vga_->display() : nullptr; }
+    DisplaySource* display() { return display_; } ///< if there is a graphics adapter
     Ps2Input& input() { return *input_; }
 
     /// Waits until nothing is in flight.
@@ -155,6 +160,8 @@ private:
     std::unique_ptr<Lsi53c895a> scsi_;
     Bdf scsi_place_;
     std::unique_ptr<StdVga> vga_;
+    std::unique_ptr<CirrusVga> cirrus_; ///< instead of it
+    DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
 
     std::vector<Device*> devices_;

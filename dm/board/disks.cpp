@@ -1,6 +1,9 @@
 #include "dm/board/disks.hpp"
 
+#include "dm/core/block_flush.hpp"
+
 #include <algorithm>
+#include <cstring>
 
 namespace dm {
 namespace {
@@ -156,6 +159,17 @@ Status Disks::release() {
     for (const auto& shared : images())
         if (Status released = shared->image->release(); !released.ok() && first.ok())
             first = std::move(released);
+    return first;
+}
+
+Status Disks::flush() {
+    Status first;
+    for (const auto& shared : images()) {
+        const int error = flush_and_wait(*shared->image);
+        if (error != 0 && first.ok())
+            first = fail("disk {}: not all of it reached the medium: {}", shared->image->name(),
+                         std::strerror(error));
+    }
     return first;
 }
 

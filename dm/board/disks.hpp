@@ -46,6 +46,8 @@ public:
     /// Makes the images ours, and lets others have them. Nothing is in flight.
     Status activate();
     Status release();
+    /// Until what guests wrote is on the media. The error names the first one that failed.
+    Status flush();
     /// QMP's block_resize. `name` as for find().
     Status resize(std::string_view name, u64 bytes);
 

@@ -3,15 +3,22 @@
 #include "dm/board/accelerators.hpp"
 #include "dm/board/direct_boot.hpp"
 #include "dm/board/replay_board.hpp"
+#include "dm/board/saved_machine.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
 #include "firmware/rom_files.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+
 namespace dm {
 namespace {
 
-constexpr std::string_view kVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
+constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
+constexpr std::string_view kMachineSection = "machine";
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -22,6 +29,10 @@ public:
         adapter_.refresh(display, full);
     }
     void unwatched() override { adapter_.unwatched(); }
+    void snapshot(Display& display) override {
+        hypervisor_.drain_buffered();
+        adapter_.snapshot(display);
+    }
     bool propose_size(unsigned width, unsigned height) override {
         return adapter_.propose_size(width, height);
     }
@@ -65,14 +76,43 @@ Status Machine::build() {
     DM_TRY(open_taps());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
+    if (options_.incoming()) DM_TRY(restore());
     open_pv_disks();
     watch_disc_drives();
     DM_TRY(open_vnc());
     return open_monitors();
 }
 
+/// The guest has its memory and CPUs back; its devices follow. It goes on when the toolstack says so.
+Status Machine::restore() {
+    std::string where = "-incoming fd:" + fmt::to_string(options_.incoming_fd);
+    UniqueFd file(options_.incoming_fd);
+    if (!options_.incoming_file.empty()) {
+        where = "-incoming file:" + options_.incoming_file;
+        file.reset(::open(options_.incoming_file.c_str(), O_RDONLY | O_CLOEXEC));
+        if (!file) return fail("{}: {}", where, std::strerror(errno));
+    }
+    DM_TRY_ASSIGN(const std::vector<u8> image, read_saved(file.get(), where));
+    const auto load = [&]() -> Status {
+        DM_TRY_ASSIGN(StateReader in, StateReader::open(image));
+        MachineState state;
+        DM_TRY(in.section(kMachineSection, state));
+        loop_.machine_clock().set(state.now_ns);
+        return board_->load(in);
+    };
+    if (const Status loaded = load(); !loaded.ok())
+        return fail("{}: {}; is the guest's configuration the one it was saved with?", where,
+                    loaded.error().message);
+    state_ = RunState::Paused;
+    log_.info("restored, {} bytes of saved state", image.size());
+    return {};
+}
+
 /// The recorder runs the machine from here on, and has the real accelerator run it.
 Status Machine::record() {
+    if (options_.incoming())
+        return fail(
+            "-hvmdm-record: a restored guest cannot be recorded, only a whole life; take the option out");
     if (options_.accel != toolstack::Accel::Xen)
         return fail("-hvmdm-record: only guests of Xen can be recorded; take the option or -accel out");
     if (fw_cfg_)
@@ -210,18 +250,21 @@ Status Machine::open_kernel() {
 Status Machine::open_vga() {
     if (options_.vga.model == toolstack::VgaModel::None) return {};
     BoardParts::Vga vga;
-    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(kVgaRom, firmware_directories()));
-    DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(StdVga::memory_size(options_.vga.memory_mib)));
+    const bool cirrus = options_.vga.model == toolstack::VgaModel::Cirrus;
+    vga.model = cirrus ? BoardParts::Vga::Model::Cirrus : BoardParts::Vga::Model::Std;
+    DM_TRY_ASSIGN(vga.rom, firmware::load_rom(cirrus ? kCirrusRom : kStdVgaRom, firmware_directories()));
+    const u64 size = cirrus ? CirrusVga::kMemory : StdVga::memory_size(options_.vga.memory_mib);
+    DM_TRY_ASSIGN(vga.memory, accelerator_->make_video_memory(size));
     if (options_.vga.pci_slot) vga.slot = static_cast<u8>(*options_.vga.pci_slot);
     vga_ = std::move(vga);
     return {};
 }
 
 Status Machine::open_vnc() {
+    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
     if (!options_.vnc.enabled) return {};
     InputSink& devices = board_->input();
     input_ = std::make_unique<InputGate>(recorder_ != nullptr ? recorder_->input(devices) : devices);
-    if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
     DM_TRY_ASSIGN(vnc_, vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), *input_));
     return {};
 }
@@ -258,6 +301,7 @@ Status Machine::start() {
 
 Status Machine::resume() {
     if (state_ == RunState::Running) return {};
+    DM_TRY(disks_.activate());
     DM_TRY(accelerator_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
@@ -349,6 +393,19 @@ Status Machine::expire_vnc_password(std::optional<long long> when) {
     if (vnc_ == nullptr)
         return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
     return vnc_->expire_password(when);
+}
+
+/// What was written is on the media before the state says so.
+Status Machine::save_devices(int fd, bool live) {
+    StateWriter out;
+    out.section(kMachineSection, MachineState{.now_ns = loop_.machine_clock().now_ns()});
+    board_->save(out);
+    const std::vector<u8> image = std::move(out).take();
+    DM_TRY(write_saved(fd, image));
+    DM_TRY(disks_.flush());
+    if (live) DM_TRY(disks_.release());
+    log_.info("saved, {} bytes{}", image.size(), live ? "; the disks are another host's now" : "");
+    return {};
 }
 
 Status Machine::log_dirty_pages(bool enable) {

@@ -52,6 +52,8 @@ public:
     Status resize_drive(const std::string& drive, unsigned long long bytes) override {
         return disks_.resize(drive, bytes);
     }
+    Status save_devices(int fd, bool live) override;
+    Status dump_screen(ScreenDump dump) override;
     Status log_dirty_pages(bool enable) override;
 
 private:
@@ -59,6 +61,7 @@ private:
 
     Status build();
     Status record();
+    Status restore();
     Status open_serials();
     Status open_taps();
     void drain_tap(std::size_t index);

@@ -8,6 +8,8 @@ namespace {
 constexpr Port kPrimaryData = 0x1f0;
 constexpr Port kSecondaryData = 0x170;
 constexpr u64 kMebibyte = 1 << 20;
+constexpr std::string_view kStd = "std";
+constexpr std::string_view kCirrus = "cirrus";
 
 } // namespace
 
@@ -31,10 +33,16 @@ Result<std::unique_ptr<Board>> make_replay_board(const replay::MachineShape& sha
         drive.firmware = disk.firmware;
     }
     if (shape.vga) {
-        if (StdVga::memory_size(shape.vga->memory / kMebibyte) != shape.vga->memory)
+        const bool cirrus = shape.vga->model == kCirrus;
+        if (!cirrus && shape.vga->model != kStd)
+            return fail("the recorded machine has the graphics adapter \"{}\", which there is not",
+                        shape.vga->model);
+        if (shape.vga->memory !=
+            (cirrus ? CirrusVga::kMemory : StdVga::memory_size(shape.vga->memory / kMebibyte)))
             return fail("the recorded machine has {} bytes of video memory, which no adapter has",
                         shape.vga->memory);
         BoardParts::Vga& vga = parts.vga.emplace();
+        vga.model = cirrus ? BoardParts::Vga::Model::Cirrus : BoardParts::Vga::Model::Std;
         DM_TRY_ASSIGN(vga.memory, player.make_video_memory(shape.vga->memory));
         vga.rom = shape.vga->rom;
         if (shape.vga->slot) vga.slot = static_cast<u8>(*shape.vga->slot);
@@ -68,7 +76,9 @@ replay::MachineShape shape_of(const BoardParts& parts) {
                                .firmware = drive->firmware});
     }
     if (parts.vga)
-        shape.vga = {.memory = parts.vga->memory->bytes().size(),
+        shape.vga = {.model =
+                         std::string(parts.vga->model == BoardParts::Vga::Model::Cirrus ? kCirrus : kStd),
+                     .memory = parts.vga->memory->bytes().size(),
                      .slot = parts.vga->slot ? std::optional<unsigned>(*parts.vga->slot) : std::nullopt,
                      .rom = parts.vga->rom};
     return shape;

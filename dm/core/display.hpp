@@ -59,7 +59,10 @@ public:
     virtual void refresh(Display& display, bool full) = 0;
     /// Nobody looks any more: stop tracking what changes.
     virtual void unwatched() = 0;
-    /// A viewer would like a screen of this size. False: the guest cannot be told.
+    /// Draws all of the picture once, beside the refreshes, which remember nothing of it.
+    virtual void snapshot(Display& display) { refresh(display, true); }
+    /// A viewer would like the screen to have this size. It is the guest that decides, when it next asks what
+    /// the monitor can show. False: the adapter has no way to tell it.
     virtual bool propose_size(unsigned width, unsigned height) {
         static_cast<void>(width);
         static_cast<void>(height);

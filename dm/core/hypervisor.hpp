@@ -21,8 +21,11 @@ class VideoMemory {
 public:
     virtual ~VideoMemory() = default;
     virtual std::span<u8> bytes() = 0;
-    /// Shows it to the guest at `addr` (page aligned); nothing: hidden from the guest.
+    /// Shows it to the guest at `addr` (page aligned); nothing: hidden from the guest. In a machine that is
+    /// being restored the first call tells where the guest has had it all along.
     virtual void place(std::optional<GuestPhys> addr) = 0;
+    /// An error when a restored machine's memory is not where place() said.
+    virtual Status found() const { return {}; }
     /// Ors 1 into bits of `bitmap` (bit n = page first_page + n) for pages written by the guest since the
     /// last call. False: unknown, take all as written. The first call starts tracking.
     virtual bool collect_dirty(u64 first_page, u64 pages, std::span<u8> bitmap) = 0;

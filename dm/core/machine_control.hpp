@@ -65,6 +65,15 @@ struct MediumChange {
     bool force = false; ///< also when the guest locked the tray
 };
 
+/// A picture of the screen to be written to a file.
+struct ScreenDump {
+    std::string filename; ///< as people know it
+    UniqueFd fd;          ///< where it goes; empty: create `filename`
+    bool png = false;     ///< otherwise PPM
+    std::string device;   ///< id of the display adapter; empty: the first
+    long long head = 0;
+};
+
 /// A device to plug in while the machine exists: `-device` over QMP.
 struct DeviceRequest {
     std::string driver; ///< "xen-pci-passthrough", "usb-host"
@@ -126,6 +135,10 @@ public:
     }
     virtual Status change_medium(MediumChange change) {
         return unsupported("changing the medium of " + change.drive);
+    }
+
+    virtual Status dump_screen(ScreenDump dump) {
+        return unsupported("writing the screen to " + dump.filename);
     }
 
     /// Makes the image of `drive` larger; the guest is told as far as the drive can.

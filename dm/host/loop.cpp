@@ -89,14 +89,13 @@ bool Loop::set_lookout(Lookout* lookout) {
     return true;
 }
 
-/// Looks once. What is found teaches how long to look the next time.
-bool Loop::look() {
-    if (!lookout_->look()) return false;
+/// Looks once; how long after the last work there was more, if there is.
+std::optional<u64> Loop::look() {
+    if (!lookout_->look()) return std::nullopt;
     const u64 now = ticks();
-    patience_.learn(now - last_work_);
-    last_work_ = now;
+    const u64 gap = now - std::exchange(last_work_, now);
     if (round_end_) round_end_();
-    return true;
+    return gap;
 }
 
 /// Instead of sleeping, as long as that is expected to pay. Ends when something else is ready, too.
@@ -105,11 +104,12 @@ Poller::Woken Loop::look_on(std::optional<u64> most_ns, ReadyFds& ready) {
         32; // the others are asked by a system call, and wait that long at most
     unsigned looks = 0;
     while (lookout_ != nullptr && !exit_status_ && ticks() - last_work_ < patience_.window()) {
-        look();
+        if (const auto gap = look()) patience_.found(*gap);
         if (++looks % kLooksPerPoll != 0) continue;
         const auto woken = poller_->wait(deadline(most_ns), ready, Poller::Sleep::No);
         if (woken.ready != 0 || woken.due) return woken;
     }
+    if (looks != 0) patience_.missed();
     return {0, false};
 }
 
@@ -121,7 +121,7 @@ Poller::Woken Loop::sleep(std::optional<u64> most_ns, ReadyFds& ready) {
     patience_.set_most(tick_rate_.per_us() * Patience::kMostUs);
     lookout_->rest();
     woken = poller_->wait(deadline(most_ns), ready);
-    look();
+    if (const auto gap = look()) patience_.woken(*gap);
     return woken;
 }
 

@@ -52,7 +52,7 @@ private:
 
     Poller::Woken sleep(std::optional<u64> most_ns, ReadyFds& ready);
     Poller::Woken look_on(std::optional<u64> most_ns, ReadyFds& ready);
-    bool look();
+    std::optional<u64> look();
     std::optional<u64> deadline(std::optional<u64> most_ns) const;
     void run_timers();
     void run_posted();

@@ -1,5 +1,6 @@
 // NbdImage: the connection, its place in the event loop, and its end.
 #ifdef HVMDM_NBD
+#include "dm/core/block_flush.hpp"
 #include "dm/host/aligned_image.hpp"
 #include "dm/host/nbd_image.hpp"
 
@@ -193,13 +194,7 @@ Status NbdImage::release() {
         disconnect();
         return {};
     }
-    int error = 0;
-    BlockIo flush{.op = BlockIo::Op::Flush,
-                  .iov = {},
-                  .done = [](BlockIo& io, int result) { *static_cast<int*>(io.owner) = result; },
-                  .owner = &error};
-    submit(flush);
-    drain();
+    const int error = flush_and_wait(*this);
     disconnect();
     if (error != 0) return fail("disk {}: not all of it reached the medium", name());
     return {};

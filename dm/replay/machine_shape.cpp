@@ -110,6 +110,7 @@ bool read_line(std::string_view line, MachineShape& shape, u64& rom_size) {
                                .firmware = words.take_text("firmware")});
     } else if (key == "vga") {
         shape.vga.emplace().memory = words.take("memory", kMostVideoMemory);
+        if (words.has("model")) shape.vga->model = words.take_text("model"); // not in older recordings
         if (words.has("slot")) shape.vga->slot = static_cast<unsigned>(words.take("slot", 31));
         rom_size = words.take("rom", kMostRom);
     } else {
@@ -136,6 +137,7 @@ std::string shape_text(const MachineShape& s) {
     if (s.vga) {
         text += fmt::format("vga memory={} rom={}", s.vga->memory, s.vga->rom.size());
         if (s.vga->slot) text += fmt::format(" slot={}", *s.vga->slot);
+        text += fmt::format(" model={}", quote(s.vga->model));
         text += '\n';
     }
     return text;

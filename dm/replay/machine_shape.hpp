@@ -26,6 +26,7 @@ struct DiskShape {
 };
 
 struct VgaShape {
+    std::string model = "std";
     u64 memory = 0; ///< bytes
     std::optional<unsigned> slot{};
     std::vector<u8> rom{};

@@ -24,7 +24,7 @@ constexpr std::string_view kNotThere = "not emulated, the guest does without";
 
 constexpr std::array kRows{
     DeviceRow{"VGA", {}, Vga, kDone},
-    DeviceRow{"cirrus-vga", {}, Vga, kLog, kStdInstead},
+    DeviceRow{"cirrus-vga", {}, Vga, kDone},
     DeviceRow{"qxl-vga", {}, Vga, kLog, kStdInstead},
 
     DeviceRow{"ide-hd", "ide-drive", IdeDisk, kDone},

@@ -5,6 +5,7 @@
 #include "dm/toolstack/qmp_handlers.hpp"
 
 #include <array>
+#include <charconv>
 
 namespace dm::toolstack {
 namespace {
@@ -104,6 +105,32 @@ std::string run_eject(QmpContext& context, std::string_view argument) {
     return said(run_command(context, "eject", arguments));
 }
 
+/// FILENAME [-f FORMAT] [DEVICE [HEAD]]
+std::string run_screendump(QmpContext& context, std::string_view argument) {
+    Json arguments = Json::object();
+    constexpr std::array<const char*, 2> kNames = {"filename", "device"};
+    std::size_t given = 0;
+    for (std::size_t at = 0; at < argument.size();) {
+        const std::size_t end = std::min(argument.find(' ', at), argument.size());
+        const std::string word(argument.substr(at, end - at));
+        at = end + 1;
+        if (word == "-f") {
+            const std::size_t format_end = std::min(argument.find(' ', at), argument.size());
+            if (at < argument.size()) arguments["format"] = std::string(argument.substr(at, format_end - at));
+            at = format_end + 1;
+        } else if (given < kNames.size()) {
+            arguments[kNames[given++]] = word;
+        } else {
+            std::int64_t head = 0;
+            const auto parsed = std::from_chars(word.data(), word.data() + word.size(), head);
+            if (parsed.ec != std::errc() || parsed.ptr != word.data() + word.size())
+                return fmt::format("Error: head '{}' is not a number\r\n", word);
+            arguments["head"] = head;
+        }
+    }
+    return said(run_command(context, "screendump", arguments));
+}
+
 std::string run_set_password(QmpContext& context, std::string_view argument) {
     const std::size_t blank = argument.find(' ');
     if (blank == std::string_view::npos) return "Error: set_password needs a protocol and a password\r\n";
@@ -152,6 +179,7 @@ constexpr std::array kCommands{
     HumanCommand{"info version", "versions", info_version},
     HumanCommand{"info vnc", "VNC server and its viewers", info_vnc},
     HumanCommand{"quit", "end the device model", run_quit},
+    HumanCommand{"screendump", "screendump FILENAME [-f png|ppm] [DEVICE [HEAD]]", run_screendump},
     HumanCommand{"set_password", "set_password vnc PASSWORD", run_set_password},
     HumanCommand{"stop", "stop", run_action<&MachineControl::stop>},
     HumanCommand{"system_powerdown", "press the power button", run_action<&MachineControl::power_down>},

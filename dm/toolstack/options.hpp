@@ -130,6 +130,7 @@ struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
     std::vector<MonitorOptions> monitors;
     int incoming_fd = -1; ///< saved state to load
     std::string incoming_file;
+    bool incoming() const { return incoming_fd >= 0 || !incoming_file.empty(); }
     bool start_paused = false;    ///< -S: do not announce "running" before `cont`
     bool exit_on_shutdown = true; ///< false with -no-shutdown: the process outlives the guest
     std::vector<InheritedFd> inherited_fds;

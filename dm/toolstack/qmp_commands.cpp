@@ -57,6 +57,10 @@ constexpr std::array kCommands{
     QmpCommand{"query-xen-replication-status", no_colo},
     QmpCommand{"quit", quit},
     QmpCommand{"remove-fd", remove_fd, {{{"fdset-id", kInteger, kRequired}, {"fd", kInteger}}}},
+    QmpCommand{
+        "screendump",
+        screendump,
+        {{{"filename", kString, kRequired}, {"device", kString}, {"head", kInteger}, {"format", kString}}}},
     QmpCommand{"set_password",
                set_password,
                {{{"protocol", kString, kRequired},

@@ -47,6 +47,9 @@ QmpReply eject(QmpContext& context, const Json& arguments);
 QmpReply query_fdsets(QmpContext& context, const Json& arguments);
 QmpReply remove_fd(QmpContext& context, const Json& arguments);
 
+// qmp_screen.cpp: the picture
+QmpReply screendump(QmpContext& context, const Json& arguments);
+
 // qmp_device.cpp: hotplug
 QmpReply device_add(QmpContext& context, const Json& arguments);
 QmpReply device_del(QmpContext& context, const Json& arguments);

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <utility>
 
 namespace dm::vnc {
 namespace {
@@ -125,10 +124,7 @@ bool RfbReader::skip(u64 bytes) {
 bool RfbReader::message() {
     u8 type = 0;
     if (!read({&type, 1}, -1)) return false;
-    const bool follows = std::exchange(sync_next_, false);
-    if (!dispatch(type)) return false;
-    if (follows && !sync_next_) events_.followed();
-    return true;
+    return dispatch(type);
 }
 
 bool RfbReader::dispatch(u8 type) {
@@ -247,8 +243,21 @@ bool RfbReader::fence() {
     fence.length = m[7];
     if (fence.length > FenceMessage::kMostPayload) return end("sent a fence of more than 64 bytes");
     if (!read(std::span(fence.payload).first(fence.length), kMessageTimeoutMs)) return false;
-    sync_next_ = (fence.flags & (REQUEST | SYNC_NEXT)) == (REQUEST | SYNC_NEXT);
+    if ((fence.flags & (REQUEST | SYNC_NEXT)) == (REQUEST | SYNC_NEXT)) return followed_fence(fence);
     events_.fence(fence);
+    return true;
+}
+
+/// A viewer may wait for a picture before it sends what follows, so nothing is held up before that has begun.
+bool RfbReader::followed_fence(const FenceMessage& fence) {
+    u8 type = 0;
+    if (!read({&type, 1}, -1)) return false;
+    events_.fence(fence);
+    if (type == CLIENT_FENCE)
+        --begin_; // changes nothing; read by message()
+    else if (!dispatch(type))
+        return false;
+    events_.followed();
     return true;
 }
 

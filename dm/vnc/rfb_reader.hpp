@@ -82,8 +82,8 @@ public:
     virtual void pointer(u16 x, u16 y, u8 buttons) = 0;
     virtual void desktop_size_requested(const SizeRequest& request) = 0;
     virtual void continuous_updates(bool on, const Rect& area) = 0;
-    /// A request, or what came back of ours. After one with SYNC_NEXT the next message takes effect together
-    /// with the answer: followed() comes when it has been reported too.
+    /// A request, or what came back of ours. One with SYNC_NEXT is reported together with the next message:
+    /// its answer and that take effect at once, when followed() comes.
     virtual void fence(const FenceMessage& fence) = 0;
     virtual void followed() = 0;
 };
@@ -112,11 +112,11 @@ private:
     bool qemu_message();
     bool enable_continuous_updates();
     bool fence();
+    bool followed_fence(const FenceMessage& fence);
 
     int fd_;
     RfbEvents& events_;
     std::string why_;
-    bool sync_next_ = false;
     std::array<u8, 1024> buffer_{};
     std::size_t begin_ = 0;
     std::size_t end_ = 0;

@@ -119,21 +119,24 @@ void ViewerPicture::apply_encodings(const Encodings& e) {
     }
     encodings_ = e;
     knows_.draws_cursor = e.cursor.has_value();
-    // A pseudo rectangle tells the viewer that it may send extended key events.
-    if (e.extended_key_events) write(RfbMessage::update({}, QEMU_EXTENDED_KEY_EVENT));
-    // So do a fence and the end of continuous updates that have not begun.
+    // A fence, and the end of continuous updates that have not begun, tell the viewer that both are there.
+    // Before any update: TigerVNC decides with the first one.
     if (e.fence && !std::exchange(fence_offered_, true)) write(RfbMessage::fence(REQUEST, {}));
     if (e.fence && e.continuous_updates && !std::exchange(continuous_offered_, true))
         write(RfbMessage().byte(END_OF_CONTINUOUS_UPDATES));
+    // A pseudo rectangle tells that it may send extended key events.
+    if (e.extended_key_events) write(RfbMessage::update({}, QEMU_EXTENDED_KEY_EVENT));
 }
 
-/// LibVNCServer 0.9.14 sends the wrong three bytes of a pixel by ZRLE where a colour has the topmost bit.
+/// LibVNCServer 0.9.14's ZRLE sends the wrong three bytes of a pixel where a colour has the topmost bit, and
+/// half of the bytes of a tile with many colours where green has five bits of 16.
 void ViewerPicture::choose_encoding() {
     const auto& f = client_->format;
     const auto on_top = [](unsigned max, unsigned shift) { return u64{max} << shift >= u64{1} << 31; };
-    const bool misread =
-        f.bitsPerPixel == 32 &&
-        (on_top(f.redMax, f.redShift) || on_top(f.greenMax, f.greenShift) || on_top(f.blueMax, f.blueShift));
+    const bool misread = f.bitsPerPixel == 16 ? f.greenMax <= 31
+                                              : f.bitsPerPixel == 32 && (on_top(f.redMax, f.redShift) ||
+                                                                         on_top(f.greenMax, f.greenShift) ||
+                                                                         on_top(f.blueMax, f.blueShift));
     client_->preferredEncoding = encodings_.preferred == ZRLE && misread ? RAW : encodings_.preferred;
 }
 

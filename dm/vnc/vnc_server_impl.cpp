@@ -427,8 +427,9 @@ void VncServer::Impl::show(const CursorPtr& cursor) {
 }
 
 void VncServer::Impl::input_status(const InputStatus& now) {
-    locks_.lit(now.leds);
     const std::lock_guard lock(mutex_);
+    // Guests that do not set the lights keep the lock keys that were counted.
+    if (now.leds != status_.leds) locks_.lit(now.leds);
     status_ = now;
     for (const auto& session : sessions_)
         session->publish(now);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <sys/mman.h>
+#include <utility>
 
 namespace dm::xen {
 namespace {
@@ -25,9 +26,21 @@ Result<std::unique_ptr<VideoMemory>> GuestVideoMemory::create(const Handles& han
     return std::unique_ptr<VideoMemory>(std::move(self));
 }
 
+Result<std::unique_ptr<VideoMemory>> GuestVideoMemory::adopt(const Handles& handles, MapCache& cache,
+                                                             u16 domid, u64 size, GuestPhys parking) {
+    std::unique_ptr<GuestVideoMemory> self(
+        new GuestVideoMemory(handles, cache, domid, size >> kPageShift, parking >> kPageShift));
+    self->adopting_ = true;
+    DM_TRY(self->reserve());
+    return std::unique_ptr<VideoMemory>(std::move(self));
+}
+
 GuestVideoMemory::~GuestVideoMemory() {
     stop_tracking();
-    if (host_ != nullptr) xenforeignmemory_unmap(handles_.fmem.get(), host_, pages_);
+    if (mapped_)
+        xenforeignmemory_unmap(handles_.fmem.get(), host_, pages_);
+    else if (host_ != nullptr)
+        ::munmap(host_, pages_ << kPageShift);
 }
 
 Status GuestVideoMemory::populate() {
@@ -39,20 +52,50 @@ Status GuestVideoMemory::populate() {
         pages_ >> 8, done.error().message);
 }
 
+/// The address at which the pages will be mapped, so that nobody's pointer to them changes.
+Status GuestVideoMemory::reserve() {
+    const int fixed = host_ != nullptr ? MAP_FIXED : 0;
+    void* host = ::mmap(host_, pages_ << kPageShift, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
+    if (host == MAP_FAILED) return fail("video memory cannot be mapped: {}", std::strerror(errno));
+    host_ = static_cast<u8*>(host);
+    return {};
+}
+
+/// Where something is reserved, in its place.
 Status GuestVideoMemory::map_all() {
     std::vector<xen_pfn_t> gfns(pages_);
     for (u64 i = 0; i < pages_; ++i)
         gfns[i] = at_ + i;
-    void* host = xenforeignmemory_map(handles_.fmem.get(), domid_, PROT_READ | PROT_WRITE, pages_,
-                                      gfns.data(), nullptr);
-    if (host == nullptr) return fail("video memory cannot be mapped: {}", std::strerror(errno));
+    const int flags = host_ != nullptr ? MAP_FIXED : 0;
+    void* host = xenforeignmemory_map2(handles_.fmem.get(), domid_, host_, PROT_READ | PROT_WRITE, flags,
+                                       pages_, gfns.data(), nullptr);
+    if (host == nullptr) {
+        const int error = errno;
+        if (host_ != nullptr) DM_TRY(reserve()); // the library has unmapped what was there
+        return fail("video memory cannot be mapped: {}", std::strerror(error));
+    }
     host_ = static_cast<u8*>(host);
+    mapped_ = true;
     return {};
 }
 
 void GuestVideoMemory::place(std::optional<GuestPhys> addr) {
     const Gfn to = addr ? *addr >> kPageShift : parking_;
-    if (to == at_) return;
+    if (!std::exchange(adopting_, false)) {
+        if (to != at_) move(to);
+        return;
+    }
+    at_ = to;
+    found_ = map_all();
+    if (!found_.ok())
+        found_ =
+            fail("the guest has no video memory at {:#x}: {}", at_ << kPageShift, found_.error().message);
+    else if (at_ != parking_)
+        pin_cache_attribute(at_);
+}
+
+void GuestVideoMemory::move(Gfn to) {
     stop_tracking(); // the next collect_dirty() starts it at the new place
     if (at_ != parking_)
         xendevicemodel_pin_memory_cacheattr(handles_.dmod.get(), domid_, at_ << kPageShift,

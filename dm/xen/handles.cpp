@@ -60,12 +60,17 @@ Result<Handles> Handles::open() {
     if (!h.dmod) return cannot_open("Xen's device-model interface (/dev/xen/privcmd)", errno);
     h.fmem.reset(xenforeignmemory_open(library_logger(), 0));
     if (!h.fmem) return cannot_open("Xen's guest-memory interface (/dev/xen/privcmd)", errno);
-    h.evtchn.reset(xenevtchn_open(library_logger(), 0));
-    if (!h.evtchn) return cannot_open("Xen's event channels (/dev/xen/evtchn)", errno);
+    DM_TRY(open_event_channels()); // so that what is missing is told before anything is built
     h.call.reset(xencall_open(library_logger(), 0));
     if (!h.call) return cannot_open("Xen's hypercall interface (/dev/xen/privcmd)", errno);
     h.store.reset(xs_open(0));
     return h;
+}
+
+Result<Handle<xenevtchn_handle>> open_event_channels() {
+    Handle<xenevtchn_handle> handle(xenevtchn_open(library_logger(), 0));
+    if (!handle) return cannot_open("Xen's event channels (/dev/xen/evtchn)", errno);
+    return handle;
 }
 
 Status Handles::restrict_all(u16 domid) {

@@ -26,7 +26,6 @@ template <class H> using Handle = std::unique_ptr<H, HandleCloser>;
 struct Handles {
     Handle<xendevicemodel_handle> dmod;
     Handle<xenforeignmemory_handle> fmem;
-    Handle<xenevtchn_handle> evtchn;
     Handle<xencall_handle> call;
     Handle<xs_handle> store; ///< null when xenstored cannot be reached
 
@@ -34,5 +33,8 @@ struct Handles {
     /// From now on every handle reaches domain `domid` only (-xen-domid-restrict).
     static Status restrict_all(u16 domid);
 };
+
+/// A descriptor for event channels; one for each, see event_channel.hpp.
+Result<Handle<xenevtchn_handle>> open_event_channels();
 
 } // namespace dm::xen

@@ -3,12 +3,9 @@
 #include "dm/core/check.hpp"
 #include "dm/xen/libxen.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include <utility>
 
 namespace dm::xen {
@@ -54,17 +51,18 @@ Status IoreqServer::map_pages() {
 IoreqServer::~IoreqServer() {
     if (loop_ != nullptr) {
         loop_->set_lookout(nullptr);
-        loop_->unwatch(xenevtchn_fd(handles_.evtchn.get()));
+        for (const auto& channel : channels_)
+            loop_->unwatch(channel->fd());
     }
     // Each of these may fail because the domain is gone already; what is ours is freed all the same.
     if (created_) xendevicemodel_destroy_ioreq_server(handles_.dmod.get(), domid_, id_);
     if (resource_ != nullptr) xenforeignmemory_unmap_resource(handles_.fmem.get(), resource_);
 }
 
-Result<u32> IoreqServer::bind(u32 remote_port, std::string_view what) {
-    const int local = xenevtchn_bind_interdomain(handles_.evtchn.get(), domid_, remote_port);
-    if (local < 0) return fail("event channel of {}: {}", what, std::strerror(errno));
-    return static_cast<u32>(local);
+Status IoreqServer::bind(u32 remote_port, std::string_view what) {
+    DM_TRY_ASSIGN(EventChannel channel, EventChannel::bind(domid_, remote_port, what));
+    channels_.push_back(std::make_unique<EventChannel>(std::move(channel)));
+    return {};
 }
 
 Status IoreqServer::start(EventLoop& loop, RequestServer& requests) {
@@ -79,16 +77,14 @@ Status IoreqServer::start(EventLoop& loop, RequestServer& requests) {
                                              &buffered_remote) != 0)
         return fail("-xen-domid {}: port of the buffered ring: {}", domid_, std::strerror(errno));
     DM_TRY(set_enabled(true)); // the slots' ports are valid from here on
-    for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu) {
-        DM_TRY_ASSIGN(const u32 local, bind(io_->event_port(vcpu), "a vCPU"));
-        local_ports_.push_back(local);
-    }
+    for (unsigned vcpu = 0; vcpu < vcpus; ++vcpu)
+        DM_TRY(bind(io_->event_port(vcpu), "a vCPU"));
     DM_TRY(bind(buffered_remote, "the buffered ring"));
-    const int fd = xenevtchn_fd(handles_.evtchn.get());
-    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); // an event may vanish between poll and read
     loop_ = &loop;
     looked_after_ = loop.set_lookout(this);
-    loop.watch(fd, FdEvents::Readable, [this](FdReady) { events(); });
+    for (const auto& channel : channels_)
+        loop.watch(channel->fd(), FdEvents::Readable,
+                   [this, &channel = *channel](FdReady) { event(channel); });
     return {};
 }
 
@@ -99,31 +95,21 @@ Status IoreqServer::set_enabled(bool enabled) {
     return {};
 }
 
-/// The guest first: what waits is answered before the event itself is dealt with. A port that raised its
+/// The guest first: what waits is answered before the event itself is dealt with. A channel that raised its
 /// event stays masked while the loop looks for requests by itself: Xen then interrupts nobody for those that
 /// follow.
-void IoreqServer::events() {
+void IoreqServer::event(EventChannel& channel) {
     serve_ready();
-    // The device hands out as many pending ports as fit, in one system call, where xenevtchn_pending() takes
-    // one for each.
-    std::array<evtchn_port_t, 32> ports;
-    const ssize_t got = ::read(xenevtchn_fd(handles_.evtchn.get()), ports.data(), sizeof(ports));
-    if (got < static_cast<ssize_t>(sizeof(ports[0]))) return;
-    masked_.insert(masked_.end(), ports.begin(),
-                   ports.begin() + got / static_cast<ssize_t>(sizeof(ports[0])));
+    channel.take();
     if (looked_after_) return;
-    unmask();
+    channel.unmask();
     serve_ready();
 }
 
-/// All of them by one system call. A vCPU that posted meanwhile raises its event now.
-void IoreqServer::unmask() {
-    if (masked_.empty()) return;
-    const std::size_t bytes = masked_.size() * sizeof(masked_[0]);
-    const ssize_t taken = ::write(xenevtchn_fd(handles_.evtchn.get()), masked_.data(), bytes);
-    if (taken != static_cast<ssize_t>(bytes))
-        log_.guest("event channels could not be unmasked: {}", std::strerror(errno));
-    masked_.clear();
+/// A vCPU that posted meanwhile raises its event now.
+void IoreqServer::rest() {
+    for (const auto& channel : channels_)
+        channel->unmask();
 }
 
 bool IoreqServer::serve_ready() {
@@ -131,7 +117,7 @@ bool IoreqServer::serve_ready() {
     bool any = io_->drain();
     for (unsigned vcpu = 0; vcpu < io_->vcpus() && !held_; ++vcpu)
         if (io_->serve(vcpu)) {
-            xenevtchn_notify(handles_.evtchn.get(), local_ports_[vcpu]);
+            channels_[vcpu]->notify();
             any = true;
         }
     return any;
@@ -143,7 +129,8 @@ void IoreqServer::drain() {
 
 void IoreqServer::hold(bool on) {
     if (std::exchange(held_, on) == on || loop_ == nullptr) return;
-    loop_->change(xenevtchn_fd(handles_.evtchn.get()), on ? FdEvents::None : FdEvents::Readable);
+    for (const auto& channel : channels_)
+        loop_->change(channel->fd(), on ? FdEvents::None : FdEvents::Readable);
     if (!on) serve_ready(); // those whose event was taken before
 }
 

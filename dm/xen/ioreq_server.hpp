@@ -6,6 +6,7 @@
 #include "dm/core/io_space.hpp"
 #include "dm/core/log.hpp"
 #include "dm/core/pci.hpp"
+#include "dm/xen/event_channel.hpp"
 #include "dm/xen/handles.hpp"
 #include "dm/xen/ioreq_pages.hpp"
 
@@ -66,12 +67,11 @@ private:
     };
 
     Status map_pages();
-    Result<u32> bind(u32 remote_port, std::string_view what);
-    void events();
+    Status bind(u32 remote_port, std::string_view what);
+    void event(EventChannel& channel);
     bool serve_ready();
-    void unmask();
     bool look() override { return serve_ready(); }
-    void rest() override { unmask(); }
+    void rest() override;
 
     const Handles& handles_;
     u16 domid_;
@@ -83,8 +83,7 @@ private:
     xenforeignmemory_resource_handle* resource_ = nullptr;
     u8* pages_ = nullptr;
     std::optional<IoreqPages> io_;
-    std::vector<u32> local_ports_; // of each vCPU
-    std::vector<u32> masked_;      ///< local ports that raised their event and are not to raise it again yet
+    std::vector<std::unique_ptr<EventChannel>> channels_; ///< of each vCPU, then the buffered ring's
     EventLoop* loop_ = nullptr;
     bool held_ = false;
     bool looked_after_ = false; ///< the loop looks for requests by itself, and says when it stops

@@ -41,7 +41,8 @@ void XenHypervisor::route_pci_link(unsigned link, u8 isa_irq) {
 Result<std::unique_ptr<VideoMemory>> XenHypervisor::make_video_memory(u64 size) {
     const GuestPhys parking = next_parking_;
     next_parking_ += size;
-    return GuestVideoMemory::create(handles_, cache_, options_.domid, size, parking);
+    const auto make = options_.restored ? GuestVideoMemory::adopt : GuestVideoMemory::create;
+    return make(handles_, cache_, options_.domid, size, parking);
 }
 
 void XenHypervisor::shutdown(ShutdownReason reason) {

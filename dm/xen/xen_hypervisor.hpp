@@ -14,7 +14,7 @@ struct XenOptions {
     u16 domid = 0;
     u64 ram_bytes = 0;              ///< -m
     u64 low_ram_limit = 0xf0000000; ///< where RAM below 4 GiB ends (mmio_hole)
-    bool restrict_handles = false;  ///< -xen-domid-restrict
+    bool restored = false;          ///< -incoming: the guest has its memory already
 };
 
 class XenHypervisor final : public Accelerator {

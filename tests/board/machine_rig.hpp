@@ -89,13 +89,19 @@ struct MachineRig : testing::Test {
         path.copy(out.sun_path, path.size());
         return out;
     }
-    void start() {
+    /// Where the machine looks for the guest. A machine may come after another.
+    UniqueFd listen() const {
         const sockaddr_un guest_address = address(options.qtest);
-        const UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        ASSERT_EQ(
+        ::unlink(options.qtest.c_str());
+        UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        EXPECT_EQ(
             ::bind(listener.get(), reinterpret_cast<const sockaddr*>(&guest_address), sizeof guest_address),
             0);
-        ASSERT_EQ(::listen(listener.get(), 1), 0);
+        EXPECT_EQ(::listen(listener.get(), 1), 0);
+        return listener;
+    }
+    void start() {
+        const UniqueFd listener = listen();
         auto made = Machine::create(loop, options);
         ASSERT_TRUE(made.ok()) << made.error().message;
         machine = std::move(made).value();

@@ -13,8 +13,8 @@ struct StdVgaRig : Rig {
     static constexpr u8 kDevice = 2;
     static constexpr u64 kSize = 1 << 20;
 
-    StdVgaRig() {
-        auto memory_of_ours = std::make_unique<FakeVideoMemory>(kSize);
+    explicit StdVgaRig(u64 size = kSize) {
+        auto memory_of_ours = std::make_unique<FakeVideoMemory>(size);
         video = memory_of_ours.get();
         std::vector<u8> rom(3000);
         for (unsigned i = 0; i < rom.size(); ++i)

@@ -101,9 +101,27 @@ TEST(StdVga, Bar2TellsAndTakesTheByteOrder) {
 
 TEST(StdVga, TheRestOfBar2ReadsAsOnes) {
     StdVgaRig rig;
-    EXPECT_EQ(rig.peek(kMmio), 0xffffffffU);
     EXPECT_EQ(rig.peek(kMmio + 0x420), 0xffffffffU);
     EXPECT_EQ(rig.peek(kMmio + 0xffc), 0xffffffffU);
+}
+
+TEST(StdVga, Bar2BeginsWithAnEdidAndZeroes) {
+    StdVgaRig rig(16 << 20);
+    EXPECT_EQ(rig.peek(kMmio), 0xffffff00U);
+    EXPECT_EQ(rig.peek(kMmio + 4), 0x00ffffffU);
+    EXPECT_EQ(rig.peek(kMmio + 0x38, 1), 1280U & 0xff); // the first detailed timing's width
+    EXPECT_EQ(rig.peek(kMmio + 0x3b, 1), 800U & 0xff);
+    EXPECT_EQ(rig.peek(kMmio + 0x80), 0U);
+    EXPECT_EQ(rig.peek(kMmio + 0x3fc), 0U);
+    rig.poke(kMmio, 0x55, 1);
+    EXPECT_EQ(rig.peek(kMmio), 0xffffff00U);
+}
+
+TEST(StdVga, ASizeThatAViewerWantsBecomesThePreferredMode) {
+    StdVgaRig rig(16 << 20);
+    EXPECT_TRUE(rig.dev->display().propose_size(1603, 901));
+    EXPECT_EQ(rig.peek(kMmio + 0x38, 1), 1600U & 0xff);
+    EXPECT_EQ(rig.peek(kMmio + 0x3b, 1), 901U & 0xff);
 }
 
 TEST(StdVga, TheFixedAddressesAnswerBeforeTheCommandRegisterSaysSo) {

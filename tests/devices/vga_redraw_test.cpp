@@ -29,6 +29,31 @@ TEST_F(VgaRedrawTest, AScreenThatIsOffIsBlackAndKeepsItsSize) {
     EXPECT_EQ(screen.at(0, 0), 0U);
 }
 
+TEST_F(VgaRedrawTest, ASnapshotShowsAllAndRefreshesDoNotNoticeIt) {
+    vga.set_dispi(800, 600, 32);
+    rig.refresh(true);
+    rig.refresh();
+    rig.guest_write(u64{20 * 800 + 30} * 4, std::vector<u8>{1, 2, 3, 4});
+    Picture shot;
+    rig.core.display().snapshot(shot);
+    EXPECT_EQ(shot.at(30, 20), 0x030201U);
+    rig.refresh();
+    EXPECT_EQ(screen.changed_pixels(), 1U);
+    expect_same_as_drawn_afresh();
+}
+
+TEST_F(VgaRedrawTest, ASnapshotWithNobodyWatchingTracksNothing) {
+    vga.set_dispi(800, 600, 32);
+    Picture shot;
+    rig.core.display().snapshot(shot);
+    EXPECT_EQ(shot.width, 800U);
+    EXPECT_FALSE(rig.video.tracking);
+    vga.dispi(VbeDispi::ENABLE, 0);
+    mode(kMode03);
+    rig.core.display().snapshot(shot);
+    EXPECT_EQ(shot.width, 720U);
+}
+
 TEST_F(VgaRedrawTest, WritesByTheWindowRedrawTheirPixelsOnly) {
     mode(kMode12);
     rig.refresh(true);

@@ -152,7 +152,7 @@ struct VgaDriver {
             dac(static_cast<u8>(i), i & 63, static_cast<u8>(i >> 2), static_cast<u8>(63 - (i & 63)));
     }
     static u32 distinct_colour(unsigned i) {
-        const auto up = [](u32 six) { return six << 2 | six >> 4; };
+        const auto up = [](u32 six) { return six << 2 | (six & 1) * 3; };
         return up(i & 63) << 16 | up(i >> 2) << 8 | up(63 - (i & 63));
     }
     void set(const VgaMode& mode) {
@@ -237,7 +237,8 @@ struct VgaRig {
         copy.memory = video.memory;
         const VbeDispi dispi(state.dispi, static_cast<u32>(copy.memory.size()));
         VgaDirty dirty(copy.memory.size());
-        VgaRender render(copy, state.vga, dispi, state.big_endian, dirty, clock);
+        const DispiScreen shown(state.vga, dispi, state.big_endian);
+        VgaRender render(copy, state.vga, shown, dirty, clock);
         Picture fresh;
         fresh.most_width = screen.most_width;
         fresh.most_height = screen.most_height;

@@ -226,21 +226,5 @@ TEST_P(LoopTest, QuitEndsTheLookingToo) {
     loop.set_lookout(nullptr);
 }
 
-TEST(Patience, GrowsWithShortGapsShrinksWithLongOnesAndEndsAtNothing) {
-    Patience p;
-    p.learn(1);
-    EXPECT_EQ(p.window(), 0U) << "nothing is known of time yet";
-    p.set_most(6400);
-    p.learn(1000);
-    EXPECT_EQ(p.window(), 4000U);
-    p.learn(6000);
-    EXPECT_EQ(p.window(), 6400U) << "never above the most";
-    p.learn(100);
-    EXPECT_EQ(p.window(), 5600U) << "short again: slowly less";
-    for (int long_gaps = 0; long_gaps < 7; ++long_gaps)
-        p.learn(~u64{0});
-    EXPECT_EQ(p.window(), 0U);
-}
-
 } // namespace
 } // namespace dm::host

@@ -13,6 +13,34 @@ GLYPH_A = bytes.fromhex("000010386cc6c6fec6c6c6c600000000")
 GLYPH_B = bytes.fromhex("0000fc6666667c66666666fc00000000")
 ROWS = 16
 TOLERANCE = 12  # pixels that may differ: the cursor covers up to two or three rows of its cell
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def _chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _each_byte(first, second, length, operation):
+    """Adds or subtracts two rows byte by byte, as one large number each."""
+    high = int.from_bytes(b"\x80" * length, "little")
+    if operation == "+":
+        return ((first & ~high) + (second & ~high)) ^ ((first ^ second) & high)
+    return ((first | high) - (second & ~high)) ^ (~(first ^ second) & high)
+
+
+def _differences(row):
+    """PNG's filter 1: what each pixel differs in from the one on its left."""
+    number = int.from_bytes(row, "little")
+    left = number << 24 & (1 << 8 * len(row)) - 1
+    return _each_byte(number, left, len(row), "-").to_bytes(len(row), "little")
+
+
+def _sums(row):
+    number, step, mask = int.from_bytes(row, "little"), 24, (1 << 8 * len(row)) - 1
+    while step < 8 * len(row):
+        number = _each_byte(number, number << step & mask, len(row), "+")
+        step *= 2
+    return number.to_bytes(len(row), "little")
 
 
 class Picture:
@@ -39,12 +67,53 @@ class Picture:
         return Picture(width, height, b"".join(rows))
 
     def save_png(self, path):
-        rows = (self.pixels[row * self.width * 3:(row + 1) * self.width * 3] for row in range(self.height))
-        packed = zlib.compress(b"".join(b"\0" + row for row in rows))
-        header = struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
-        chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
-        Path(path).write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks))
+        """With a palette where its colours fit into one."""
+        colours = sorted(set(self.each_pixel())) if len(self.pixels) < 3 << 20 else []
+        if 0 < len(colours) <= 256:
+            depth = next(bits for bits in (1, 2, 4, 8) if len(colours) <= 1 << bits)
+            kind, palette, lines = 3, _chunk(b"PLTE", b"".join(colours)), self._indexed_lines(colours, depth)
+        else:
+            depth, kind, palette, lines = 8, 2, b"", (b"\1" + _differences(row) for row in self._rows())
+        packed = zlib.compress(b"".join(lines), 9)
+        header = struct.pack(">IIBBBBB", self.width, self.height, depth, kind, 0, 0, 0)
+        Path(path).write_bytes(PNG + _chunk(b"IHDR", header) + palette + _chunk(b"IDAT", packed) + _chunk(b"IEND", b""))
+
+    def _rows(self):
+        return (self.pixels[row * self.width * 3:(row + 1) * self.width * 3] for row in range(self.height))
+
+    def _indexed_lines(self, colours, depth):
+        index = {colour: bytes([i]) for i, colour in enumerate(colours)}
+        pixels, together = b"".join(map(index.__getitem__, self.each_pixel())), 8 // depth
+        for row in range(self.height):
+            line = pixels[row * self.width:(row + 1) * self.width]
+            line += bytes(-len(line) % together)
+            yield b"\0" + bytes(sum(line[i + n] << (8 - depth * (n + 1)) for n in range(together))
+                                for i in range(0, len(line), together)) if together > 1 else b"\0" + line
+
+    @classmethod
+    def load_png(cls, path):
+        """Reads what save_png() has written."""
+        data, chunks = Path(path).read_bytes(), {}
+        position = len(PNG)
+        while position < len(data):
+            length, kind = struct.unpack_from(">I4s", data, position)
+            chunks[kind] = data[position + 8:position + 8 + length]
+            position += length + 12
+        width, height, depth, kind = struct.unpack_from(">IIBB", chunks[b"IHDR"])
+        together = 8 // depth
+        stride = width * 3 if kind == 2 else (width + together - 1) // together
+        lines = zlib.decompress(chunks[b"IDAT"])
+        rows = (lines[row * (stride + 1) + 1:(row + 1) * (stride + 1)] for row in range(height))
+        if kind == 2:
+            return cls(width, height, b"".join(map(_sums, rows)), Path(path))
+        palette = [chunks[b"PLTE"][i:i + 3] for i in range(0, len(chunks[b"PLTE"]), 3)] + [b"\0\0\0"] * (1 << depth)
+        several = [b"".join(palette[byte >> (8 - depth * (n + 1)) & ((1 << depth) - 1)] for n in range(together))
+                   for byte in range(256)]
+        return cls(width, height, b"".join(b"".join(map(several.__getitem__, row))[:width * 3] for row in rows), Path(path))
+
+    def each_pixel(self):
+        pixels = self.pixels
+        return (pixels[i:i + 3] for i in range(0, len(pixels), 3))
 
     def remove(self):
         if self.path:
@@ -52,7 +121,7 @@ class Picture:
 
     def colours(self):
         """How many different colours it has."""
-        return len({self.pixels[i:i + 3] for i in range(0, len(self.pixels), 3)})
+        return len(set(self.each_pixel()))
 
 
 @functools.lru_cache

@@ -120,7 +120,7 @@ TEST(MachineShape, ComesBackWithWhateverNamesItHas) {
     shape.serials[3] = true;
     shape.disks.push_back(
         {.place = 3, .cdrom = true, .medium = false, .serial = " %41", .model = "\xff", .firmware = ""});
-    shape.vga = {.memory = 1 << 24, .slot = 4, .rom = {1, 2, '\n', '\n'}};
+    shape.vga = {.model = "cirrus", .memory = 1 << 24, .slot = 4, .rom = {1, 2, '\n', '\n'}};
     const auto back = read_shape(write_shape(shape));
     ASSERT_TRUE(back.ok()) << back.error().message;
     EXPECT_EQ(back.value(), shape);

@@ -420,14 +420,15 @@ int xendevicemodel_nr_vcpus(xendevicemodel_handle* dmod, domid_t domid, unsigned
     return 0;
 }
 
-void* xenforeignmemory_map(xenforeignmemory_handle* fmem, uint32_t dom, int prot, size_t pages,
-                           const xen_pfn_t gfns[], int errors[]) {
+void* xenforeignmemory_map2(xenforeignmemory_handle* fmem, uint32_t dom, void* wish, int prot, int flags,
+                            size_t pages, const xen_pfn_t gfns[], int errors[]) {
     xen().expect(fmem == &dm::test::the_fmem && pages > 0, "foreignmemory_map: bad call");
     xen().check_domain(dom, "foreignmemory_map");
     ++xen().map_calls;
     if (xen().domain_gone) return dm::test::refuse(ESRCH), nullptr;
-    auto* at =
-        static_cast<u8*>(::mmap(nullptr, pages * kPageSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    xen().expect((wish != nullptr) == ((flags & MAP_FIXED) != 0), "foreignmemory_map2: bad place");
+    auto* at = static_cast<u8*>(
+        ::mmap(wish, pages * kPageSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0));
     bool complete = true;
     for (size_t i = 0; i < pages; ++i) {
         const auto it = xen().frames_.find(gfns[i]);
@@ -445,6 +446,10 @@ void* xenforeignmemory_map(xenforeignmemory_handle* fmem, uint32_t dom, int prot
     }
     xen().foreign_mappings += static_cast<int>(pages);
     return at;
+}
+void* xenforeignmemory_map(xenforeignmemory_handle* fmem, uint32_t dom, int prot, size_t pages,
+                           const xen_pfn_t gfns[], int errors[]) {
+    return xenforeignmemory_map2(fmem, dom, nullptr, prot, 0, pages, gfns, errors);
 }
 int xenforeignmemory_unmap(xenforeignmemory_handle* fmem, void* addr, size_t pages) {
     xen().expect(fmem == &dm::test::the_fmem && addr != nullptr, "foreignmemory_unmap: bad call");
@@ -487,6 +492,8 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle* handle, u
                 (remote >= dm::test::kFirstRemotePort && remote < dm::test::kFirstRemotePort + xen().vcpus),
             "bind_interdomain: no such port");
     }
+    xen().expect(device(handle).bound.empty(),
+                 "bind_interdomain: a second channel on one descriptor, whose reader Linux may forget to wake");
     const u32 local = xen().next_local_port_++;
     device(handle).bound[local] = remote;
     return static_cast<int>(local);

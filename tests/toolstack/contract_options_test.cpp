@@ -51,7 +51,7 @@ constexpr ContractRow kContract[] = {
     {"-device virtio-serial -chardev spicevmc,id=vdagent,name=vdagent -device "
      "virtserialport,chardev=vdagent,name=com.redhat.spice.0",
      kLog, 3},
-    {"-device cirrus-vga,vgamem_mb=8", kLog, 1},
+    {"-device cirrus-vga,vgamem_mb=8", kDone},
     {"-device VGA,vgamem_mb=16", kDone},
     {"-device qxl-vga,vram_size_mb=64,ram_size_mb=64", kLog, 1},
     {"-boot order=cda", kDone},
@@ -91,7 +91,7 @@ constexpr ContractRow kContract[] = {
     {"-chroot /var/run/xen/qemu-root-1", kNo},
     {"-run-with chroot=/var/run/xen/qemu-root-1", kNo},
     {"-run-with user=xen-qemuuser-shared", kNo},
-    {"-incoming fd:31", kNo},
+    {"-incoming fd:31", kDone},
     {"-machine xenfv,suppress-vmdesc=on", kDone},
     {"-machine xenfv,suppress-vmdesc=on,max-ram-below-4g=3221225472", kDone},
     {"-machine xenfv,suppress-vmdesc=on,igd-passthru=on", kLog, 1},

@@ -222,16 +222,18 @@ TEST(VncOption, MistakesAreNamed) {
 }
 
 TEST(VgaOption, WhatIsNotEmulatedBecomesAStandardVgaAndIsLogged) {
+    const MachineOptions m = machine("-device qxl-vga,vram_size_mb=64,ram_size_mb=64");
+    EXPECT_EQ(m.vga.requested, VgaModel::Qxl);
+    EXPECT_EQ(m.vga.model, VgaModel::Std);
+    EXPECT_THAT(m.unsupported, ElementsAre("-device qxl-vga,vram_size_mb=64,ram_size_mb=64: not emulated "
+                                           "yet, the guest gets a standard VGA instead"));
+}
+
+TEST(VgaOption, CirrusIsWhatXlAsksForByDefault) {
     const MachineOptions m = machine("-device cirrus-vga,vgamem_mb=8");
-    if (find_device("cirrus-vga")->support == Support::Logged) {
-        EXPECT_EQ(m.vga.model, VgaModel::Std);
-        EXPECT_THAT(m.unsupported,
-                    ElementsAre("-device cirrus-vga,vgamem_mb=8: not emulated yet, the guest gets a "
-                                "standard VGA instead"));
-    }
-    EXPECT_EQ(m.vga.requested, VgaModel::Cirrus);
-    EXPECT_EQ(machine("-device qxl-vga,vram_size_mb=64,ram_size_mb=64").vga.requested, VgaModel::Qxl);
-    EXPECT_EQ(machine("-vga cirrus").vga.requested, VgaModel::Cirrus);
+    EXPECT_EQ(m.vga.model, VgaModel::Cirrus);
+    EXPECT_THAT(m.unsupported, ElementsAre());
+    EXPECT_EQ(machine("-vga cirrus").vga.model, VgaModel::Cirrus);
     EXPECT_EQ(machine("-vga none").vga.model, VgaModel::None);
 }
 

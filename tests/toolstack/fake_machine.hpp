@@ -64,6 +64,10 @@ public:
         [[maybe_unused]] const auto written = write(fd, saved.data(), saved.size());
         return verdict();
     }
+    Status dump_screen(ScreenDump dump) override {
+        return note(fmt::format("dump {}{}{} {}:{}", dump.filename, dump.png ? " png" : "",
+                                dump.fd ? " fd" : "", dump.device, dump.head));
+    }
     Status log_dirty_pages(bool enable) override { return note(enable ? "log dirty" : "no log dirty"); }
     Status add_device(const DeviceRequest& request) override {
         std::string text = "add " + request.driver + " " + request.id;

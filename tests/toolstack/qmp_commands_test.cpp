@@ -75,6 +75,9 @@ constexpr CommandRow kContract[] = {
     {"system_wakeup", "{}", "wake up"},
     {"query-version", "{}", ""},
     {"eject", R"({"id":"ide-5632"})", "eject ide-5632"},
+    {"screendump", R"({"filename":"/tmp/a b.ppm"})", "dump /tmp/a b.ppm :0"},
+    {"screendump", R"({"filename":"/a","format":"png"})", "dump /a png :0"},
+    {"screendump", R"({"filename":"/a","format":"ppm","device":"ide-5632","head":0})", "dump /a ide-5632:0"},
     {"eject", R"({"device":"ide-5632","force":true})", "eject ide-5632 by force"},
     {"blockdev-change-medium", R"({"id":"ide-5632","filename":"/i.iso","format":"raw"})",
      "insert ide-5632 /i.iso raw ro path"},
@@ -225,6 +228,11 @@ TEST(QmpCommands, UnknownDevicesAreNotFound) {
     Bench bench;
     bench.machine.disks = {{"ide0-hd0", "/d", false, false}};
     EXPECT_THAT(bench.error("eject", R"({"id":"ide-9"})"), HasSubstr("DeviceNotFound: "));
+    EXPECT_THAT(bench.error("screendump", R"({"filename":"/a","device":"x"})"),
+                HasSubstr("DeviceNotFound: "));
+    EXPECT_THAT(bench.error("screendump", R"({"filename":"/a","head":0})"), HasSubstr("'head' must be"));
+    EXPECT_THAT(bench.error("screendump", R"({"filename":"/a","format":"gif"})"), HasSubstr("value 'gif'"));
+    EXPECT_THAT(bench.error("screendump", R"({"filename":"/dev/fdset/7"})"), HasSubstr("screendump: "));
     EXPECT_THAT(bench.error("blockdev-change-medium", R"({"id":"ide-9","filename":"/x"})"),
                 HasSubstr("DeviceNotFound: "));
     EXPECT_THAT(bench.error("device_del", R"({"id":"nic9"})"), HasSubstr("DeviceNotFound: "));
@@ -388,12 +396,16 @@ TEST(HumanMonitor, Acts) {
     EXPECT_EQ(human(bench, "stop"), "");
     EXPECT_EQ(human(bench, "c"), "");
     EXPECT_EQ(human(bench, "eject -f ide-5632"), "");
+    EXPECT_EQ(human(bench, "screendump /a -f png ide-5632 0"), "");
+    EXPECT_EQ(bench.machine.calls.back(), "dump /a png ide-5632:0");
+    EXPECT_THAT(human(bench, "screendump /a ide-5632 x"), HasSubstr("head 'x'"));
+    EXPECT_THAT(human(bench, "screendump"), HasSubstr("'filename' is missing"));
     EXPECT_EQ(human(bench, "set_password vnc secret"), "");
     EXPECT_THAT(human(bench, "eject nothing"), HasSubstr("not found"));
     bench.machine.refusal = "no";
     EXPECT_EQ(human(bench, "system_reset"), "Error: no\r\n");
-    EXPECT_THAT(bench.machine.calls,
-                ElementsAre("stop", "resume", "eject ide-5632 by force", "password secret", "reset"));
+    EXPECT_THAT(bench.machine.calls, ElementsAre("stop", "resume", "eject ide-5632 by force",
+                                                 "dump /a png ide-5632:0", "password secret", "reset"));
 }
 
 TEST(Version, IsTheOneOfTheProject) {

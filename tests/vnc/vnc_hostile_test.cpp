@@ -182,7 +182,6 @@ TEST(VncHostile, ARequestForAnotherDesktopSizeIsAnsweredWithNo) {
     viewer.send({2, 0, 0, 1, 0xff, 0xff, 0xfe, 0xcc}); // -308
     viewer.send(
         {251, 0, 0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0});
-    viewer.send({3, 1, 0, 0, 0, 0, 1, 0x40, 0, 0xc8});
     const std::string answer = viewer.receive(16);
     ASSERT_EQ(answer.size(), 16U);
     EXPECT_EQ(answer.substr(12), std::string("\xff\xff\xfe\xcc"));

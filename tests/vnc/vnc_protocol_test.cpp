@@ -67,6 +67,24 @@ TEST(VncFence, OneThatIsTooLongEndsTheConnection) {
     EXPECT_TRUE(viewer.hung_up(5000));
 }
 
+// TigerVNC does so after its first update, and says nothing more before the next.
+TEST(VncFence, ASynchronousOneDoesNotHoldUpThePicture) {
+    VncRig rig;
+    RfbViewer viewer(rig.port(), {RAW, FENCE});
+    viewer.next();
+    viewer.fence(REQUEST | SYNC_NEXT, "");
+    viewer.request(false);
+    SeenMessage m = viewer.next();
+    EXPECT_EQ(m.type, SERVER_FENCE);
+    EXPECT_EQ(viewer.next().type, FRAMEBUFFER_UPDATE);
+    viewer.request(true);
+    viewer.fence(REQUEST | SYNC_NEXT, "");
+    rig.draw(2);
+    EXPECT_EQ(viewer.next().type, FRAMEBUFFER_UPDATE);
+    viewer.request(true);
+    EXPECT_EQ(viewer.next().type, SERVER_FENCE);
+}
+
 // Everything before the answer is in the old format, everything after it in the new one.
 TEST(VncFence, TheMessageAfterASynchronousOneTakesEffectWithTheAnswer) {
     VncRig rig;
@@ -175,6 +193,14 @@ TEST_F(Continuous, AViewerThatDoesNotKeepUpIsNotFlooded) {
     while (newest.width != 64) // what is black around the picture
         newest = viewer.next_rect(RAW);
     EXPECT_EQ(static_cast<u8>(newest.content.at(2)), TestSource::pixel(0, 0, 39) >> 16);
+}
+
+TEST(VncContinuousUpdates, AreOfferedBeforeAnyUpdateBecauseTigerVncDecidesWithTheFirst) {
+    VncRig rig;
+    RfbViewer viewer(rig.port(), {RAW, QEMU_EXTENDED_KEY_EVENT, QEMU_LED_STATE, CONTINUOUS_UPDATES, FENCE});
+    EXPECT_EQ(viewer.next().type, SERVER_FENCE);
+    EXPECT_EQ(viewer.next().type, END_OF_CONTINUOUS_UPDATES);
+    EXPECT_EQ(viewer.next().type, FRAMEBUFFER_UPDATE);
 }
 
 TEST(VncContinuousUpdates, AreNotOfferedWithoutFences) {

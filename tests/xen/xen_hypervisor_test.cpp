@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <gmock/gmock.h>
+#include <map>
 #include <poll.h>
 
 namespace dm::xen {
@@ -15,15 +16,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// Just enough of a loop: one handler, called by hand.
-class OneHandlerLoop final : public EventLoop {
+/// Just enough of a loop: its handlers are called by hand.
+class HandLoop final : public EventLoop {
 public:
-    void watch(int fd, FdEvents, FdHandler h) override {
-        fd_ = fd;
-        handler = std::move(h);
-    }
+    void watch(int fd, FdEvents, FdHandler h) override { handlers[fd] = std::move(h); }
     void change(int, FdEvents) override {}
-    void unwatch(int) override { handler = nullptr; }
+    void unwatch(int fd) override { handlers.erase(fd); }
     void post(std::function<void()>) override {}
     TimerQueue& machine_timers() override { return timers; }
     TimerQueue& host_timers() override { return timers; }
@@ -33,14 +31,15 @@ public:
         return looks;
     }
     void run() const {
-        pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
         do {
-            while (::poll(&p, 1, 0) == 1)
-                handler({.readable = true});
+            for (const auto& [fd, handler] : handlers) {
+                pollfd p{.fd = fd, .events = POLLIN, .revents = 0};
+                while (::poll(&p, 1, 0) == 1)
+                    handler({.readable = true});
+            }
         } while (test::FakeXen::current().take_unmasked());
     }
-    int fd_ = -1;
-    FdHandler handler;
+    std::map<int, FdHandler> handlers;
     bool looks = false; ///< looks for work by itself
     Lookout* lookout = nullptr;
     test::FakeClock clock;
@@ -67,7 +66,7 @@ struct XenTest : testing::Test {
     }
 
     test::FakeXen xen;
-    OneHandlerLoop loop;
+    HandLoop loop;
     IoSpace ports{"ports", 0xffff};
     IoSpace memory{"memory", ~u64{0}};
     PciBus pci;
@@ -288,6 +287,50 @@ TEST_F(XenTest, VideoMemoryIsParkedAboveRamAndMovesWithItsBar) {
     EXPECT_THAT(xen.calls, ElementsAre("relocate 0x200 -> 0xf0000 +16", "cacheattr 6 0xf0000000-0xf000ffff"));
     vram.place(std::nullopt);
     EXPECT_EQ(xen.page(512)[0], 0x77);
+}
+
+/// A guest that was restored, its frame buffer with it.
+struct RestoredXenTest : XenTest {
+    std::unique_ptr<VideoMemory> adopt(u64 first_gfn) {
+        xen.add_ram(first_gfn, 16);
+        xen.page(first_gfn)[0] = 0x77;
+        hypervisor =
+            XenHypervisor::create({.domid = 5, .ram_bytes = 512 * kPageSize, .restored = true}).value();
+        return hypervisor->make_video_memory(16 * kPageSize).value();
+    }
+};
+
+TEST_F(RestoredXenTest, ItsVideoMemoryIsTakenFromWhereItIs) {
+    const auto vram = adopt(0xf0000);
+    const u8* const before = vram->bytes().data();
+    vram->place(0xf0000000);
+    EXPECT_TRUE(vram->found().ok());
+    EXPECT_EQ(vram->bytes().data(), before);
+    EXPECT_EQ(vram->bytes()[0], 0x77);
+    EXPECT_THAT(xen.calls, ElementsAre("cacheattr 6 0xf0000000-0xf000ffff"))
+        << "nothing is populated or moved";
+    vram->place(std::nullopt);
+    EXPECT_EQ(xen.page(512)[0], 0x77) << "from then on it moves like any";
+}
+
+TEST_F(RestoredXenTest, ItsVideoMemoryMayBeParked) {
+    const auto vram = adopt(512);
+    vram->place(std::nullopt);
+    EXPECT_TRUE(vram->found().ok());
+    EXPECT_EQ(vram->bytes()[0], 0x77);
+    EXPECT_THAT(xen.calls, IsEmpty());
+}
+
+TEST_F(RestoredXenTest, AStateThatLiesAboutItsVideoMemoryIsAnError) {
+    const auto vram = adopt(0xf0000);
+    vram->place(0xe0000000);
+    ASSERT_FALSE(vram->found().ok());
+    EXPECT_THAT(vram->found().error().message, HasSubstr("no video memory at 0xe0000000"));
+    EXPECT_EQ(vram->bytes()[0], 0) << "and nobody falls over it";
+}
+
+TEST_F(RestoredXenTest, WhatNobodyPlacedIsGivenBack) {
+    EXPECT_EQ(adopt(0xf0000)->bytes().size(), 16 * kPageSize);
 }
 
 TEST_F(XenTest, VideoMemoryAboveFourGibStaysOutOfTheHole) {

@@ -1,6 +1,8 @@
 // ATA disk: commands that move no sectors, and the life of the drive.
 #include "dm/devices/ide/ata_disk.hpp"
 
+#include "dm/core/block_flush.hpp"
+
 #include <algorithm>
 #include <bit>
 
@@ -299,14 +301,7 @@ void AtaDisk::power_on() {
 int AtaDisk::unplug() {
     if (medium_ == nullptr) return 0;
     channel_.drop_command(unit_);
-    int result = 0;
-    BlockIo io{.op = BlockIo::Op::Flush,
-               .offset = 0,
-               .iov = {},
-               .done = [](BlockIo& request, int error) { *static_cast<int*>(request.owner) = error; },
-               .owner = &result};
-    medium_->submit(io);
-    medium_->drain();
+    const int result = flush_and_wait(*medium_);
     medium_ = nullptr;
     s_.unplugged = true;
     if (result != 0) log_.error("unplugged, but the last flush failed with errno {}", result);

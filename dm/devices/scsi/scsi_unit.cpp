@@ -1,5 +1,6 @@
 #include "dm/devices/scsi/scsi_unit.hpp"
 
+#include "dm/core/block_flush.hpp"
 #include "dm/devices/scsi/scsi_reply.hpp"
 
 namespace dm {
@@ -90,14 +91,7 @@ int ScsiUnit::unplug() {
     BlockBackend* medium = std::exchange(medium_, nullptr);
     if (medium == nullptr) return 0;
     medium->set_size_changed({});
-    int error = 0;
-    BlockIo io{.op = BlockIo::Op::Flush,
-               .iov = {},
-               .done = [](BlockIo& done, int result) { *static_cast<int*>(done.owner) = result; },
-               .owner = &error};
-    medium->submit(io);
-    medium->drain();
-    return error;
+    return flush_and_wait(*medium);
 }
 
 Status ScsiUnit::load(StateReader& in, std::string_view name) {

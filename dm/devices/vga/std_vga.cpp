@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 namespace dm {
 namespace {
@@ -19,12 +18,12 @@ constexpr PciIdentity kIdentity = {
 constexpr u64 kMebibyte = 1 << 20;
 constexpr u64 kLeastMemory = 1 * kMebibyte;
 constexpr u64 kMostMemory = 256 * kMebibyte;
-constexpr u64 kLeastRom = 2048;
 constexpr unsigned kMemoryBar = 0;
 constexpr unsigned kMmioBar = 2;
 
 // BAR2.
 constexpr u64 kMmioSize = 0x1000;
+constexpr u64 kMmioEdidEnd = 0x400;
 constexpr u64 kMmioPorts = 0x400; // ports 3c0..3df
 constexpr u64 kMmioPortsEnd = 0x420;
 constexpr u64 kMmioDispi = 0x500; // sixteen bits each
@@ -36,6 +35,8 @@ constexpr u32 kExtendedSize = 8;
 constexpr u32 kLittleEndian = 0x1e1e1e1e;
 constexpr u32 kBigEndian = 0xbebebebe;
 
+constexpr ScreenMode kPreferred{1280, 800}; // until a viewer wants something else
+
 } // namespace
 
 u64 StdVga::memory_size(u64 mebibytes) {
@@ -46,15 +47,13 @@ u64 StdVga::memory_size(u64 mebibytes) {
 StdVga::StdVga(std::string_view name, PciWiring wiring, std::unique_ptr<VideoMemory> video,
                std::vector<u8> rom, const Clock& clock)
     : PciFunction(name, kIdentity, {wiring.ports, wiring.memory, IrqLine{}}), video_(std::move(video)),
-      core_(*video_, clock) {
+      core_(*video_, clock),
+      edid_(make_edid(possible_mode(kPreferred, video_->bytes().size()), video_->bytes().size())) {
     add_bar(kMemoryBar, {.kind = BarKind::PrefetchableMemory, .size = video_->bytes().size()});
     add_bar(kMmioBar, {.kind = BarKind::Memory, .size = kMmioSize, .handler = &mmio_, .max_width = 8});
-    if (!rom.empty()) {
-        rom_.image = std::move(rom);
-        rom_.image.resize(std::bit_ceil(std::max<u64>(rom_.image.size(), kLeastRom)), 0xff);
-        add_bar(pci::kRomBar,
-                {.kind = BarKind::Rom, .size = rom_.image.size(), .handler = &rom_, .max_width = 8});
-    }
+    rom_.set(std::move(rom));
+    if (rom_.size() != 0)
+        add_bar(pci::kRomBar, {.kind = BarKind::Rom, .size = rom_.size(), .handler = &rom_, .max_width = 8});
     finish_config();
 
     // The fixed addresses answer whatever the command register says: firmware probes them while it sizes
@@ -108,26 +107,24 @@ Status StdVga::load(StateReader& in) {
     };
     DM_TRY(load_section(in, name(), state, valid));
     DM_TRY(load_config(in));
+    // Where BAR0 is being decoded the loaded configuration has placed the memory; else it is where it was
+    // left.
+    placed_ = bar_address(kMemoryBar) ? bar_address(kMemoryBar) : state.placed;
+    video_->place(placed_);
+    DM_TRY(video_->found());
     core_.load(state.core);
-    // The loaded configuration has placed the memory if BAR0 is being decoded; else it is where it was left.
-    if (!bar_address(kMemoryBar)) place(state.placed);
     return {};
 }
 
-u64 StdVga::Rom::read(u64 offset, unsigned size) {
-    std::array<u8, 8> bytes{};
-    read_span(offset, size, std::span(bytes).first(size));
-    u64 value = 0;
-    for (unsigned i = 0; i < size; ++i)
-        value |= u64{bytes[i]} << (8 * i);
-    return value;
-}
-
-void StdVga::Rom::read_span(u64 offset, unsigned, std::span<u8> bytes) {
-    std::memcpy(bytes.data(), image.data() + offset, bytes.size());
+bool StdVga::Screen::propose_size(unsigned width, unsigned height) {
+    const u64 memory = vga.video_->bytes().size();
+    vga.edid_ = make_edid(possible_mode({width, height}, memory), memory);
+    return true;
 }
 
 u8 StdVga::Mmio::read_byte(u64 offset) const {
+    if (offset < kEdidBytes) return vga.edid_[offset];
+    if (offset < kMmioEdidEnd) return 0;
     if (offset >= kMmioPorts && offset < kMmioPortsEnd)
         return vga.core_.read_port(static_cast<unsigned>(0x3c0 + offset - kMmioPorts));
     if (offset >= kMmioDispi && offset < kMmioDispiEnd) {

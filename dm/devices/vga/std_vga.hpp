@@ -1,12 +1,13 @@
 // Standard VGA, PCI 1234:1111: the Bochs adapter as QEMU attaches it. Video memory in BAR0, registers once
 // more in BAR2, the option ROM in the ROM BAR, and the VGA's fixed ports and window.
 //
-// Interface: Bochs vbe_display_api.txt, QEMU docs/specs/standard-vga. Not there: the EDID block of BAR2,
-// which reads as ones. Notes: docs/devices/std_vga.md
+// Interface: Bochs vbe_display_api.txt, QEMU docs/specs/standard-vga. Notes: docs/devices/std_vga.md
 #pragma once
 
 #include "dm/core/pci.hpp"
+#include "dm/devices/vga/option_rom.hpp"
 #include "dm/devices/vga/vga_core.hpp"
+#include "dm/devices/vga/vga_edid.hpp"
 
 #include <array>
 #include <memory>
@@ -35,7 +36,7 @@ public:
     StdVga(std::string_view name, PciWiring wiring, std::unique_ptr<VideoMemory> video, std::vector<u8> rom,
            const Clock& clock);
 
-    DisplaySource& display() { return core_.display(); }
+    DisplaySource& display() { return screen_; }
 
     void reset() override;
     void save(StateWriter& out) const override;
@@ -50,11 +51,15 @@ private:
         u8 read_byte(u64 offset) const;
         StdVga& vga;
     };
-    struct Rom final : IoHandler {
-        u64 read(u64 offset, unsigned size) override;
-        void write(u64, unsigned, u64) override {}
-        void read_span(u64 offset, unsigned size, std::span<u8> bytes) override;
-        std::vector<u8> image; ///< as long as its BAR
+
+    /// The VGA's picture, and a monitor of the size that viewers want.
+    struct Screen final : DisplaySource {
+        explicit Screen(StdVga& v) : vga(v) {}
+        void refresh(Display& display, bool full) override { vga.core_.display().refresh(display, full); }
+        void unwatched() override { vga.core_.display().unwatched(); }
+        void snapshot(Display& display) override { vga.core_.display().snapshot(display); }
+        bool propose_size(unsigned width, unsigned height) override;
+        StdVga& vga;
     };
 
     void bar_moved(unsigned index, std::optional<u64> address) override;
@@ -63,8 +68,10 @@ private:
     std::unique_ptr<VideoMemory> video_;
     VgaCore core_;
     std::optional<u64> placed_;
+    EdidBlock edid_; ///< what a viewer wants is no state of the machine: it does not travel
     Mmio mmio_{*this};
-    Rom rom_;
+    Screen screen_{*this};
+    OptionRom rom_;
     std::array<IoWindow, 7> windows_;
 };
 static_assert(covers_every_field<StdVga::State>);

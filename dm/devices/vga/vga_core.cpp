@@ -12,7 +12,7 @@ constexpr unsigned kDispiIndexPort = 0; // offset from 1ce; data follows at 1 an
 
 VgaCore::VgaCore(VideoMemory& video, const Clock& clock)
     : dispi_(s_.dispi, static_cast<u32>(video.bytes().size())), dirty_(video.bytes().size()),
-      memory_(video, s_.vga, dispi_, dirty_), render_(video, s_.vga, dispi_, s_.big_endian, dirty_, clock) {}
+      memory_(video, s_.vga, &dispi_, dirty_), render_(video, s_.vga, screen_, dirty_, clock) {}
 
 void VgaCore::write_port(unsigned port, u8 value) {
     regs_.write(port, value);

@@ -12,6 +12,19 @@
 
 namespace dm {
 
+/// The VGA's modes, and dispi's while they are enabled.
+class DispiScreen final : public VgaScreen {
+public:
+    DispiScreen(const VgaRegs::State& regs, const VbeDispi& dispi, const bool& big_endian)
+        : regs_(regs), dispi_(dispi), big_endian_(big_endian) {}
+    VgaFrame frame() const override { return describe_frame(regs_, dispi_, big_endian_); }
+
+private:
+    const VgaRegs::State& regs_;
+    const VbeDispi& dispi_;
+    const bool& big_endian_; ///< of packed pixels
+};
+
 class VgaCore {
 public:
     struct State {
@@ -69,6 +82,7 @@ private:
     VgaRegs regs_{s_.vga};
     VgaDirty dirty_;
     VgaMemory memory_;
+    DispiScreen screen_{s_.vga, dispi_, s_.big_endian};
     VgaRender render_;
     Ports ports_{*this};
     DispiPorts dispi_ports_{*this};

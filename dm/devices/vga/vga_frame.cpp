@@ -22,32 +22,21 @@ constexpr u8 kBlink = 0x08;          // AR10
 constexpr u8 kPanningTop = 0x20;     // AR10: the part below the split does not pan
 constexpr u8 kColourSelect54 = 0x80; // AR10: colour bits 5 and 4 from AR14
 
+/// A level of six bits in eight, as QEMU widens it: the lowest bit is repeated, so that 0 stays 0 and 3f
+/// becomes ff.
+constexpr u32 widened(u32 six) {
+    return six << 2 | (six & 1) * 3;
+}
+
 u32 dac_colour(const VgaRegs::State& regs, unsigned index, bool eight_bits) {
     index &= regs.pel_mask;
     u32 colour = 0;
     for (unsigned i = 0; i < 3; ++i) {
         const u8 raw = regs.dac[index * 3 + i];
-        const u32 level = eight_bits ? raw : (raw & 0x3fU) << 2 | (raw & 0x3fU) >> 4;
+        const u32 level = eight_bits ? raw : widened(raw & 0x3fU);
         colour = colour << 8 | level;
     }
     return colour;
-}
-
-void fill_256(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bits) {
-    for (unsigned i = 0; i < frame.colours.size(); ++i)
-        frame.colours[i] = dac_colour(regs, i, eight_bits);
-}
-
-void fill_16(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bits) {
-    const u8 select = regs.attr[AR_COLOR_SELECT];
-    for (unsigned i = 0; i < 16; ++i) {
-        unsigned index = regs.attr[i & regs.attr[AR_COLOR_PLANE_ENABLE] & 0xf];
-        if ((regs.attr[AR_MODE_CONTROL] & kColourSelect54) != 0)
-            index = (select & 0xfU) << 4 | (index & 0xfU);
-        else
-            index = (select & 0xcU) << 4 | (index & 0x3fU);
-        frame.colours[i] = dac_colour(regs, index, eight_bits);
-    }
 }
 
 unsigned vertical_display_end(const VgaRegs::State& regs) {
@@ -60,7 +49,13 @@ unsigned line_compare(const VgaRegs::State& regs) {
            (regs.crtc[CR_MAXIMUM_SCAN_LINE] & 0x40U) << 3;
 }
 
-// What text and the legacy graphics modes have in common: the CRT controller.
+} // namespace
+
+void fill_256_colours(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bits) {
+    for (unsigned i = 0; i < frame.colours.size(); ++i)
+        frame.colours[i] = dac_colour(regs, i, eight_bits);
+}
+
 void fill_crtc(VgaFrame& frame, const VgaRegs::State& regs) {
     const auto& cr = regs.crtc;
     frame.zoom = (regs.seq[SR_CLOCKING_MODE] & kHalfDotClock) != 0 ? 2 : 1;
@@ -76,6 +71,20 @@ void fill_crtc(VgaFrame& frame, const VgaRegs::State& regs) {
     frame.pan_below = (regs.attr[AR_MODE_CONTROL] & kPanningTop) == 0;
     frame.mode_control = cr[CR_MODE_CONTROL] & 3;
     frame.bank_bit = (cr[CR_MODE_CONTROL] & kWordMode) != 0 ? 0x2000 : 0x1000;
+}
+
+namespace {
+
+void fill_16(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bits) {
+    const u8 select = regs.attr[AR_COLOR_SELECT];
+    for (unsigned i = 0; i < 16; ++i) {
+        unsigned index = regs.attr[i & regs.attr[AR_COLOR_PLANE_ENABLE] & 0xf];
+        if ((regs.attr[AR_MODE_CONTROL] & kColourSelect54) != 0)
+            index = (select & 0xfU) << 4 | (index & 0xfU);
+        else
+            index = (select & 0xcU) << 4 | (index & 0x3fU);
+        frame.colours[i] = dac_colour(regs, index, eight_bits);
+    }
 }
 
 void describe_text(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bits) {
@@ -116,7 +125,7 @@ void describe_planes(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bit
     default:
         frame.kind = Kind::Colours256;
         frame.pan = panning & 6; // pixels are two dots wide
-        fill_256(frame, regs, eight_bits);
+        fill_256_colours(frame, regs, eight_bits);
         break;
     }
 }
@@ -139,23 +148,37 @@ void describe_dispi(VgaFrame& frame, const VgaRegs::State& regs, const VbeDispi&
     frame.kind = Kind::Packed;
     frame.bpp = dispi.bpp();
     frame.big_endian = big_endian;
-    if (frame.bpp == 8) fill_256(frame, regs, dispi.dac_8bit());
+    if (frame.bpp == 8) fill_256_colours(frame, regs, dispi.dac_8bit());
 }
 
 } // namespace
 
-VgaFrame describe_frame(const VgaRegs::State& regs, const VbeDispi& dispi, bool big_endian) {
+bool shows_picture(const VgaRegs::State& regs) {
+    return (regs.attr_index & kScreenOn) != 0 && (regs.seq[SR_CLOCKING_MODE] & kScreenOff) == 0;
+}
+
+bool graphics_selected(const VgaRegs::State& regs) {
+    return (regs.gfx[GR_MISCELLANEOUS] & kGraphics) != 0;
+}
+
+static VgaFrame describe_legacy(const VgaRegs::State& regs, bool eight_bits) {
     VgaFrame frame;
-    if ((regs.attr_index & kScreenOn) == 0) return frame;
-    if (dispi.enabled()) {
-        describe_dispi(frame, regs, dispi, big_endian);
-        return frame;
-    }
-    if ((regs.seq[SR_CLOCKING_MODE] & kScreenOff) != 0) return frame;
-    if ((regs.gfx[GR_MISCELLANEOUS] & kGraphics) != 0)
-        describe_planes(frame, regs, dispi.dac_8bit());
+    if (!shows_picture(regs)) return frame;
+    if (graphics_selected(regs))
+        describe_planes(frame, regs, eight_bits);
     else
-        describe_text(frame, regs, dispi.dac_8bit());
+        describe_text(frame, regs, eight_bits);
+    return frame;
+}
+
+VgaFrame describe_frame(const VgaRegs::State& regs) {
+    return describe_legacy(regs, false);
+}
+
+VgaFrame describe_frame(const VgaRegs::State& regs, const VbeDispi& dispi, bool big_endian) {
+    if (!dispi.enabled()) return describe_legacy(regs, dispi.dac_8bit());
+    VgaFrame frame; // blanked by the attribute controller alone
+    if ((regs.attr_index & kScreenOn) != 0) describe_dispi(frame, regs, dispi, big_endian);
     return frame;
 }
 

@@ -16,7 +16,7 @@ struct VgaFrame {
         Planar,     ///< sixteen colours, one bit per plane
         Cga,        ///< shift mode 1: two bits per pixel and plane
         Colours256, ///< shift mode 2: a byte per pixel
-        Packed,     ///< dispi: 8 to 32 bits per pixel
+        Packed,     ///< linear modes: 8 to 32 bits per pixel
     };
     Kind kind = Kind::Blank;
     unsigned width = 0; ///< pixels on the screen
@@ -53,6 +53,19 @@ struct VgaFrame {
     bool operator==(const VgaFrame&) const = default;
 };
 
+/// What the VGA's own registers say.
+VgaFrame describe_frame(const VgaRegs::State& regs);
 VgaFrame describe_frame(const VgaRegs::State& regs, const VbeDispi& dispi, bool big_endian);
+
+// For adapters with modes of their own.
+
+/// False while the screen is off, by the attribute or the clocking mode register.
+bool shows_picture(const VgaRegs::State& regs);
+/// Bit 0 of GR6: not text.
+bool graphics_selected(const VgaRegs::State& regs);
+/// The 256 colours of the DAC.
+void fill_256_colours(VgaFrame& frame, const VgaRegs::State& regs, bool eight_bits);
+/// What text and the legacy graphics modes have in common: the CRT controller.
+void fill_crtc(VgaFrame& frame, const VgaRegs::State& regs);
 
 } // namespace dm

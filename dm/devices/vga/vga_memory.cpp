@@ -89,7 +89,7 @@ struct VgaMemory::PlanarWrite {
     }
 };
 
-VgaMemory::VgaMemory(VideoMemory& video, VgaRegs::State& regs, const VbeDispi& dispi, VgaDirty& dirty)
+VgaMemory::VgaMemory(VideoMemory& video, VgaRegs::State& regs, const VbeDispi* dispi, VgaDirty& dirty)
     : video_(video), regs_(regs), dispi_(dispi), dirty_(dirty),
       mask_(static_cast<u32>(video.bytes().size() - 1)) {
     DM_CHECK(std::has_single_bit(video.bytes().size()) && mask_ >= 0xffff);
@@ -100,8 +100,9 @@ void VgaMemory::update() {
     const WindowPart part = kWindows[regs_.gfx[GR_MISCELLANEOUS] >> 2 & 3];
     first_ = part.first;
     length_ = part.length;
-    bank_ = part.length == 0x10000 ? dispi_.bank_offset() : 0;
-    const bool packed = dispi_.enabled() && !dispi_.planar();
+    const bool linear = dispi_ != nullptr && dispi_->enabled();
+    bank_ = linear && part.length == 0x10000 ? dispi_->bank_offset() : 0;
+    const bool packed = linear && !dispi_->planar();
     map_mask_ = packed ? kAllPlanes : static_cast<u8>(regs_.seq[SR_MAP_MASK] & kAllPlanes);
     if (packed || (regs_.seq[SR_MEMORY_MODE] & kChain4) != 0)
         path_ = Path::Linear;

@@ -17,7 +17,8 @@ public:
     static constexpr u64 kWindowBase = 0xa0000;
     static constexpr u64 kWindowLength = 0x20000;
 
-    VgaMemory(VideoMemory& video, VgaRegs::State& regs, const VbeDispi& dispi, VgaDirty& dirty);
+    /// `dispi`: null for an adapter without linear modes of that kind.
+    VgaMemory(VideoMemory& video, VgaRegs::State& regs, const VbeDispi* dispi, VgaDirty& dirty);
 
     u64 read(u64 offset, unsigned size) override;
     void write(u64 offset, unsigned size, u64 value) override;
@@ -58,7 +59,7 @@ private:
 
     VideoMemory& video_;
     VgaRegs::State& regs_;
-    const VbeDispi& dispi_;
+    const VbeDispi* dispi_;
     VgaDirty& dirty_;
     u32 mask_;
     u8* vram_ = nullptr; ///< of this access

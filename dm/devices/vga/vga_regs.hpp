@@ -118,8 +118,10 @@ public:
     /// An error when no sequence of accesses leads to `state`.
     static Status valid(const State& state);
 
-private:
+    /// False for a port of the CRTC block that is not selected: 3bx while 3dx is, and the other way round.
     bool selected(unsigned port) const;
+
+private:
     u8 read_crtc_block(unsigned port);
     u8 read_attribute() const;
     u8 read_dac(bool dac_8bit);

@@ -25,6 +25,10 @@ bool shows_guest_memory(const VgaFrame& frame) {
     return frame.kind == VgaFrame::Kind::Packed || (frame.kind == VgaFrame::Kind::Planar && frame.wrap == 0);
 }
 
+bool has_graphics_cursor(VgaFrame::Kind kind) {
+    return kind != VgaFrame::Kind::Blank && kind != VgaFrame::Kind::Text;
+}
+
 } // namespace
 
 void VgaRender::stop_tracking() {
@@ -38,16 +42,25 @@ void VgaRender::unwatched() {
     valid_ = false;
 }
 
+// Another renderer with the same view of the adapter: neither the notes of what has changed nor the picture
+// that is being shown are touched.
+void VgaRender::snapshot(Display& display) {
+    VgaRender other = *this;
+    other.once_ = true;
+    other.tracking_ = false;
+    other.refresh(display, true);
+}
+
 void VgaRender::refresh(Display& display, bool full) {
     if (!display.watched()) {
         unwatched();
         return;
     }
-    if (!dirty_.enabled()) {
+    if (!once_ && !dirty_.enabled()) {
         dirty_.enable(true);
         valid_ = false; // nobody took notes
     }
-    VgaFrame frame = describe_frame(regs_, dispi_, big_endian_);
+    VgaFrame frame = screen_.frame();
     if (frame.kind == VgaFrame::Kind::Blank) {
         frame.width = frame_.width != 0 ? frame_.width : kBlankWidth;
         frame.height = frame_.height != 0 ? frame_.height : kBlankHeight;
@@ -63,6 +76,7 @@ void VgaRender::refresh(Display& display, bool full) {
     surface_ = surface;
     frame_ = look;
     valid_ = true;
+    move_cursor(has_graphics_cursor(frame.kind) ? screen_.cursor() : VgaCursor{});
     if (surface.width == 0 || surface.height == 0) return;
 
     VgaCanvas canvas(display, surface, all);
@@ -74,7 +88,24 @@ void VgaRender::refresh(Display& display, bool full) {
     case VgaFrame::Kind::Colours256: draw_cells(canvas, frame, redraw); break;
     case VgaFrame::Kind::Packed: draw_packed(canvas, frame, redraw); break;
     }
-    dirty_.clear();
+    if (!once_) dirty_.clear();
+}
+
+void VgaRender::move_cursor(const VgaCursor& cursor) {
+    cursor_moved_ = cursor != cursor_;
+    if (!cursor_moved_) return;
+    left_cursor_ = cursor_;
+    cursor_ = cursor;
+}
+
+void VgaRender::put_line(VgaCanvas& canvas, unsigned y) {
+    if (!cursor_.covers(y)) {
+        canvas.put_line(y, line_);
+        return;
+    }
+    cursor_line_.assign(line_.begin(), line_.begin() + canvas.width());
+    cursor_.draw(y, cursor_line_);
+    canvas.put_line(y, cursor_line_);
 }
 
 void VgaRender::draw_blank(VgaCanvas& canvas, bool redraw) {
@@ -101,7 +132,7 @@ bool VgaRender::cells_dirty(const VgaFrame& frame, u32 address, unsigned cells) 
 void VgaRender::draw_cells(VgaCanvas& canvas, const VgaFrame& frame, bool redraw) {
     if (shows_guest_memory(frame))
         collect_guest_writes(frame.start * kCellBytes, u64{frame.height} * frame.pitch * kCellBytes);
-    if (!redraw && !dirty_.any()) return;
+    if (!redraw && !dirty_.any() && !cursor_moved_) return;
     line_.resize(canvas.width() + kVgaDecodeSlack);
     bool decoded = false;
     u32 decoded_address = 0;
@@ -110,34 +141,54 @@ void VgaRender::draw_cells(VgaCanvas& canvas, const VgaFrame& frame, bool redraw
     for (unsigned y = 0; y < canvas.height(); ++y, scan.next()) {
         const u32 address = scan.address();
         const unsigned pan = scan.pan();
-        if (!redraw && !cells_dirty(frame, address, cells_per_line(frame, pan))) continue;
+        if (!redraw && !under_cursor(y) && !cells_dirty(frame, address, cells_per_line(frame, pan))) continue;
         if (!decoded || address != decoded_address || pan != decoded_pan) // doubled lines are decoded once
             decode_cells(frame, video_.bytes(), address, pan, line_);
         decoded = true;
         decoded_address = address;
         decoded_pan = pan;
-        canvas.put_line(y, line_);
+        put_line(canvas, y);
     }
 }
 
 void VgaRender::draw_packed(VgaCanvas& canvas, const VgaFrame& frame, bool redraw) {
-    const std::span<const u8> vram = video_.bytes();
     const u64 line_bytes = packed_bytes(frame, canvas.width());
-    collect_guest_writes(frame.start, u64{frame.height} * frame.pitch);
-    if (!redraw && !dirty_.any()) return;
+    if (line_bytes > video_.bytes().size()) return; // no adapter has such modes
+    if (frame.line_compare < frame.height)          // the part below the split starts at 0
+        collect_guest_writes(0, video_.bytes().size());
+    else
+        collect_guest_writes(frame.start, u64{frame.height - 1} * frame.pitch + line_bytes);
+    if (!redraw && !dirty_.any() && !cursor_moved_) return;
     line_.resize(canvas.width());
-    for (unsigned y = 0; y < canvas.height(); ++y) {
-        const u64 offset = frame.start + u64{y} * frame.pitch;
-        if (offset + line_bytes > vram.size()) return; // the dispi registers do not let this happen
-        if (!redraw && !dirty_.test(offset, line_bytes)) continue;
-        decode_packed(frame, vram.subspan(offset, line_bytes), line_);
-        canvas.put_line(y, line_);
+    VgaScan scan(frame);
+    for (unsigned y = 0; y < canvas.height(); ++y, scan.next()) {
+        const u64 offset = scan.address() & (video_.bytes().size() - 1);
+        if (!redraw && !under_cursor(y) && !dirty_.test(offset, line_bytes)) continue;
+        decode_packed(frame, packed_line(offset, line_bytes), line_);
+        put_line(canvas, y);
     }
+}
+
+/// Behind the end of the memory comes its start.
+std::span<const u8> VgaRender::packed_line(u64 offset, u64 length) {
+    const std::span<const u8> vram = video_.bytes();
+    const u64 here = std::min<u64>(length, vram.size() - offset);
+    if (here == length) return vram.subspan(offset, length);
+    wrapped_line_.assign(vram.begin() + static_cast<std::ptrdiff_t>(offset), vram.end());
+    wrapped_line_.insert(wrapped_line_.end(), vram.begin(),
+                         vram.begin() + static_cast<std::ptrdiff_t>(length - here));
+    return wrapped_line_;
 }
 
 // The linear frame buffer is guest memory: only the hypervisor knows who wrote there.
 void VgaRender::collect_guest_writes(u64 first_byte, u64 length) {
-    const u64 end = std::min<u64>(first_byte + length, video_.bytes().size());
+    if (once_) return;
+    const u64 size = video_.bytes().size();
+    if (length > size - std::min(first_byte, size)) { // wraps
+        first_byte = 0;
+        length = size;
+    }
+    const u64 end = first_byte + length;
     const u64 first_page = first_byte >> kPageShift;
     const u64 pages = ((end + kPageSize - 1) >> kPageShift) - first_page;
     tracking_ = true;

@@ -7,7 +7,7 @@
 #include "dm/core/display.hpp"
 #include "dm/core/hypervisor.hpp"
 #include "dm/devices/vga/vga_dirty.hpp"
-#include "dm/devices/vga/vga_frame.hpp"
+#include "dm/devices/vga/vga_screen.hpp"
 #include "dm/devices/vga/vga_text.hpp"
 
 #include <vector>
@@ -16,13 +16,14 @@ namespace dm {
 
 class VgaRender final : public DisplaySource {
 public:
-    /// `clock` tells the phases of blinking. `big_endian`: byte order of packed pixels.
-    VgaRender(VideoMemory& video, const VgaRegs::State& regs, const VbeDispi& dispi, const bool& big_endian,
-              VgaDirty& dirty, const Clock& clock)
-        : video_(video), regs_(regs), dispi_(dispi), big_endian_(big_endian), dirty_(dirty), clock_(clock) {}
+    /// `regs` have the text cursor. `clock` tells the phases of blinking.
+    VgaRender(VideoMemory& video, const VgaRegs::State& regs, const VgaScreen& screen, VgaDirty& dirty,
+              const Clock& clock)
+        : video_(video), regs_(regs), screen_(screen), dirty_(dirty), clock_(clock) {}
 
     void refresh(Display& display, bool full) override;
     void unwatched() override;
+    void snapshot(Display& display) override;
     /// What was drawn means nothing any more: draw everything next time.
     void invalidate() { valid_ = false; }
 
@@ -32,22 +33,35 @@ private:
     void draw_text(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
     void draw_cells(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
     void draw_packed(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
+    void move_cursor(const VgaCursor& cursor);
+    /// A line that the cursor has left, entered or been redrawn on.
+    bool under_cursor(unsigned y) const {
+        return cursor_moved_ && (cursor_.covers(y) || left_cursor_.covers(y));
+    }
+    /// Puts `line_`, with the cursor's part over it.
+    void put_line(VgaCanvas& canvas, unsigned y);
+    std::span<const u8> packed_line(u64 offset, u64 length);
     void collect_guest_writes(u64 first_byte, u64 length);
     bool cells_dirty(const VgaFrame& frame, u32 address, unsigned cells) const;
 
     VideoMemory& video_;
     const VgaRegs::State& regs_;
-    const VbeDispi& dispi_;
-    const bool& big_endian_;
+    const VgaScreen& screen_;
     VgaDirty& dirty_;
     const Clock& clock_;
 
+    bool once_ = false;  ///< a snapshot's: takes no notice of what changes
     bool valid_ = false; ///< frame_ and surface_ are what was drawn last
     VgaFrame frame_;
     Surface surface_;
     bool tracking_ = false; ///< guest writes are being collected
     VgaText text_;
+    VgaCursor cursor_;      ///< as drawn last
+    VgaCursor left_cursor_; ///< where it was before
+    bool cursor_moved_ = false;
     std::vector<u32> line_;
+    std::vector<u32> cursor_line_;
+    std::vector<u8> wrapped_line_;
     std::vector<u8> guest_dirty_;
 };
 

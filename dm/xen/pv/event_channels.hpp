@@ -1,11 +1,9 @@
-// The event channels between PV back ends and their guest, on a handle of their own: one descriptor in the
-// loop, whatever the number of devices.
+// The event channels between PV back ends and their guest.
 #pragma once
 
 #include "dm/core/event_loop.hpp"
-#include "dm/core/log.hpp"
 #include "dm/core/result.hpp"
-#include "dm/xen/handles.hpp"
+#include "dm/xen/event_channel.hpp"
 
 #include <functional>
 #include <memory>
@@ -15,27 +13,29 @@ namespace dm::xen {
 
 class EventChannels {
 public:
-    static Result<std::unique_ptr<EventChannels>> open(EventLoop& loop, u16 domid);
+    EventChannels(EventLoop& loop, u16 domid) : loop_(loop), domid_(domid) {}
     ~EventChannels();
     EventChannels(const EventChannels&) = delete;
     EventChannels& operator=(const EventChannels&) = delete;
 
     /// Connects to the guest's `remote` port; `event` runs in the loop after the guest notified it. Returns
-    /// our port. The number may be any: the guest chose it.
+    /// a number for it. `remote` may be anything: the guest chose it.
     Result<u32> bind(u32 remote, std::function<void()> event);
     /// Safe in the event's own handler.
-    void unbind(u32 port);
-    void notify(u32 port);
+    void unbind(u32 number);
+    void notify(u32 number);
 
 private:
-    EventChannels(EventLoop& loop, Handle<xenevtchn_handle> handle, u16 domid);
-    void events();
+    struct Bound {
+        EventChannel channel;
+        std::function<void()> event;
+    };
+    void raised(const std::shared_ptr<Bound>& bound);
 
     EventLoop& loop_;
-    Handle<xenevtchn_handle> handle_;
     u16 domid_;
-    std::unordered_map<u32, std::shared_ptr<std::function<void()>>> bound_;
-    Log log_{"pv-events"};
+    u32 next_number_ = 1;
+    std::unordered_map<u32, std::shared_ptr<Bound>> bound_;
 };
 
 } // namespace dm::xen

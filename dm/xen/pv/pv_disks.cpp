@@ -4,7 +4,7 @@ namespace dm::xen {
 
 Result<std::unique_ptr<PvDisks>> PvDisks::create(EventLoop& loop, u16 domid, DiskSource& disks) {
     DM_TRY_ASSIGN(std::unique_ptr<XenStore> store, XenStore::open(loop));
-    DM_TRY_ASSIGN(std::unique_ptr<EventChannels> events, EventChannels::open(loop, domid));
+    auto events = std::make_unique<EventChannels>(loop, domid);
     DM_TRY_ASSIGN(std::unique_ptr<Grants> grants, Grants::open(domid));
     return std::unique_ptr<PvDisks>(
         new PvDisks(loop, domid, disks, std::move(store), std::move(events), std::move(grants)));

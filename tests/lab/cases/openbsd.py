@@ -15,10 +15,11 @@ COPIED = "rcd0c"  # the CD itself: its bytes are known here
 
 # Every 2 KiB of the CD stand somewhere in the disk's image, at the start of a fragment of the file system.
 ALL_THERE = r"""
+set -- {iso} {disk}
 perl -e 'my ($cd, $disk) = @ARGV; my ($piece, %there, $missing);
 open(my $d, "<:raw", $disk) or die; while (read($d, $piece, 512)) { $there{$piece} = 1 }
 open(my $c, "<:raw", $cd) or die; while (read($c, $piece, 512)) { $missing++ unless $there{$piece} }
-print $missing + 0, "\n"' %s %s
+print $missing + 0, "\n"' "$@"
 """
 
 
@@ -74,7 +75,7 @@ def openbsd_install(lab):
     run(f"dd if=/dev/{COPIED} of=/mnt/x bs=2k; sync; echo copied", "records out", timeout=200)
     run("umount /mnt; fsck -n /dev/rwd0a; echo checked-$?", "checked-0", timeout=120)
     guest.destroy()
-    lab.equal("sectors of the CD that are not in the disk's image", lab.sh(ALL_THERE % (iso, disk), 120).strip(), "0")
+    lab.equal("sectors of the CD that are not in the disk's image", lab.sh(ALL_THERE.replace("{iso}", iso).replace("{disk}", disk), 120).strip(), "0")
 
 
 def watch_boot(vnc, seconds=240):

@@ -6,7 +6,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from . import packages
+from . import packages, scenes
 from .artefacts import Artefact
 from .grubimage import make_image
 from .say import LabError, run_logged, say
@@ -137,6 +137,11 @@ def make_boot_sector(directory, name, log):
     os.truncate(directory / f"{name}.img", 4 << 20)
 
 
+def make_gfx_image(directory, log):
+    files = {"boot/memtest.bin": Path("/boot/memtest86+x64.bin"), "boot/ascii.pf2": Path("/usr/share/grub/ascii.pf2")}
+    make_image(directory, "gfx.img", LAB / "guests/gfx/grub.cfg", files, log)
+
+
 def make_int13_image(directory, log):
     make_boot_sector(directory, "int13", log)
 
@@ -148,6 +153,21 @@ def make_display_image(directory, log):
 def make_vncprobe(directory, log):
     run_logged(["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", directory / "vncprobe",
                 LAB / "vncprobe.cpp"], log)
+
+
+def make_vgamodes_image(directory, log):
+    source = LAB / "guests/vgamodes"
+    (directory / "scenes.bin").write_bytes(scenes.compiled(scenes.read()))
+    objects = [directory / "program.o", directory / "scenes.o"]
+    run_logged(["as", "--32", "-o", directory / "boot.o", source / "boot.S"], log)
+    run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / "boot.bin", directory / "boot.o"], log)
+    run_logged(["gcc", "-m32", "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-fno-stack-protector", "-fno-pie",
+                "-fno-asynchronous-unwind-tables", "-c", "-o", objects[0], source / "program.c"], log)
+    run_logged(["as", "--32", f"-I{directory}", "-o", objects[1], source / "program.S"], log)
+    run_logged(["ld", "-m", "elf_i386", "-T", source / "program.ld", "--oformat", "binary", "-o", directory / "program.bin", *objects], log)
+    image = directory / "vgamodes.img"
+    image.write_bytes((directory / "boot.bin").read_bytes() + (directory / "program.bin").read_bytes())
+    os.truncate(image, 1 << 20)
 
 
 def make_vncdrive(directory, log):
@@ -175,15 +195,21 @@ INSTALL_IMAGE = Artefact("install-image", "the CD that installs the Linux guest"
                          ["guests/linux/grub.cfg", "guests/linux/installed.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
 GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_image,
                       ["guests/grub/grub.cfg", "lablib/grubimage.py"])
+GFX_IMAGE = Artefact("gfx-image", "GRUB in graphics and memtest86+", 3, make_gfx_image,
+                     ["guests/gfx/grub.cfg", "lablib/grubimage.py"])
 INT13_IMAGE = Artefact("int13-image", "the boot sector that reads by INT 13h", 1, make_int13_image, ["guests/int13/int13.S"])
 DISPLAY_IMAGE = Artefact("display-image", "the boot sector that draws when told", 1, make_display_image, ["guests/display/display.S"])
 VNCPROBE = Artefact("vncprobe", "what measures and attacks VNC in dom0", 3, make_vncprobe, ["vncprobe.cpp"])
+VGAMODES_IMAGE = Artefact("vgamodes-image", "the guest that shows every screen mode", 1, make_vgamodes_image,
+                          ["guests/vgamodes/boot.S", "guests/vgamodes/program.c", "guests/vgamodes/program.S", "guests/vgamodes/program.ld",
+                           "guests/vgamodes/scenes.txt", "lablib/scenes.py"])
 VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.cpp"])
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
 ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE,
-       DISPLAY_IMAGE, VNCPROBE]
-IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE, "display": DISPLAY_IMAGE}
+       VGAMODES_IMAGE, GFX_IMAGE, DISPLAY_IMAGE, VNCPROBE]
+IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE,
+          "vgamodes": VGAMODES_IMAGE, "gfx": GFX_IMAGE, "display": DISPLAY_IMAGE}
 
 
 def build(again=()):

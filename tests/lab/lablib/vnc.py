@@ -83,6 +83,28 @@ class Vnc:
             picture.remove()
             self.do("wait-update 1000")
 
+    def wait_size(self, size, timeout=60):
+        """Waits until the screen has that size."""
+        deadline = time.monotonic() + timeout * patience()
+        while self.size() != size:
+            if time.monotonic() > deadline:
+                raise LabError(f"screen of {self._name}: waited {duration(timeout * patience())} for {size[0]}x{size[1]}; "
+                               f"it is {self.size()}")
+            self.do("wait-update 500")
+
+    def wait_picture(self, wanted, timeout=30):
+        """Waits until a picture is as wanted; then nothing, else the last one, which stays among the case's logs."""
+        deadline = time.monotonic() + timeout * patience()
+        while True:
+            picture = self.shot()
+            if wanted(picture):
+                picture.remove()
+                return None
+            if time.monotonic() > deadline:
+                return picture
+            picture.remove()
+            self.do("wait-update 500")
+
     def close(self):
         self._process.kill()
         self._process.wait()

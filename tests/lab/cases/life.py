@@ -1,0 +1,73 @@
+"""Guests that are saved, restored and migrated in the middle of their work."""
+import re
+
+from lablib import machine
+from lablib.case import case
+from lablib.images import blank, xl_disk
+
+MIB = 1 << 20
+FILE = "/lab/work/saved"
+
+
+class Worker:
+    """A guest that never rests, followed from one domain to the next."""
+
+    def __init__(self, lab, name, arguments):
+        self._lab, self._rounds = lab, -1
+        self.guest = lab.linux(name, "work", arguments, memory=112, direct=True,
+                               more_disks=[xl_disk(blank(f"{name}-work", 4 * MIB), "hdb")]).create()
+
+    def works(self, where, more=2):
+        """It goes on where it was, finds on its disk what it wrote, and hears what is typed."""
+        self.guest.expect(rf"^GUEST round {self._rounds + more}\n", 240)
+        self.guest.send(where + "\n")
+        self.guest.expect(f"^GUEST heard {where}", 60)
+        rounds = [int(n) for n in re.findall(r"^GUEST round (\d+)$", self.guest.serial.text, re.MULTILINE)]
+        self._lab.check("GUEST error" not in self.guest.serial.text, f"{where}: {self.guest.serial.text[-1500:]}")
+        self._rounds = rounds[-1]
+
+    def moved(self, what):
+        """It is another domain now, still paused."""
+        self.guest.adopt()
+        log = self.guest.dm_log()
+        size = self._lab.matches("device model's log", log, r"restored, (\d+) bytes")[1]
+        self._lab.check(int(size) <= 100 << 10, f"{what}: {size} bytes of device state")
+        self._lab.note(f"{what}: {size} bytes of device state")
+        self.guest.xl("unpause")
+
+
+def save_and_restore(lab, worker):
+    worker.guest.xl("save", FILE, 240)
+    lab.check(not worker.guest.exists(), "the guest is still there after xl save")
+    worker.guest.close()
+    machine.ssh(f"xl restore -p {FILE}", 240)
+    worker.moved("restored")
+    worker.works("restored")
+
+
+@case("Linux at work is saved and restored, saved while it goes on, migrated; its disk, keys, screen and serial line stay right",
+      900, ("hvmdm",), order=36)
+def save_restore(lab):
+    worker = Worker(lab, "mover", "")
+    worker.works("born", 2)
+    save_and_restore(lab, worker)
+    lab.check(any("GUEST round" in line for line in worker.guest.vnc().text()), "the screen does not show the guest's console")
+    worker.guest.xl("save", f"-c {FILE}", 240)
+    worker.works("kept")
+    migrate(lab, worker)
+
+
+def migrate(lab, worker):
+    old = worker.guest.domid
+    worker.guest.xl("migrate", "-s '' 'xl migrate-receive'", 300)
+    worker.guest.close()
+    worker.guest.adopt()
+    lab.check(worker.guest.domid != old, "xl migrate made no other domain")
+    worker.works("migrated")
+
+
+@case("Linux without PV drivers, which does not know that it is suspended, is saved and restored at work", 600, ("hvmdm",), order=37)
+def save_restore_nopv(lab):
+    worker = Worker(lab, "stayer", "nopv")
+    worker.works("born", 2)
+    save_and_restore(lab, worker)

@@ -1,0 +1,5 @@
+.section .rodata
+.globl scenes
+scenes:
+    .incbin "scenes.bin"
+.section .note.GNU-stack, "", @progbits
