@@ -170,6 +170,13 @@ TEST_F(AtapiMediumTest, AReadDoesNotGoOnWithAnotherDiscAfterRestoring) {
     twin.dev.cdrom(0)->insert(nullptr);
 }
 
+TEST_F(AtapiMediumTest, AnAnswerOfOddLengthIsSavedWhileItWaits) {
+    r.packet({0x12, 0, 0, 0, 5}, 2048); // INQUIRY
+    CdRig twin;
+    load_into(twin);
+    EXPECT_EQ(twin.pull(6), r.pull(6));
+}
+
 TEST_F(AtapiMediumTest, ARestoredDriveWithoutItsMediumIsEmpty) {
     CdRig twin;
     EXPECT_TRUE(twin.dev.cdrom(0)->eject(false).ok());

@@ -74,7 +74,9 @@ Status AtapiCdrom::load(StateReader& in, std::string_view name) {
         if (state.op > Op::Identify || !state.mode.valid() || state.change > Change::ReportChanged ||
             state.event > mmc::MediaEvent::MediaRemoval || !size_known || state.sense.key > 0x0f)
             return fail("saved state: {}: a value that no drive has", name);
-        if (state.begin > state.end || state.end > AtaLink::kBufferSize || state.begin % 2 != 0)
+        // An answer of odd length ends there; it is sent as whole words.
+        const bool between_words = state.begin % 2 != 0 && state.begin != state.end;
+        if (state.begin > state.end || state.end > AtaLink::kBufferSize || between_words)
             return fail("saved state: {}: the buffer is used past its end", name);
         if (state.sectors_left > state.sectors_total)
             return fail("saved state: {}: more to fetch than was asked for", name);

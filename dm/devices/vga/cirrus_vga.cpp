@@ -58,7 +58,7 @@ CirrusVga::CirrusVga(std::string_view name, PciWiring wiring, std::unique_ptr<Vi
 // Decoding that is switched off for a moment (every system does that to size BARs) leaves the memory where it
 // is: moving it means moving each of its pages.
 void CirrusVga::bar_moved(unsigned index, std::optional<u64> address) {
-    if (index == kMemoryBar && address && core_.linear_plain()) place(address);
+    if (index == kMemoryBar && address && core_.linear_plain() && !loading_) place(address);
 }
 
 void CirrusVga::place(std::optional<u64> address) {
@@ -91,12 +91,15 @@ Status CirrusVga::load(StateReader& in) {
         return core_.valid(s.core);
     };
     DM_TRY(load_section(in, name(), state, valid));
-    // First where the guest has had the memory all along; the rest may read it, or move it.
+    loading_ = true;
+    const Status config = load_config(in);
+    loading_ = false;
+    DM_TRY(config);
+    // First where the guest has had the memory all along; the core may then read it, or move it.
     placed_ = state.placed;
     video_->place(placed_);
     DM_TRY(video_->found());
     core_.load(state.core);
-    DM_TRY(load_config(in));
     place(core_.linear_plain() ? state.placed : std::nullopt);
     return {};
 }

@@ -62,6 +62,7 @@ private:
     std::unique_ptr<VideoMemory> video_;
     CirrusCore core_;
     std::optional<u64> placed_;
+    bool loading_ = false; ///< the BARs are being set, and the memory is placed by what was saved
     Aperture aperture_{*this};
     OptionRom rom_;
     std::array<IoWindow, 6> windows_;

@@ -22,4 +22,4 @@ def cirrus_screen(lab):
     lab.equal("blit with exclusive or", found["blit-xor"], ["0x45312115"])
     # Meanwhile the linear memory is taken from the guest, and comes back.
     lab.equal("blits from the CPU", [found[f"blit-{what}"] for what in ("waits", "done", "data")],
-              [["0x03"] * 3, ["0x00"] * 3, ["0x44444445", "0x44444446", "0x44444447"]])
+              [["0x03 0x03 0x03"], ["0x00 0x00 0x00"], ["0x44444445 0x44444446 0x44444447"]])

@@ -86,8 +86,8 @@ def do_copy(copy, rest):
 
 def do_list(rest):
     from . import runner
-    for case in runner.select(rest):
-        print(f"{case.name:24} {case.about}")
+    for case in runner.select(rest or ["*"]):
+        print(f"{case.name:24} {case.about}{'' if case.every_time else ' (only when it is named)'}")
 
 
 def do_run(rest):

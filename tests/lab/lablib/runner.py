@@ -21,12 +21,14 @@ OUTER_FAULT = re.compile(r"RIP:\s+e008:\[?<?ffff82d0")  # Xen's own addresses in
 
 
 def select(patterns):
-    """The cases that the patterns name, all without any."""
+    """The cases that the patterns name; without any those of every time."""
     cases = all_cases()
     for pattern in patterns:
         if not any(fnmatch.fnmatch(case.name, pattern) for case in cases):
             raise LabError(f"no case is named {pattern}; `tools/lab list` shows them")
-    return [case for case in cases if not patterns or any(fnmatch.fnmatch(case.name, p) for p in patterns)]
+    if not patterns:
+        return [case for case in cases if case.every_time]
+    return [case for case in cases if any(fnmatch.fnmatch(case.name, p) for p in patterns)]
 
 
 def run(arguments):
