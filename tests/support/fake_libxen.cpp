@@ -492,8 +492,9 @@ xenevtchn_port_or_error_t xenevtchn_bind_interdomain(xenevtchn_handle* handle, u
                 (remote >= dm::test::kFirstRemotePort && remote < dm::test::kFirstRemotePort + xen().vcpus),
             "bind_interdomain: no such port");
     }
-    xen().expect(device(handle).bound.empty(),
-                 "bind_interdomain: a second channel on one descriptor, whose reader Linux may forget to wake");
+    xen().expect(
+        device(handle).bound.empty(),
+        "bind_interdomain: a second channel on one descriptor, whose reader Linux may forget to wake");
     const u32 local = xen().next_local_port_++;
     device(handle).bound[local] = remote;
     return static_cast<int>(local);
