@@ -1,6 +1,7 @@
 // Measures, in dom0, how soon viewers see what the guest of guests/display draws, and attacks its VNC server.
 //
-//   vncprobe latency PORT TTY QUIET_MS COUNT   one line "latency MICROSECONDS" for each change
+//   vncprobe latency PORT TTY QUIET_MS COUNT ATTACKERS
+//                                              one line "latency MICROSECONDS" for each change
 //   vncprobe ports TTY COUNT                   one line "port NANOSECONDS" for each hundred port accesses
 //   vncprobe watch PORT SECONDS                a viewer that only looks
 //   vncprobe hostile PORT VIEWERS SECONDS      viewers that stall, flood, babble and come back
@@ -170,20 +171,6 @@ private:
     int fd_;
 };
 
-void latency(int port, const char* tty, int quiet_ms, int count) {
-    Guest guest(tty);
-    Viewer viewer(port);
-    viewer.look(milliseconds(1500), false);
-    for (int i = 0; i < count; ++i) {
-        viewer.look(milliseconds(quiet_ms + 40 + i * 7 % 60), false); // not in step with anything
-        const auto begin = Clock::now();
-        guest.tell('d');
-        if (!viewer.look(milliseconds(kPatienceMs), true)) give_up("the change does not come");
-        std::printf("latency %lld\n", since(begin, 1000));
-        guest.await('d');
-    }
-}
-
 void ports(const char* tty, int count) {
     Guest guest(tty);
     for (int i = 0; i < count; ++i) {
@@ -232,15 +219,37 @@ void attack(int port, int i, const std::atomic<bool>& stop) {
     }
 }
 
-void hostile(int port, int viewers, int seconds) {
-    std::atomic<bool> stop = false;
-    std::vector<std::thread> threads;
+void start_attack(int port, int viewers) {
+    static const std::atomic<bool> stop = false;
     for (int i = 0; i < viewers; ++i)
-        threads.emplace_back([&stop, port, i] { attack(port, i, stop); });
+        std::thread([port, i] { attack(port, i, stop); }).detach();
+}
+
+/// The viewer is in before the attack begins: without a password hostile viewers may take all places.
+void latency(int port, const char* tty, int quiet_ms, int count, int attackers) {
+    Guest guest(tty);
+    Viewer viewer(port);
+    viewer.look(milliseconds(1500), false);
+    start_attack(port, attackers);
+    if (attackers > 0) viewer.look(milliseconds(5000), false);
+    for (int i = 0; i < count; ++i) {
+        viewer.look(milliseconds(quiet_ms + 40 + i * 7 % 60), false); // not in step with anything
+        const auto begin = Clock::now();
+        guest.tell('d');
+        if (!viewer.look(milliseconds(kPatienceMs), true)) give_up("the change does not come");
+        std::printf("latency %lld\n", since(begin, 1000));
+        guest.await('d');
+    }
+    std::fflush(stdout);
+    std::_Exit(0); // attackers may wait for something
+}
+
+void hostile(int port, int viewers, int seconds) {
+    start_attack(port, viewers);
     std::puts("attacking");
     std::fflush(stdout);
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
-    std::_Exit(0); // some of them wait
+    std::_Exit(0);
 }
 
 } // namespace
@@ -248,8 +257,8 @@ void hostile(int port, int viewers, int seconds) {
 int main(int argc, char** argv) {
     const std::string what = argc > 1 ? argv[1] : "";
     const auto n = [&](int i) { return std::atoi(argv[i]); };
-    if (what == "latency" && argc == 6)
-        latency(n(2), argv[3], n(4), n(5));
+    if (what == "latency" && argc == 7)
+        latency(n(2), argv[3], n(4), n(5), n(6));
     else if (what == "ports" && argc == 4)
         ports(argv[2], n(3));
     else if (what == "watch" && argc == 4)

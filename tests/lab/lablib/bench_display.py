@@ -33,21 +33,20 @@ def measure_guest(lab):
     found = {}
     found.update(activity(pid, "alone"))
     for quiet, count in QUIET.items():
-        found.update(percentiles(f"quiet_{quiet}", probe("latency", port, tty, quiet * 1000, count), 1000))
+        found.update(percentiles(f"quiet_{quiet}", probe("latency", port, tty, quiet * 1000, count, 0), 1000))
     found.update(percentiles("port", probe("ports", tty, 200), 1000))
     found.update(watched(pid, port))
+    found.update(percentiles("siege_0", probe("latency", port, tty, 0, 60, HOSTILE), 1000))
+    found.update(percentiles("siege_5", probe("latency", port, tty, 5000, 5, HOSTILE), 1000))
     attack(port)
-    found.update(percentiles("siege_0", probe("latency", port, tty, 0, 60), 1000))
-    found.update(percentiles("siege_5", probe("latency", port, tty, 5000, 5), 1000))
     found.update(percentiles("siege_port", probe("ports", tty, 200), 1000))
     guest.destroy()
     return found
 
 
 def install_probe():
-    if machine.ssh(f"[ -x {PROBE} ]", check=False).returncode != 0:
-        machine.ssh("mkdir -p /lab")
-        machine.put(build.VNCPROBE.file("vncprobe"), PROBE)
+    machine.ssh(f"mkdir -p /lab; rm -f {PROBE}")
+    machine.put(build.VNCPROBE.file("vncprobe"), PROBE)
 
 
 def probe(*words):
