@@ -389,8 +389,9 @@ int serve(Client& client) {
 
 int main(int argc, char** argv) {
     if (!parse(argc, argv)) {
-        std::cerr << "usage: vncdrive [--password TEXT] [--encodings LIST] [--key-delay MS] [--ca FILE] HOST:PORT\n"
-                     "LIST is some of: raw copyrect rre corre zlib hextile tight zrle\n";
+        std::cerr
+            << "usage: vncdrive [--password TEXT] [--encodings LIST] [--key-delay MS] [--ca FILE] HOST:PORT\n"
+               "LIST is some of: raw copyrect rre corre zlib hextile tight zrle\n";
         return 2;
     }
     rfbClient* rfb = connect();

@@ -162,5 +162,27 @@ TEST_F(SiegeTest, WhoWasRightBeforeDoesNotQueue) {
     EXPECT_EQ(ask(other, "friend", "right", now + 2 * kSecondNs), VncAuth::Verdict::Right);
 }
 
+// Sixteen minutes of a thousand guesses a second, by a hundred peers: few are compared at all, and users who
+// have never been here are heard within a second at any time.
+TEST_F(SiegeTest, AmongAMillionWrongPasswordsEveryRightOneIsHeard) {
+    constexpr std::array<u8, kChallengeBytes> challenge{};
+    const auto right = vnc_response("right", challenge);
+    unsigned compared = 0;
+    for (unsigned i = 0; i < 1'000'000; ++i) {
+        now += kSecondNs / 1000;
+        const VncAuth::Turn guess(auth, bot(i * 7));
+        compared += auth.check(guess, challenge, challenge, now) == VncAuth::Verdict::Wrong ? 1 : 0;
+        if (i % 50'000 != 0) continue;
+        const VncAuth::Turn user(auth, "user" + std::to_string(i));
+        VncAuth::Verdict heard = VncAuth::Verdict::NotYet;
+        for (unsigned tries = 0; tries < 10 && heard == VncAuth::Verdict::NotYet; ++tries) {
+            now += kSecondNs / 10;
+            heard = auth.check(user, challenge, right, now);
+        }
+        EXPECT_EQ(heard, VncAuth::Verdict::Right) << i;
+    }
+    EXPECT_LT(compared, 2'500U);
+}
+
 } // namespace
 } // namespace dm::vnc

@@ -302,6 +302,7 @@ public:
     bool connected() const { return client_ != nullptr; }
     rfbClient* operator->() { return client_; }
     rfbClient* get() { return client_; }
+    const rfbClient* get() const { return client_; }
 
     /// Handles what the server sends until `condition` holds. False when it hangs up or time is over.
     bool until(const std::function<bool()>& condition, std::chrono::milliseconds within = 20s) {
