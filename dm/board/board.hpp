@@ -89,7 +89,10 @@ public:
     /// Waits until nothing is in flight.
     void quiesce();
     /// The machine goes on: drives repeat the requests that they kept when the host failed them.
-    void retry() { ide_->retry(); }
+    void retry() {
+        ide_->retry();
+        if (ahci_ != nullptr) ahci_->retry();
+    }
     void reset();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
