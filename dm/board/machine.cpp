@@ -400,6 +400,12 @@ Status Machine::set_vnc_password(const std::string& password) {
     return vnc_->set_password(password);
 }
 
+Status Machine::expire_vnc_password(std::optional<long long> when) {
+    if (vnc_ == nullptr)
+        return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
+    return vnc_->expire_password(when);
+}
+
 /// What was written is on the media before the state says so.
 Status Machine::save_devices(int fd, bool live) {
     StateWriter out;

@@ -47,6 +47,7 @@ public:
     std::vector<CharDeviceInfo> char_devices() const override;
     std::optional<VncInfo> vnc() const override;
     Status set_vnc_password(const std::string& password) override;
+    Status expire_vnc_password(std::optional<long long> when) override;
     std::vector<PciDeviceInfo> pci_devices() const override { return board_->pci_devices(); }
     std::vector<DriveInfo> drives() const override;
     Status eject(const std::string& drive, bool force) override;
