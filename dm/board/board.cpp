@@ -221,10 +221,10 @@ Status Board::add_ahci(const BoardParts::Ahci& parts) {
 
 Status Board::add_usb(const BoardParts::Usb& parts) {
     const Bdf place = parts.slot ? Bdf{0, *parts.slot, 0} : kUsb;
-    add(uhci_, "uhci", hypervisor_.memory(), timers_, wiring(place.dev, kIntD));
+    uhci_ = std::make_unique<Uhci>("uhci", hypervisor_.memory(), timers_, wiring(place.dev, kIntD));
     DM_TRY(attach(place, *uhci_));
-    usb_ports_ = std::make_unique<UsbPorts>(*uhci_, *input_, timers_,
-                                            fmt::format("0000:00:{:02x}.{}", place.dev, place.fn));
+    add(usb_ports_, *uhci_, *input_, timers_, fmt::format("0000:00:{:02x}.{}", place.dev, place.fn));
+    devices_.push_back(uhci_.get()); // what hangs on it is loaded with it
     for (const BoardParts::Usb::Device& device : parts.devices)
         DM_TRY(usb_ports_->plug(device.model, device.id, device.port));
     return {};

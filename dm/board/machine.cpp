@@ -443,4 +443,23 @@ Status Machine::log_dirty_pages(bool enable) {
     return {};
 }
 
+/// USB devices are all that can be plugged in.
+Status Machine::add_device(const DeviceRequest& request) {
+    const auto model = usb_model(request.driver);
+    if (!model) return MachineControl::add_device(request);
+    if (board_->usb() == nullptr)
+        return fail("the guest has no USB controller; set usb=1 in its configuration");
+    const auto port = request.properties.find("port");
+    return board_->usb()->plug(*model, request.id, port == request.properties.end() ? "" : port->second);
+}
+
+Status Machine::remove_device(const std::string& id) {
+    if (board_->usb() == nullptr || !board_->usb()->has(id)) return MachineControl::remove_device(id);
+    return board_->usb()->unplug(id);
+}
+
+bool Machine::has_device(const std::string& id) const {
+    return MachineControl::has_device(id) || (board_->usb() != nullptr && board_->usb()->has(id));
+}
+
 } // namespace dm
