@@ -59,6 +59,9 @@ public:
     Status dump_screen(ScreenDump dump) override;
     Status set_link(const std::string& name, bool up) override;
     Status log_dirty_pages(bool enable) override;
+    Status add_device(const DeviceRequest& request) override;
+    Status remove_device(const std::string& id) override;
+    bool has_device(const std::string& id) const override;
 
 private:
     Machine(host::Loop& loop, const toolstack::MachineOptions& options) : loop_(loop), options_(options) {}
