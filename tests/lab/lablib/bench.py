@@ -3,12 +3,12 @@ import sys
 import time
 from dataclasses import dataclass
 
-from . import bench_lab, bench_network, bench_report, bench_storage, machine, runner, settings
+from . import bench_display, bench_lab, bench_network, bench_report, bench_storage, machine, runner, settings
 from .lab import clean_dom0
 from .lock import Lock
 from .say import LabError, main_guard, say
 
-HELP = """usage: tools/bench [storage|network] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
+HELP = """usage: tools/bench [storage|display|network] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
        tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
@@ -17,9 +17,11 @@ costs (counted by the guest itself, beside the least that an ioreq server can ta
 
 With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
 With `network`: TCP and pings between guest and dom0 by each emulated card.
+With `display`: how soon a VNC viewer sees what the guest draws, after 0, 5, 60 and 130 s of quiet and with 64 hostile viewers;
+one round takes ten minutes with each device model.
 
   --recording   compares hvmdm with itself while it records the guest, instead of with QEMU
-  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json and so on)
+  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json, display.json and so on)
 
 With `native`: what a request costs in hvmdm alone, without Xen.
 
@@ -40,7 +42,9 @@ STORAGE = Subject("storage", " storage", bench_report.STORAGE_ROWS, bench_storag
                   lambda found: f"1 MiB by INT 13h in {found['int13']:.0f} ms, by DMA in {found['read']:.1f} ms")
 NETWORK = Subject("network", " network", bench_report.NETWORK_ROWS, bench_network.measure,
                   lambda found: f"1 MiB from the guest by e1000 in {found['e1000_out']:.0f} ms, ping {found['e1000_ping']:.2f} ms")
-SUBJECTS = {"storage": STORAGE, "network": NETWORK}
+DISPLAY = Subject("display", " display", bench_report.DISPLAY_ROWS, bench_display.measure,
+                  lambda found: f"a change is seen after {found['quiet_0_p50']:.0f} ms, after 130 s of quiet {found['quiet_130_p99']:.0f} ms")
+SUBJECTS = {"storage": STORAGE, "display": DISPLAY, "network": NETWORK}
 
 PLACE = settings.REPO / "docs" / "benchmarks"
 
