@@ -3,6 +3,7 @@
 // given.
 #pragma once
 
+#include "dm/board/usb_ports.hpp"
 #include "dm/core/char_backend.hpp"
 #include "dm/core/clock.hpp"
 #include "dm/core/display.hpp"
@@ -20,6 +21,7 @@
 #include "dm/devices/isa/cmos.hpp"
 #include "dm/devices/isa/dma_8257.hpp"
 #include "dm/devices/isa/misc_ports.hpp"
+#include "dm/devices/net/e1000.hpp"
 #include "dm/devices/net/rtl8139.hpp"
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
@@ -48,7 +50,7 @@ struct VgaParts {
 };
 
 struct NicParts {
-    enum class Model : u8 { Rtl8139 };
+    enum class Model : u8 { Rtl8139, E1000 };
     Model model = Model::Rtl8139;
     NetCardConfig config;
     std::optional<u8> slot; ///< first free one when not said
@@ -77,7 +79,18 @@ struct BoardParts {
     };
     std::optional<Scsi> scsi;
     std::vector<NicParts> nics;
+    struct Usb {
+        struct Device {
+            UsbModel model = UsbModel::Tablet;
+            std::string id;   ///< may be empty
+            std::string port; ///< "1", "2.3"; empty: the first free one
+        };
+        std::optional<u8> slot; ///< function 2 of the PIIX3 when not said
+        std::vector<Device> devices;
+    };
+    std::optional<Usb> usb;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
+    std::function<void()> on_sleep;                  ///< the guest goes to S3; may be empty
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
 
@@ -94,13 +107,21 @@ public:
     AhciController* ahci() { return ahci_.get(); } ///< if there is one
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return display_; } ///< if there is a graphics adapter
-    Ps2Input& input() { return *input_; }
+    InputSink& input() { return *input_; }
+    UsbPorts* usb() { return usb_ports_.get(); } ///< if there is a controller
 
     /// Waits until nothing is in flight.
     void quiesce();
     /// The machine goes on: drives repeat the requests that they kept when the host failed them.
-    void retry() { ide_->retry(); }
+    void retry() {
+        ide_->retry();
+        if (ahci_ != nullptr) ahci_->retry();
+    }
     void reset();
+    /// The guest sleeps in S3, until wake().
+    bool asleep() const { return pm_->asleep(); }
+    /// Resets what loses its power in S3, and has the guest's CPU go on.
+    void wake();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
     Status load(StateReader& in);
@@ -132,6 +153,7 @@ private:
     Status add_vga(BoardParts::Vga parts);
     Status add_ahci(const BoardParts::Ahci& parts);
     Status add_nics(std::vector<NicParts> nics);
+    Status add_usb(const BoardParts::Usb& parts);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -172,7 +194,9 @@ private:
     std::unique_ptr<Ps2Keyboard> keyboard_;
     std::unique_ptr<Ps2Mouse> mouse_;
     std::unique_ptr<I8042> i8042_;
-    std::unique_ptr<Ps2Input> input_;
+    std::unique_ptr<Ps2KeyboardInput> keyboard_input_;
+    std::unique_ptr<Ps2MouseInput> mouse_input_;
+    std::unique_ptr<InputSwitch> input_;
     std::array<std::unique_ptr<IrqOr>, 2> serial_irqs_; ///< IRQ 4: COM1 and COM3; IRQ 3: COM2 and COM4
     std::array<std::unique_ptr<Uart16550>, kSerialPorts> serials_;
     std::unique_ptr<Piix3Ide> ide_;
@@ -184,6 +208,8 @@ private:
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
     std::vector<Nic> nics_;
+    std::unique_ptr<Uhci> uhci_;
+    std::unique_ptr<UsbPorts> usb_ports_;
 
     std::vector<Device*> devices_;
     std::vector<IoWindow> windows_;

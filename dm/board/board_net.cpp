@@ -17,6 +17,10 @@ Status Board::add_nics(std::vector<NicParts> nics) {
             nic.card = std::make_unique<Rtl8139>(name, std::move(parts.config), hypervisor_.memory(), timers_,
                                                  wiring(*device, kIntA));
             break;
+        case NicParts::Model::E1000:
+            nic.card = std::make_unique<E1000>(name, std::move(parts.config), hypervisor_.memory(), timers_,
+                                               wiring(*device, kIntA));
+            break;
         }
         devices_.push_back(nic.card.get());
         DM_TRY(attach(nic.place, *nic.card));

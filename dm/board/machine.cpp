@@ -19,6 +19,22 @@ constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
 constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
 constexpr std::string_view kMachineSection = "machine";
+constexpr std::string_view kUhci = "piix3-usb-uhci";
+
+/// By QEMU's names of drivers, or of `-usbdevice`.
+std::optional<UsbModel> usb_model(std::string_view name) {
+    if (name == "usb-tablet" || name == "tablet") return UsbModel::Tablet;
+    if (name == "usb-mouse" || name == "mouse") return UsbModel::Mouse;
+    if (name == "usb-kbd" || name == "keyboard") return UsbModel::Keyboard;
+    if (name == "usb-hub") return UsbModel::Hub;
+    return std::nullopt;
+}
+
+std::string property(const toolstack::DeviceOptions& device, std::string_view name) {
+    for (const auto& [key, value] : device.properties)
+        if (key == name) return value;
+    return {};
+}
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -41,6 +57,23 @@ private:
     Hypervisor& hypervisor_;
     DisplaySource& adapter_;
 };
+
+std::optional<BoardParts::Usb> usb_parts(const toolstack::MachineOptions& options) {
+    BoardParts::Usb usb;
+    bool controller = options.usb;
+    for (const std::string& word : options.usb_devices)
+        if (const auto model = usb_model(word))
+            usb.devices.push_back({.model = *model, .id = {}, .port = {}});
+    for (const toolstack::DeviceOptions& device : options.devices) {
+        if (!device.emulated) continue;
+        if (const auto model = usb_model(device.driver))
+            usb.devices.push_back({.model = *model, .id = device.id, .port = property(device, "port")});
+        if (device.driver != kUhci) continue;
+        controller = true;
+        if (device.pci_slot) usb.slot = static_cast<u8>(*device.pci_slot);
+    }
+    return controller ? std::optional(std::move(usb)) : std::nullopt;
+}
 
 } // namespace
 
@@ -124,6 +157,8 @@ Status Machine::record() {
         if (device.driver == "lsi53c895a")
             return fail(
                 "-hvmdm-record: SCSI adapters cannot be recorded yet; take the option or the sd* disks out");
+    if (usb_parts(options_))
+        return fail("-hvmdm-record: USB cannot be recorded yet; take the option out, or usb and usbdevice");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
@@ -180,7 +215,9 @@ BoardParts Machine::parts() {
         drive.events = watch(disk.options.id);
     }
     add_nics(p);
+    p.usb = usb_parts(options_);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
+    p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
@@ -355,6 +392,30 @@ void Machine::guest_shut_down(ShutdownReason reason) {
     if (options_.exit_on_shutdown) loop_.quit(0);
 }
 
+RunState Machine::run_state() const {
+    return state_ == RunState::Running && board_->asleep() ? RunState::Suspended : state_;
+}
+
+void Machine::guest_sleeps() {
+    log_.info("the guest sleeps (S3); xl trigger {} s3resume wakes it", options_.name);
+    qmp_->suspended();
+}
+
+Status Machine::wake_up() {
+    if (!board_->asleep()) return fail("the guest does not sleep");
+    if (recorder_ != nullptr)
+        recorder_->finish(); // what a waking machine does is not of the recorded guest's doing
+    board_->wake();
+    log_.info("the guest is woken");
+    qmp_->woken();
+    return {};
+}
+
+Status Machine::power_down() {
+    return fail("the power button is the hypervisor's: use xl trigger {} power, or xl shutdown -F",
+                options_.name);
+}
+
 std::vector<CharDeviceInfo> Machine::char_devices() const {
     std::vector<CharDeviceInfo> found;
     for (unsigned i = 0; i < kSerialPorts; ++i)
@@ -375,6 +436,12 @@ Status Machine::set_vnc_password(const std::string& password) {
     return vnc_->set_password(password);
 }
 
+Status Machine::expire_vnc_password(std::optional<long long> when) {
+    if (vnc_ == nullptr)
+        return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
+    return vnc_->expire_password(when);
+}
+
 /// What was written is on the media before the state says so.
 Status Machine::save_devices(int fd, bool live) {
     StateWriter out;
@@ -391,6 +458,25 @@ Status Machine::save_devices(int fd, bool live) {
 Status Machine::log_dirty_pages(bool enable) {
     accelerator_->set_log_dirty(enable);
     return {};
+}
+
+/// USB devices are all that can be plugged in.
+Status Machine::add_device(const DeviceRequest& request) {
+    const auto model = usb_model(request.driver);
+    if (!model) return MachineControl::add_device(request);
+    if (board_->usb() == nullptr)
+        return fail("the guest has no USB controller; set usb=1 in its configuration");
+    const auto port = request.properties.find("port");
+    return board_->usb()->plug(*model, request.id, port == request.properties.end() ? "" : port->second);
+}
+
+Status Machine::remove_device(const std::string& id) {
+    if (board_->usb() == nullptr || !board_->usb()->has(id)) return MachineControl::remove_device(id);
+    return board_->usb()->unplug(id);
+}
+
+bool Machine::has_device(const std::string& id) const {
+    return MachineControl::has_device(id) || (board_->usb() != nullptr && board_->usb()->has(id));
 }
 
 } // namespace dm

@@ -33,17 +33,21 @@ public:
     Status start();
 
     // MachineControl
-    RunState run_state() const override { return state_; }
+    RunState run_state() const override;
     Status resume() override;
     Status stop() override;
     void quit() override;
     Status reset() override;
     std::string name() const override { return options_.name; }
-    unsigned vcpus() const override { return options_.cpus; }
+    unsigned vcpus() const override { return board_->hotplug().cpus(); }
     unsigned max_vcpus() const override { return options_.max_cpus; }
+    Status plug_cpu(unsigned index) override { return board_->hotplug().cpu_online(index); }
+    Status wake_up() override;
+    Status power_down() override;
     std::vector<CharDeviceInfo> char_devices() const override;
     std::optional<VncInfo> vnc() const override;
     Status set_vnc_password(const std::string& password) override;
+    Status expire_vnc_password(std::optional<long long> when) override;
     std::vector<PciDeviceInfo> pci_devices() const override { return board_->pci_devices(); }
     std::vector<DriveInfo> drives() const override;
     Status eject(const std::string& drive, bool force) override;
@@ -55,6 +59,9 @@ public:
     Status dump_screen(ScreenDump dump) override;
     Status set_link(const std::string& name, bool up) override;
     Status log_dirty_pages(bool enable) override;
+    Status add_device(const DeviceRequest& request) override;
+    Status remove_device(const std::string& id) override;
+    bool has_device(const std::string& id) const override;
 
 private:
     Machine(host::Loop& loop, const toolstack::MachineOptions& options) : loop_(loop), options_(options) {}
@@ -75,6 +82,7 @@ private:
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);
+    void guest_sleeps();
     void reset_devices(toolstack::QmpCause cause, std::string_view reason);
 
     // machine_net.cpp: taps and network cards

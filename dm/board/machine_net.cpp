@@ -42,6 +42,7 @@ void Machine::add_nics(BoardParts& parts) {
             continue;
         }
         NicParts& nic = parts.nics.emplace_back();
+        if (cable.options.model == "e1000") nic.model = NicParts::Model::E1000;
         nic.config = {.mac = cable.options.mac, .cable = cable.end.get(), .rom = nic_rom(cable.options)};
         if (cable.options.pci_slot) nic.slot = static_cast<u8>(*cable.options.pci_slot);
     }

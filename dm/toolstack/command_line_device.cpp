@@ -15,6 +15,8 @@ namespace {
 constexpr unsigned kSlots = 32;
 constexpr unsigned kFirstFreeSlot = 2; // 0 is the host bridge, 1 the PIIX3 with its functions
 
+constexpr std::string_view kUhciDriver = "piix3-usb-uhci";
+
 bool wants_slot(DeviceKind kind) {
     switch (kind) {
     case DeviceKind::Vga:
@@ -108,9 +110,11 @@ std::string with_id(std::string_view sentence, const DeviceDraft& device) {
 }
 
 Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
-    const bool second = std::any_of(draft.out.devices.begin(), draft.out.devices.end(),
-                                    [](const DeviceOptions& d) { return d.driver == kAhciDriver; });
+    const bool second =
+        std::ranges::any_of(draft.out.devices, [&](const auto& d) { return d.driver == device.row->driver; });
     if (second && device.row->driver == kAhciDriver) return fail("there can be one AHCI controller only");
+    const bool uhci = device.row->driver == kUhciDriver;
+    if (uhci && (second || draft.out.usb)) return fail("there can be one USB controller only");
     DeviceOptions out;
     out.driver = device.row->driver;
     out.id = device.id;
@@ -210,13 +214,16 @@ Status take_usb(CommandLineDraft& draft, const std::string&) {
 }
 
 Status take_usbdevice(CommandLineDraft& draft, const std::string& value) {
-    for (const std::string_view known : {"tablet", "mouse", "keyboard", "wacom-tablet", "braille"})
-        if (value == known) {
-            draft.out.usb = true;
-            draft.out.usb_devices.push_back(value);
-            return {};
-        }
-    return fail("there is no such USB device: use tablet, mouse or keyboard");
+    const auto one_of = [&](std::initializer_list<std::string_view> words) {
+        return std::ranges::find(words, value) != words.end();
+    };
+    const bool missing = one_of({"wacom-tablet", "braille"});
+    if (!missing && !one_of({"tablet", "mouse", "keyboard"}))
+        return fail("there is no such USB device: use tablet, mouse or keyboard");
+    if (missing) draft.note("not emulated yet, nothing is plugged in");
+    draft.out.usb = true;
+    draft.out.usb_devices.push_back(value);
+    return {};
 }
 
 Status finish_devices(CommandLineDraft& draft) {

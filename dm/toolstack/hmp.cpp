@@ -148,6 +148,18 @@ std::string run_set_password(QmpContext& context, std::string_view argument) {
     return said(run_command(context, "set_password", arguments));
 }
 
+std::string run_expire_password(QmpContext& context, std::string_view argument) {
+    const std::size_t blank = argument.find(' ');
+    if (blank == std::string_view::npos) return "Error: expire_password needs a protocol and a time\r\n";
+    const Json arguments{{"protocol", std::string(argument.substr(0, blank))},
+                         {"time", std::string(argument.substr(blank + 1))}};
+    return said(run_command(context, "expire_password", arguments));
+}
+
+std::string run_change_vnc_password(QmpContext& context, std::string_view argument) {
+    return said(run_command(context, "change-vnc-password", {{"password", std::string(argument)}}));
+}
+
 template <Status (MachineControl::*Action)()> std::string run_action(QmpContext& context, std::string_view) {
     return said((context.machine().*Action)());
 }
@@ -161,8 +173,10 @@ std::string help(QmpContext& context, std::string_view argument);
 
 constexpr std::array kCommands{
     HumanCommand{"c", "continue", run_action<&MachineControl::resume>},
+    HumanCommand{"change vnc password", "change vnc password PASSWORD", run_change_vnc_password},
     HumanCommand{"cont", "continue", run_action<&MachineControl::resume>},
     HumanCommand{"eject", "eject [-f] DRIVE", run_eject},
+    HumanCommand{"expire_password", "expire_password vnc now|never|+SECONDS|SECONDS", run_expire_password},
     HumanCommand{"help", "this text", help},
     HumanCommand{"info block", "drives and their media", info_block},
     HumanCommand{"info blockstats", "what drives have read and written", info_blockstats},

@@ -26,6 +26,7 @@ Json version_object();
 
 // qmp_run.cpp: running, stopping, saving
 QmpReply change_vnc_password(QmpContext& context, const Json& arguments);
+QmpReply expire_password(QmpContext& context, const Json& arguments);
 QmpReply cont(QmpContext& context, const Json& arguments);
 QmpReply quit(QmpContext& context, const Json& arguments);
 QmpReply set_password(QmpContext& context, const Json& arguments);

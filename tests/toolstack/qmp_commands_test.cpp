@@ -106,6 +106,8 @@ constexpr CommandRow kContract[] = {
     {"system_reset", "{}", "reset"},
     {"system_powerdown", "{}", "power down"},
     {"set_password", R"({"protocol":"vnc","password":"y"})", "password y"},
+    {"expire_password", R"({"protocol":"vnc","time":"never"})", "expire never"},
+    {"expire_password", R"({"protocol":"vnc","time":"4000000000"})", "expire 4000000000"},
 };
 
 class QmpContract : public testing::TestWithParam<CommandRow> {
@@ -196,8 +198,9 @@ TEST(QmpCommands, EveryPciDeviceHasAQdevId) {
 TEST(QmpCommands, VncThatIsOffIsSaidToBeOff) {
     Bench bench;
     EXPECT_EQ(bench.ok("query-vnc"), Json::parse(R"({"enabled":false})"));
-    bench.machine.vnc_info = VncInfo{"::1", "5901", "ipv6", "vnc", {{"::2", "1234"}}};
+    bench.machine.vnc_info = VncInfo{"::1", "5901", "ipv6", "vnc", {{"::2", "1234", true}}};
     EXPECT_EQ(bench.ok("query-vnc")["clients"][0]["host"], "::2");
+    EXPECT_EQ(bench.ok("query-vnc")["clients"][0]["websocket"], true);
 }
 
 TEST(QmpCommands, CpusArePluggedInOnceAndInRange) {

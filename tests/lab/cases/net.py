@@ -73,6 +73,23 @@ def net_rtl8139(lab):
     lab.sh(f"kill $(cat {WORK}/udhcpd.pid)", check=False)
 
 
+@case("e1000: pings without loss, also of 9000 bytes; files both ways by TCP, checksums and segments left to the card", 240, order=24)
+def net_e1000(lab):
+    transfer = Transfer(lab, 8)
+    guest = lab.linux("e1000", "net", f"nets={NET} jumbo=1", direct=True, vif=[vif("e1000")]).create()
+    tap = f"vif{guest.domid}.0-emu"
+    lab.equal("taps while it runs", taps(lab, guest.domid), [tap])
+    lab.sh(f"for port in {tap} vif{guest.domid}.0 {BRIDGE}; do ip link set $port mtu 9000; done")
+    found = guest.results(120)
+    lab.check("error" not in found, f"the guest says: {found.get('error')}")
+    lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 e1000 {MAC}$")
+    no_loss(lab, found)
+    lab.matches("pings of 9000 bytes that were answered", found["ping-jumbo"][0], r"^50 ")
+    transfer.check(found)
+    lab.matches("errors", found["errors"][0], r"^0 ")
+    lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
+
+
 @case("PV drivers take the network over: the card leaves the bus, the PV interface works, the tap goes with the guest", 240, order=24)
 def net_hand_off(lab):
     transfer = Transfer(lab, 4)
