@@ -298,7 +298,8 @@ void Rtl8139::dump_tally() {
     put(t.tx_err, 8);
     put(t.rx_err, 4);
     put(t.miss_pkt, 2);
-    put(0, 2 + 4 + 4); // frame alignment errors, one collision, several
+    put(0, 2); // frame alignment errors
+    put(0, 8); // one collision, several
     put(t.rx_ok_phy, 8);
     put(t.rx_ok_brd, 8);
     put(t.rx_ok_mul, 4);

@@ -43,6 +43,11 @@ def no_loss(lab, found):
         lab.matches(f"{size} pings that were answered", found[f"ping-{size}"][0], r"^50 ")
 
 
+def tell_figures(lab, found):
+    lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; "
+             f"retransmitted {found['retransmitted'][0]}; interrupts {found['interrupts'][0]}")
+
+
 def taps(lab, domid):
     return lab.sh(f"ls /sys/class/net | grep -x 'vif{domid}[.].*-emu'", check=False).split()
 
@@ -62,7 +67,7 @@ def net_rtl8139(lab):
     no_loss(lab, found)
     transfer.check(found)
     lab.matches("errors", found["errors"][0], r"^0 ")
-    lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
+    tell_figures(lab, found)
     guest.destroy()
     lab.equal("taps that are left", taps(lab, guest.domid), [])
     lab.sh(f"kill $(cat {WORK}/udhcpd.pid)", check=False)
@@ -96,5 +101,6 @@ def net_hand_off(lab):
     lab.check("nic" not in found, f"the emulated card is still there: {found.get('nic')}")
     no_loss(lab, found)
     transfer.check(found)
+    tell_figures(lab, found)
     guest.destroy()
     lab.equal("taps that are left", taps(lab, guest.domid), [])
