@@ -73,7 +73,12 @@ def wake_ups(lab, guest):
 
 def usb_guest(lab, **keys):
     guest = lab.linux("tablet", "input", direct=True, usb=1, usbdevice=["tablet", "keyboard"], vncunused=1, **keys).create()
-    guest.expect("^GUEST listening", 240)
+    for device in (TABLET, KEYBOARD):
+        deadline = time.monotonic() + 240 * patience()
+        while device not in guest.said().get("input", []):
+            if time.monotonic() > deadline:
+                raise LabError(f"the guest has no {device} but {guest.said().get('input')}")
+            time.sleep(0.2)
     return guest
 
 
