@@ -17,7 +17,7 @@ namespace {
 using namespace dm;
 
 constexpr std::string_view kUsage =
-    "usage: replay FILE... [--trace] [--from N] [--time] [--repeat N] [--info]\n"
+    "usage: replay FILE... [--trace] [--from N] [--time] [--repeat N] [--restore N] [--info]\n"
     "\n"
     "Plays recordings of guests (hvmdm -hvmdm-record) and compares all that the devices do with what they "
     "did.\n"
@@ -26,6 +26,8 @@ constexpr std::string_view kUsage =
     "  --from N    print from operation N on\n"
     "  --time      tell how long it took, and how many times as fast as the guest ran\n"
     "  --repeat N  the same of the fastest of N times: a benchmark\n"
+    "  --restore N after every N operations, save the machine and go on with one that was restored from "
+    "that\n"
     "  --info      print what machine was recorded, and play nothing\n"
     "\n"
     "Exit status 0: every recording was played to its end, and nothing differed.\n";
@@ -38,6 +40,7 @@ struct Options {
     bool help = false;
     u64 from = 1;
     u64 repeat = 1;
+    u64 restore = 0; ///< after so many operations; 0: never
 };
 
 Result<u64> number_after(std::span<const char* const> words, std::size_t i) {
@@ -67,6 +70,8 @@ Result<Options> parse(std::span<const char* const> words) {
         } else if (word == "--repeat") {
             DM_TRY_ASSIGN(options.repeat, number_after(words, i++));
             options.time = true;
+        } else if (word == "--restore") {
+            DM_TRY_ASSIGN(options.restore, number_after(words, i++));
         } else if (word.starts_with('-')) {
             return fail("unknown option {}; --help lists them", word);
         } else {
@@ -79,25 +84,39 @@ Result<Options> parse(std::span<const char* const> words) {
 
 struct Played {
     u64 operations = 0;
+    u64 restored = 0; ///< how often
     double seconds = 0;
     bool ended_in_order = false;
 };
 
 Result<Played> play(const replay::Recording& recording, const Options& options) {
     replay::Player player(recording);
-    DM_TRY_ASSIGN(const std::unique_ptr<Board> board, make_replay_board(recording.shape(), player));
-    const BoardNames names(*board);
-    replay::Trace trace(stdout, names, options.from);
+    DM_TRY_ASSIGN(std::unique_ptr<Board> board, make_replay_board(recording.shape(), player));
+    std::optional<BoardNames> names(*board);
+    replay::Trace trace(stdout, *names, options.from);
+    u64 restored = 0;
+    const auto entrances = [&board] {
+        return replay::Player::Entrances{board->ports(), board->memory(), board->pci(), board->input()};
+    };
+    const auto restore = [&]() -> std::optional<replay::Player::Entrances> {
+        if (player.stage().operations() % options.restore != 0) return std::nullopt;
+        const Status exchanged = exchange_board(board, recording.shape(), player);
+        if (!exchanged.ok()) player.stage().differ("restored: " + exchanged.error().message);
+        ++restored;
+        names.emplace(*board);
+        return entrances();
+    };
+    if (options.restore != 0) player.set_between(restore);
     replay::Stage& stage = player.stage();
-    stage.set_describe([&names](const replay::Record& record) { return replay::describe(record, &names); });
+    stage.set_describe([&names](const replay::Record& record) { return replay::describe(record, &*names); });
     if (options.trace) stage.set_audience(&trace);
     const auto began = std::chrono::steady_clock::now();
-    player.run({board->ports(), board->memory(), board->pci(), board->input()});
+    player.run(entrances());
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     if (stage.damage()) return fail("it is refused: {}", stage.damage()->message);
     if (stage.difference())
         return fail("operation {}: {}", stage.difference()->operation, stage.difference()->text);
-    return Played{stage.operations(), took.count(), stage.ended_in_order()};
+    return Played{stage.operations(), restored, took.count(), stage.ended_in_order()};
 }
 
 void print_time(const replay::Recording& recording, const Played& played) {
@@ -122,6 +141,7 @@ Status play_file(const std::string& path, const Options& options) {
         if (i == 0 || played->seconds < best.seconds) best = *played;
     }
     fmt::print("{}: {} operations, all equal\n", path, best.operations);
+    if (options.restore != 0) fmt::print("{}: saved and restored {} times\n", path, best.restored);
     if (options.time) print_time(recording, best);
     if (!best.ended_in_order) fmt::print("{}: the recording ends there, its process was killed\n", path);
     return {};

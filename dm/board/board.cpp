@@ -11,15 +11,12 @@ struct SerialPort {
 };
 constexpr std::array<SerialPort, kSerialPorts> kComPorts{{{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}}};
 
-// Fixed places on bus 0; everything else takes the first free device number from 2 on, as guests are used to.
+// Fixed places on bus 0.
 constexpr Bdf kHostBridge{0, 0, 0};
 constexpr Bdf kIsaBridge{0, 1, 0};
 constexpr Bdf kIde{0, 1, 1};
 constexpr Bdf kUsb{0, 1, 2};
 constexpr Bdf kPowerManagement{0, 1, 3};
-constexpr u8 kFirstFreeDevice = 2;
-
-constexpr u8 kIntA = 1;
 constexpr u8 kIntD = 4;
 
 /// What the BIOS is told of a drive; only hard disks stand in the CMOS.
@@ -56,6 +53,7 @@ Status Board::build(BoardParts parts) {
     if (parts.scsi) DM_TRY(add_scsi(*parts.scsi));
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
+    DM_TRY(add_nics(std::move(parts.nics)));
     if (parts.usb) DM_TRY(add_usb(*parts.usb));
     reset();
     return {};
@@ -102,7 +100,11 @@ Status Board::add_bridges() {
 Status Board::add_power_management(const BoardParts& parts) {
     add(pm_, "piix4-pm", wiring(kPowerManagement.dev, kIntA),
         Piix4Pm::Wiring{.shutdown = [this](ShutdownReason reason) { shutdown(reason); },
-                        .sleep = [this](unsigned state) { hypervisor_.set_acpi_sleep_state(state); }},
+                        .sleep =
+                            [this, also = parts.on_sleep](unsigned state) {
+                                hypervisor_.set_acpi_sleep_state(state);
+                                if (also) also();
+                            }},
         Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr, .com2 = parts.serials[1] != nullptr});
     DM_TRY(attach(kPowerManagement, *pm_));
     map(0xb2, 2, pm_->apm(), 1);
@@ -249,13 +251,11 @@ void Board::unplug_disks(UnplugDisks which) {
     if (good) log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
 }
 
-/// An adapter whose disks were unplugged is no function of the bus any more.
+/// What was unplugged is no function of the bus any more.
 void Board::follow_unplug() {
     if (scsi_ != nullptr && scsi_->unplugged()) pci_.detach(scsi_place_);
-}
-
-void Board::unplug_nics() {
-    log_.info("the guest's PV drivers took over the network");
+    for (const Nic& nic : nics_)
+        if (nic.card->unplugged()) pci_.detach(nic.place);
 }
 
 void Board::quiesce() {
@@ -268,6 +268,12 @@ void Board::quiesce() {
 void Board::reset() {
     for (Device* device : devices_)
         device->reset();
+}
+
+void Board::wake() {
+    for (Device* device : devices_)
+        device->wake_reset();
+    hypervisor_.set_acpi_sleep_state(0);
 }
 
 void Board::save(StateWriter& out) const {

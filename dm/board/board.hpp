@@ -21,6 +21,8 @@
 #include "dm/devices/isa/cmos.hpp"
 #include "dm/devices/isa/dma_8257.hpp"
 #include "dm/devices/isa/misc_ports.hpp"
+#include "dm/devices/net/e1000.hpp"
+#include "dm/devices/net/rtl8139.hpp"
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
@@ -37,12 +39,20 @@
 namespace dm {
 
 inline constexpr unsigned kSerialPorts = 4;
+inline constexpr std::size_t kMostNics = 8; ///< as many as libxl takes
 
 struct VgaParts {
     enum class Model : u8 { Std, Cirrus };
     Model model = Model::Std;
     std::unique_ptr<VideoMemory> memory;
     std::vector<u8> rom;
+    std::optional<u8> slot; ///< first free one when not said
+};
+
+struct NicParts {
+    enum class Model : u8 { Rtl8139, E1000 };
+    Model model = Model::Rtl8139;
+    NetCardConfig config;
     std::optional<u8> slot; ///< first free one when not said
 };
 
@@ -68,6 +78,7 @@ struct BoardParts {
         std::optional<u8> slot; ///< first free one when not said
     };
     std::optional<Scsi> scsi;
+    std::vector<NicParts> nics;
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
@@ -79,6 +90,7 @@ struct BoardParts {
     };
     std::optional<Usb> usb;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
+    std::function<void()> on_sleep;                  ///< the guest goes to S3; may be empty
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
 
@@ -101,8 +113,15 @@ public:
     /// Waits until nothing is in flight.
     void quiesce();
     /// The machine goes on: drives repeat the requests that they kept when the host failed them.
-    void retry() { ide_->retry(); }
+    void retry() {
+        ide_->retry();
+        if (ahci_ != nullptr) ahci_->retry();
+    }
     void reset();
+    /// The guest sleeps in S3, until wake().
+    bool asleep() const { return pm_->asleep(); }
+    /// Resets what loses its power in S3, and has the guest's CPU go on.
+    void wake();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
     Status load(StateReader& in);
@@ -110,6 +129,15 @@ public:
     std::vector<PciDeviceInfo> pci_devices() const;
 
 private:
+    // Everything without a fixed place takes the first free device number from 2 on, as guests are used to.
+    static constexpr u8 kFirstFreeDevice = 2;
+    static constexpr u8 kIntA = 1;
+
+    struct Nic {
+        std::unique_ptr<NetCard> card;
+        Bdf place;
+    };
+
     Board(TimerQueue& timers, Hypervisor& hypervisor) : timers_(timers), hypervisor_(hypervisor) {}
 
     Status build(BoardParts parts);
@@ -124,6 +152,7 @@ private:
     Status add_scsi(const BoardParts::Scsi& parts);
     Status add_vga(BoardParts::Vga parts);
     Status add_ahci(const BoardParts::Ahci& parts);
+    Status add_nics(std::vector<NicParts> nics);
     Status add_usb(const BoardParts::Usb& parts);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
@@ -178,6 +207,7 @@ private:
     std::unique_ptr<CirrusVga> cirrus_; ///< instead of it
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
+    std::vector<Nic> nics_;
     std::unique_ptr<Uhci> uhci_;
     std::unique_ptr<UsbPorts> usb_ports_;
 

@@ -92,8 +92,6 @@ Machine::~Machine() {
         board_->memory().set_range_sink(nullptr);
         board_->pci().set_function_sink(nullptr);
     }
-    for (const host::Tap& tap : taps_)
-        loop_.unwatch(tap.fd());
     loop_.set_round_end({});
 }
 
@@ -106,7 +104,7 @@ Status Machine::build() {
     if (!options_.record_file.empty()) DM_TRY(record());
     reboots_in_place_ =
         accelerator_->reboots_in_place([this] { reset_devices(toolstack::QmpCause::Guest, "guest-reset"); });
-    DM_TRY(open_taps());
+    DM_TRY(open_cables());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     if (options_.incoming()) DM_TRY(restore());
@@ -216,8 +214,10 @@ BoardParts Machine::parts() {
         drive.errors = disk.options.errors;
         drive.events = watch(disk.options.id);
     }
+    add_nics(p);
     p.usb = usb_parts(options_);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
+    p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
@@ -244,23 +244,6 @@ Status Machine::open_serials() {
         serials_[i] = std::make_unique<CharGate>(std::move(far_end));
     }
     return {};
-}
-
-/// libxl's hotplug script wants the tap to exist, whether there is a card behind it or not.
-Status Machine::open_taps() {
-    for (const toolstack::NicOptions& nic : options_.nics) {
-        if (nic.tap.empty()) continue;
-        DM_TRY_ASSIGN(host::Tap tap, host::Tap::open({.interface = nic.tap}));
-        taps_.push_back(std::move(tap));
-    }
-    for (std::size_t i = 0; i < taps_.size(); ++i)
-        loop_.watch(taps_[i].fd(), FdEvents::Readable, [this, i](FdReady) { drain_tap(i); });
-    return {};
-}
-
-/// No card takes the frames, and the bridge must not queue them for ever.
-void Machine::drain_tap(std::size_t index) {
-    if (!taps_[index].discard().ok()) loop_.unwatch(taps_[index].fd()); // the interface was deleted
 }
 
 std::vector<std::string> Machine::firmware_directories() const {
@@ -369,12 +352,16 @@ Status Machine::stop() {
 void Machine::open_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->open();
+    for (const Cable& cable : cables_)
+        if (cable.end != nullptr) cable.end->open();
     if (input_ != nullptr) input_->open();
 }
 
 void Machine::close_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->close();
+    for (const Cable& cable : cables_)
+        if (cable.end != nullptr) cable.end->close();
     if (input_ != nullptr) input_->close();
 }
 
@@ -405,6 +392,30 @@ void Machine::guest_shut_down(ShutdownReason reason) {
     if (options_.exit_on_shutdown) loop_.quit(0);
 }
 
+RunState Machine::run_state() const {
+    return state_ == RunState::Running && board_->asleep() ? RunState::Suspended : state_;
+}
+
+void Machine::guest_sleeps() {
+    log_.info("the guest sleeps (S3); xl trigger {} s3resume wakes it", options_.name);
+    qmp_->suspended();
+}
+
+Status Machine::wake_up() {
+    if (!board_->asleep()) return fail("the guest does not sleep");
+    if (recorder_ != nullptr)
+        recorder_->finish(); // what a waking machine does is not of the recorded guest's doing
+    board_->wake();
+    log_.info("the guest is woken");
+    qmp_->woken();
+    return {};
+}
+
+Status Machine::power_down() {
+    return fail("the power button is the hypervisor's: use xl trigger {} power, or xl shutdown -F",
+                options_.name);
+}
+
 std::vector<CharDeviceInfo> Machine::char_devices() const {
     std::vector<CharDeviceInfo> found;
     for (unsigned i = 0; i < kSerialPorts; ++i)
@@ -423,6 +434,12 @@ Status Machine::set_vnc_password(const std::string& password) {
     if (vnc_ == nullptr)
         return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
     return vnc_->set_password(password);
+}
+
+Status Machine::expire_vnc_password(std::optional<long long> when) {
+    if (vnc_ == nullptr)
+        return fail("this machine has no VNC server; set vnc=1 in the guest's configuration");
+    return vnc_->expire_password(when);
 }
 
 /// What was written is on the media before the state says so.

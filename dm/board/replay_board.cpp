@@ -1,5 +1,6 @@
 #include "dm/board/replay_board.hpp"
 
+#include "dm/core/check.hpp"
 #include "dm/core/version.hpp"
 
 namespace dm {
@@ -48,6 +49,24 @@ Result<std::unique_ptr<Board>> make_replay_board(const replay::MachineShape& sha
         if (shape.vga->slot) vga.slot = static_cast<u8>(*shape.vga->slot);
     }
     return Board::create(player.timers(), player, std::move(parts));
+}
+
+Status exchange_board(std::unique_ptr<Board>& board, const replay::MachineShape& shape,
+                      replay::Player& player) {
+    const auto saved = [&board] {
+        StateWriter out;
+        board->save(out);
+        return std::move(out).take();
+    };
+    const std::vector<u8> image = saved();
+    board.reset();
+    Result<std::unique_ptr<Board>> made = make_replay_board(shape, player);
+    DM_CHECK(made.ok()); // as it was the first time
+    board = std::move(made).value();
+    DM_TRY_ASSIGN(StateReader reader, StateReader::open(image));
+    DM_TRY(board->load(reader));
+    if (saved() != image) return fail("the restored machine would save another state");
+    return {};
 }
 
 replay::MachineShape shape_of(const BoardParts& parts) {

@@ -23,10 +23,11 @@ struct VncInfo {
     std::string host;
     std::string service; ///< port as text
     std::string family;  ///< "ipv4", "ipv6", "unix"
-    std::string auth;    ///< "none", "vnc"
+    std::string auth;    ///< in QEMU's words: "none", "vnc", "vencrypt+x509+vnc"
     struct Client {
         std::string host;
         std::string service;
+        bool websocket = false;
     };
     std::vector<Client> clients;
 };
@@ -108,6 +109,8 @@ public:
     virtual std::vector<CharDeviceInfo> char_devices() const = 0;
     virtual std::optional<VncInfo> vnc() const = 0; ///< nothing: VNC is off
     virtual Status set_vnc_password(const std::string& password) = 0;
+    /// From then on, in seconds since 1970, nobody enters; nothing: never.
+    virtual Status expire_vnc_password(std::optional<long long> when) = 0;
     virtual std::vector<PciDeviceInfo> pci_devices() const = 0;
     virtual std::vector<DriveInfo> drives() const = 0;
 
@@ -132,6 +135,12 @@ public:
     }
     virtual Status change_medium(MediumChange change) {
         return unsupported("changing the medium of " + change.drive);
+    }
+
+    /// Pulls the cable out of the network card `name` (its id, or its netdev's), or plugs it in.
+    virtual Status set_link(const std::string& name, bool up) {
+        static_cast<void>(up);
+        return unsupported("the cable of " + name);
     }
 
     virtual Status dump_screen(ScreenDump dump) {

@@ -81,7 +81,8 @@ private:
 
 class PlayedVideo final : public VideoMemory {
 public:
-    PlayedVideo(Stage& stage, u64 size) : stage_(stage), memory_(size, 0) {}
+    /// `memory` outlives this: it is the guest's.
+    PlayedVideo(Stage& stage, std::vector<u8>& memory) : stage_(stage), memory_(memory) {}
 
     std::span<u8> bytes() override { return memory_; }
     void place(std::optional<GuestPhys> addr) override;
@@ -92,7 +93,7 @@ public:
 
 private:
     Stage& stage_;
-    std::vector<u8> memory_;
+    std::vector<u8>& memory_;
 };
 
 class PlayedDisk final : public BlockBackend {
@@ -106,6 +107,7 @@ public:
     void submit(BlockIo& io) override;
     void drain() override;
     void complete(const Record& record);
+    bool idle() const { return flights_.empty(); }
 
 private:
     struct Flight {

@@ -20,26 +20,43 @@ Player::Player(const Recording& recording) : stage_(recording) {}
 BlockBackend* Player::disk(const DiskShape& disk) {
     if (!disk.medium || disk.place >= disks_.size()) return nullptr;
     auto& place = disks_[disk.place];
-    place = std::make_unique<PlayedDisk>(stage_, memory_, disk);
+    if (place == nullptr) place = std::make_unique<PlayedDisk>(stage_, memory_, disk);
     return place.get();
 }
 
 CharBackend* Player::serial(unsigned port) {
     auto& place = serials_[port];
-    place = std::make_unique<PlayedSerial>(stage_, port);
+    if (place == nullptr) place = std::make_unique<PlayedSerial>(stage_, port);
     return place.get();
 }
 
 void Player::run(const Entrances& board) {
+    enter(board);
+    stage_.set_perform([this](const Record& record) { perform(*board_, record); });
+    if (between_) stage_.set_between([this] { look_between(); });
+    stage_.run();
+    stage_.set_between({});
+    stage_.set_perform({});
+    leave();
+}
+
+void Player::enter(const Entrances& board) {
+    board_.emplace(board);
     board.ports.set_range_sink(&port_ranges_);
     board.memory.set_range_sink(&memory_ranges_);
     board.pci.set_function_sink(&functions_);
-    stage_.set_perform([this, &board](const Record& record) { perform(board, record); });
-    stage_.run();
-    stage_.set_perform({});
-    board.ports.set_range_sink(nullptr);
-    board.memory.set_range_sink(nullptr);
-    board.pci.set_function_sink(nullptr);
+}
+
+void Player::leave() {
+    board_->ports.set_range_sink(nullptr);
+    board_->memory.set_range_sink(nullptr);
+    board_->pci.set_function_sink(nullptr);
+}
+
+void Player::look_between() {
+    for (const auto& disk : disks_)
+        if (disk != nullptr && !disk->idle()) return;
+    if (const std::optional<Entrances> board = between_()) enter(*board);
 }
 
 void Player::route_pci_link(unsigned link, u8 isa_irq) {
@@ -47,7 +64,8 @@ void Player::route_pci_link(unsigned link, u8 isa_irq) {
 }
 
 Result<std::unique_ptr<VideoMemory>> Player::make_video_memory(u64 size) {
-    return std::unique_ptr<VideoMemory>(std::make_unique<PlayedVideo>(stage_, size));
+    if (video_.empty()) video_.resize(size);
+    return std::unique_ptr<VideoMemory>(std::make_unique<PlayedVideo>(stage_, video_));
 }
 
 void Player::shutdown(ShutdownReason reason) {

@@ -23,10 +23,15 @@ public:
 
     explicit Player(const Recording& recording);
 
-    // What the board is built on.
+    // What the board is built on. A second board may be built when the first is gone: it finds the same
+    // disks, serial ports and video memory.
     TimerQueue& timers() { return timers_; }
     BlockBackend* disk(const DiskShape& disk);
     CharBackend* serial(unsigned port);
+
+    /// Runs between operations, while nothing is in flight; the board that it returns, if any, takes over.
+    using Between = std::function<std::optional<Entrances>()>;
+    void set_between(Between between) { between_ = std::move(between); }
 
     /// Plays the whole recording or up to the first difference: ask the stage. Once.
     void run(const Entrances& board);
@@ -46,6 +51,9 @@ public:
     void drain_buffered() override {}
 
 private:
+    void enter(const Entrances& board);
+    void leave();
+    void look_between();
     void perform(const Entrances& board, const Record& record);
     void perform_string(const Entrances& board, const Record& record);
     void complete(const Record& record);
@@ -53,6 +61,8 @@ private:
     PlayedSerial* serial_at(const Record& record);
 
     Stage stage_;
+    Between between_;
+    std::optional<Entrances> board_; ///< that plays now
     PlayedClock clock_{stage_};
     TimerQueue timers_{clock_};
     PlayedMemory memory_{stage_};
@@ -61,6 +71,7 @@ private:
     PlayedRanges port_ranges_{stage_, false};
     PlayedRanges memory_ranges_{stage_, true};
     PlayedFunctions functions_{stage_};
+    std::vector<u8> video_;
     std::array<std::unique_ptr<PlayedDisk>, MediumEcho::kMostDisks> disks_;
     std::array<std::unique_ptr<PlayedSerial>, 4> serials_;
 };

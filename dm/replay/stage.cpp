@@ -18,6 +18,7 @@ void Stage::run() {
             return;
         }
         play();
+        if (between_ && !difference_) between_();
     }
 }
 

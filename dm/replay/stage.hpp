@@ -38,6 +38,9 @@ public:
     /// Makes the board do what an entrance says.
     void set_perform(std::function<void(const Record&)> perform) { perform_ = std::move(perform); }
 
+    /// Runs between operations: no entrance is under way.
+    void set_between(std::function<void()> between) { between_ = std::move(between); }
+
     /// Plays until the end or the first difference.
     void run();
 
@@ -80,6 +83,7 @@ private:
     Describe describe_;
     Audience* audience_ = nullptr;
     std::function<void(const Record&)> perform_;
+    std::function<void()> between_;
     unsigned depth_ = 0;
     u64 time_ns_ = 0;
     u64 operations_ = 0;

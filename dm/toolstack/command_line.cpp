@@ -45,7 +45,7 @@ Status finish(CommandLineDraft& draft) {
     DM_TRY(finish_devices(draft));
     DM_TRY(finish_drives(draft));
     DM_TRY(finish_netdevs(draft));
-    if (!draft.keymap.empty()) draft.out.vnc.keymap = draft.keymap;
+    DM_TRY(finish_vnc(draft));
     if (draft.out.accel == Accel::Qtest && !draft.missing.empty()) return fail("{}", draft.missing.front());
     return {};
 }

@@ -69,6 +69,12 @@ struct GlobalDraft {
     std::string value;
 };
 
+/// -object tls-creds-...
+struct TlsDraft {
+    VncTlsOptions options;
+    bool server = false; ///< endpoint=
+};
+
 struct CommandLineDraft {
     MachineOptions out;
     std::optional<std::string> print;
@@ -78,6 +84,9 @@ struct CommandLineDraft {
     bool machine_is_xenfv = false;
     std::set<std::string> accels;
     std::string keymap;
+    std::vector<TlsDraft> tls;
+    std::string vnc_tls;               ///< id of one of them
+    std::optional<VncDoorOptions> web; ///< -hvmdm-web
 
     std::vector<ChardevDraft> chardevs;
     std::vector<MonitorDraft> monitors;
@@ -114,8 +123,12 @@ Status finish_monitors(CommandLineDraft& draft);
 Status finish_serials(CommandLineDraft& draft);
 
 // command_line_display.cpp
-Handler take_display, take_keymap, take_vga, take_vnc;
+Handler take_display, take_keymap, take_vga;
 Status finish_vga(CommandLineDraft& draft, DeviceDraft& device);
+
+// command_line_vnc.cpp
+Handler take_object, take_vnc, take_web;
+Status finish_vnc(CommandLineDraft& draft);
 
 // command_line_image.cpp
 Handler take_blockdev;

@@ -141,6 +141,15 @@ Status finish_one(CommandLineDraft& draft, DeviceDraft& device) {
     return {};
 }
 
+/// "rtl8139 or e1000"
+std::string emulated_nics() {
+    std::string names;
+    for (const DeviceRow& row : device_rows())
+        if (row.kind == DeviceKind::Nic && row.support == Support::Implemented)
+            names += (names.empty() ? "" : " or ") + std::string(row.driver);
+    return names;
+}
+
 } // namespace
 
 Status take_device(CommandLineDraft& draft, const std::string& value) {
@@ -152,6 +161,8 @@ Status take_device(CommandLineDraft& draft, const std::string& value) {
     }
     DeviceDraft device;
     device.row = find_device(driver);
+    if (device.row == nullptr && opts.has("netdev"))
+        return fail("there is no network card '{}'; model= can be {}", driver, emulated_nics());
     if (device.row == nullptr) return fail("there is no device '{}'; see -device help", driver);
     if (device.row->support == Support::Refused && !draft.accept_refused)
         return fail("{}", device.row->consequence);
@@ -181,7 +192,10 @@ Status take_global(CommandLineDraft& draft, const std::string& value) {
     if (global.driver.empty() || global.property.empty()) return fail("expected DRIVER.PROPERTY=VALUE");
     const bool drive = global.driver == "ide-hd" || global.driver == "ide-cd";
     constexpr std::array<std::string_view, 5> kKnown{"serial", "ver", "model", "rerror", "werror"};
-    if (!drive || std::ranges::find(kKnown, global.property) == kKnown.end())
+    const DeviceRow* row = find_device(global.driver);
+    const bool nic = row != nullptr && row->kind == DeviceKind::Nic && global.property == "enforce-mac";
+    if (nic ? row->support != Support::Implemented
+            : !drive || std::ranges::find(kKnown, global.property) == kKnown.end())
         draft.note("not supported, has no effect");
     draft.globals.push_back(std::move(global));
     return {};

@@ -1,52 +1,12 @@
-// -vnc, -display, -k, -vga and the VGA devices.
+// -display, -k, -vga and the VGA devices.
 #include "dm/toolstack/command_line.hpp"
 
-#include <algorithm>
 #include <bit>
 
 namespace dm::toolstack {
 namespace {
 
 constexpr unsigned kMostVideoMib = 256;
-
-/// "HOST:DISPLAY", "[ADDRESS]:DISPLAY", ":DISPLAY"
-Status split_display(std::string_view text, VncOptions& vnc) {
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) return fail("expected ADDRESS:DISPLAY, unix:PATH or none");
-    std::string_view host = text.substr(0, colon);
-    const auto display = parse_number(text.substr(colon + 1), kVncMaxDisplay);
-    const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
-    if (bracketed) host = host.substr(1, host.size() - 2);
-    if (!display || (!bracketed && host.find(':') != std::string_view::npos))
-        return fail("expected ADDRESS:DISPLAY with an IPv6 address in brackets, as in vnclisten=\"[::]:0\"");
-    vnc.host = host;
-    vnc.display = static_cast<unsigned>(display.value());
-    return {};
-}
-
-Status take_share(QemuOpts& opts, VncOptions& vnc) {
-    const std::string share = opts.take_or("share", "allow-exclusive");
-    if (share == "allow-exclusive")
-        vnc.share = VncShare::AllowExclusive;
-    else if (share == "force-shared")
-        vnc.share = VncShare::ForceShared;
-    else if (share == "ignore")
-        vnc.share = VncShare::Ignore;
-    else
-        return fail("share={}: expected allow-exclusive, force-shared or ignore", share);
-    return {};
-}
-
-/// Whoever asks for these wants them kept: without them viewers would be less protected than expected.
-Status refuse_protection(QemuOpts& opts) {
-    for (const std::string_view key :
-         {"tls-creds", "tls-authz", "sasl", "sasl-authz", "acl", "password-secret", "websocket", "reverse"}) {
-        const auto value = opts.take(key);
-        if (value && *value != "off")
-            return fail("{} is not supported; use a tunnel, for example ssh -L", key);
-    }
-    return {};
-}
 
 VgaModel model_of(std::string_view driver) {
     if (driver == "cirrus-vga") return VgaModel::Cirrus;
@@ -55,30 +15,6 @@ VgaModel model_of(std::string_view driver) {
 }
 
 } // namespace
-
-Status take_vnc(CommandLineDraft& draft, const std::string& value) {
-    DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(value, "vnc"));
-    VncOptions vnc;
-    const std::string where = opts.take_or("vnc", "");
-    vnc.enabled = where != "none";
-    if (where.starts_with("unix:")) {
-        vnc.unix_path = where.substr(5);
-        if (vnc.unix_path.empty()) return fail("unix: needs a path");
-    } else if (vnc.enabled) {
-        DM_TRY(split_display(where, vnc));
-    }
-    DM_TRY_ASSIGN(const auto to, opts.take_number("to", kVncMaxDisplay));
-    // xl always says to=99, also when vncdisplay is larger.
-    if (to) vnc.to = std::max(static_cast<unsigned>(*to), vnc.display);
-    DM_TRY_ASSIGN(vnc.password_required, opts.take_bool("password", false));
-    DM_TRY(take_share(opts, vnc));
-    DM_TRY(refuse_protection(opts));
-    opts.ignore({"id", "lossy", "non-adaptive", "power-control", "key-delay-ms", "connections", "ipv4",
-                 "ipv6", "head", "display", "audiodev", "to"});
-    DM_TRY(opts.finish());
-    draft.out.vnc = std::move(vnc);
-    return {};
-}
 
 Status take_keymap(CommandLineDraft& draft, const std::string& value) {
     if (value.empty() || value.find('/') != std::string::npos)

@@ -43,8 +43,8 @@ constexpr std::array kRows{
     DeviceRow{"floppy", {}, OtherDevice, kLog, kNotThere},
     DeviceRow{"isa-fdc", {}, OtherDevice, kLog, kNotThere},
 
-    DeviceRow{"rtl8139", {}, Nic, kLog, kPvNic},
-    DeviceRow{"e1000", "e1000-82540em", Nic, kLog, kPvNic},
+    DeviceRow{"rtl8139", {}, Nic, kDone},
+    DeviceRow{"e1000", "e1000-82540em", Nic, kDone},
     DeviceRow{"e1000-82544gc", {}, Nic, kLog, kPvNic},
     DeviceRow{"e1000-82545em", {}, Nic, kLog, kPvNic},
     DeviceRow{"e1000e", {}, Nic, kLog, kPvNic},

@@ -22,6 +22,7 @@ public:
     std::vector<CharDeviceInfo> char_devices() const override { return {}; }
     std::optional<VncInfo> vnc() const override { return std::nullopt; }
     Status set_vnc_password(const std::string&) override { return fail("there is no machine"); }
+    Status expire_vnc_password(std::optional<long long>) override { return fail("there is no machine"); }
     std::vector<PciDeviceInfo> pci_devices() const override { return {}; }
     std::vector<DriveInfo> drives() const override { return {}; }
 

@@ -26,6 +26,7 @@ Json version_object();
 
 // qmp_run.cpp: running, stopping, saving
 QmpReply change_vnc_password(QmpContext& context, const Json& arguments);
+QmpReply expire_password(QmpContext& context, const Json& arguments);
 QmpReply cont(QmpContext& context, const Json& arguments);
 QmpReply quit(QmpContext& context, const Json& arguments);
 QmpReply set_password(QmpContext& context, const Json& arguments);
@@ -49,9 +50,10 @@ QmpReply remove_fd(QmpContext& context, const Json& arguments);
 // qmp_screen.cpp: the picture
 QmpReply screendump(QmpContext& context, const Json& arguments);
 
-// qmp_device.cpp: hotplug
+// qmp_device.cpp: hotplug, cables
 QmpReply device_add(QmpContext& context, const Json& arguments);
 QmpReply device_del(QmpContext& context, const Json& arguments);
+QmpReply set_link(QmpContext& context, const Json& arguments);
 
 // hmp.cpp: the human monitor
 QmpReply human_monitor_command(QmpContext& context, const Json& arguments);

@@ -9,7 +9,10 @@ namespace dm::toolstack {
 namespace {
 
 Json client_object(const VncInfo::Client& client, const std::string& family) {
-    return {{"host", client.host}, {"service", client.service}, {"family", family}, {"websocket", false}};
+    return {{"host", client.host},
+            {"service", client.service},
+            {"family", family},
+            {"websocket", client.websocket}};
 }
 
 Json medium_object(const DriveInfo& drive) {

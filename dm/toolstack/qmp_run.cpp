@@ -1,7 +1,9 @@
 // QMP: running, stopping, saving.
+#include "dm/toolstack/qemu_opts.hpp"
 #include "dm/toolstack/qmp_handlers.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -63,6 +65,25 @@ QmpReply set_password(QmpContext& context, const Json& arguments) {
     if (connected != nullptr && *connected != "keep")
         return refuse("set_password: connected '{}' is not possible with vnc, only keep", *connected);
     return change_vnc_password(context, arguments);
+}
+
+// When: "now", "never", "+SECONDS", or seconds since 1970.
+QmpReply expire_password(QmpContext& context, const Json& arguments) {
+    const std::string protocol = string_in(arguments, "protocol");
+    if (protocol != "vnc") return refuse("expire_password: protocol '{}' is not served, only vnc", protocol);
+    const std::string time = string_in(arguments, "time");
+    constexpr u64 kMost = u64{1} << 40;
+    const auto now =
+        static_cast<long long>(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+    if (time == "never") return reply_to(context.machine().expire_vnc_password(std::nullopt));
+    if (time == "now") return reply_to(context.machine().expire_vnc_password(now));
+    const bool relative = time.starts_with('+');
+    const auto seconds = parse_number(std::string_view(time).substr(relative ? 1 : 0), kMost);
+    if (!seconds)
+        return refuse("expire_password: time '{}': expected now, never, +SECONDS or seconds since 1970",
+                      time);
+    const auto when = static_cast<long long>(seconds.value());
+    return reply_to(context.machine().expire_vnc_password(relative ? now + when : when));
 }
 
 QmpReply xen_set_global_dirty_log(QmpContext& context, const Json& arguments) {

@@ -4,8 +4,17 @@
 #include <chrono>
 #include <csignal>
 #include <poll.h>
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
 
 namespace dm::vnc {
+
+#ifdef __linux__
+namespace {
+constexpr int kNice = 5;
+} // namespace
+#endif
 
 bool Thread::start(const char* name, std::function<void()> body) {
     body_ = std::move(body);
@@ -29,6 +38,11 @@ void Thread::join() {
 }
 
 void* Thread::run(void* self) {
+#ifdef __linux__
+    // Behind the device thread, where processors are short: a priority of Linux is a thread's. Without the
+    // right to ask there is nothing to be done.
+    if (getpriority(PRIO_PROCESS, 0) < kNice) setpriority(PRIO_PROCESS, 0, kNice);
+#endif
     static_cast<Thread*>(self)->body_();
     return nullptr;
 }

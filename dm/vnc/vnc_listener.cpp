@@ -1,5 +1,6 @@
 #include "dm/vnc/vnc_listener.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -10,7 +11,7 @@
 namespace dm::vnc {
 namespace {
 
-constexpr int kBacklog = 32;
+constexpr int kBacklog = 128; // others may be knocking all the time
 
 UniqueFd stream_socket(int family) {
     return UniqueFd{socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -48,20 +49,15 @@ int listen_at(const addrinfo& info, unsigned port, UniqueFd& out) {
     return 0;
 }
 
-Error cannot_listen(const VncOptions& options, const std::string& host, unsigned last, int error) {
-    const unsigned first = options.display;
-    if (error == EADDRINUSE) {
-        if (last == first)
-            return fail("-vnc {}:{}: port {} is taken; choose another vncdisplay, or set vncunused=1", host,
-                        first, kVncBasePort + first);
-        return fail(
-            "-vnc {}:{},to={}: ports {} to {} are all taken: end some guests, or choose a higher vncdisplay",
-            host, first, last, kVncBasePort + first, kVncBasePort + last);
-    }
+Error cannot_listen(const ListenPlace& place, const std::string& host, int error) {
+    if (error == EADDRINUSE && place.first == place.last)
+        return fail("{}: port {} is taken; {}", place.option, place.first, place.if_taken);
+    if (error == EADDRINUSE)
+        return fail("{}: ports {} to {} are all taken: {}", place.option, place.first, place.last,
+                    place.if_taken);
     if (error == EADDRNOTAVAIL)
-        return fail("-vnc {}:{}: {} is no address of this host: correct vnclisten", host, first, host);
-    return fail("-vnc {}:{}: cannot listen on port {}: {}", host, first, kVncBasePort + first,
-                std::strerror(error));
+        return fail("{}: {} is no address of this host: {}", place.option, host, place.if_wrong);
+    return fail("{}: cannot listen on port {}: {}", place.option, place.first, std::strerror(error));
 }
 
 } // namespace
@@ -79,52 +75,65 @@ Endpoint describe(const sockaddr_storage& address, socklen_t length) {
 }
 
 Result<VncListener> VncListener::open(const VncOptions& options) {
-    return options.unix_path.empty() ? open_tcp(options) : open_unix(options);
+    ListenPlace place;
+    place.unix_path = options.unix_path;
+    place.host = options.host.empty() ? "0.0.0.0" : options.host;
+    const unsigned last = std::max(options.display, options.to.value_or(options.display));
+    place.option = options.unix_path.empty() ? fmt::format("-vnc {}:{}", place.host, options.display)
+                                             : "-vnc unix:" + options.unix_path;
+    if (last > kVncMaxDisplay)
+        return fail("-vnc {}:{}: displays end at {}: choose a smaller vncdisplay", place.host, last,
+                    kVncMaxDisplay);
+    place.first = kVncBasePort + options.display;
+    place.last = kVncBasePort + last;
+    if (last > options.display) place.option += fmt::format(",to={}", last);
+    place.if_taken = last == options.display ? "choose another vncdisplay, or set vncunused=1"
+                                             : "end some guests, or choose a higher vncdisplay";
+    place.if_wrong = "correct vnclisten";
+    return open(place);
 }
 
-Result<VncListener> VncListener::open_unix(const VncOptions& options) {
-    const std::string& path = options.unix_path;
+Result<VncListener> VncListener::open(const ListenPlace& place) {
+    return place.unix_path.empty() ? open_tcp(place) : open_unix(place);
+}
+
+Result<VncListener> VncListener::open_unix(const ListenPlace& place) {
+    const std::string& path = place.unix_path;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof(address.sun_path))
-        return fail("-vnc unix:{}: the path is longer than {} characters: choose a shorter one", path,
+        return fail("{}: the path is longer than {} characters: choose a shorter one", place.option,
                     sizeof(address.sun_path) - 1);
     std::memcpy(address.sun_path, path.data(), path.size());
     const auto* const where = reinterpret_cast<const sockaddr*>(&address);
 
     VncListener listener;
     listener.fd_ = stream_socket(AF_UNIX);
-    if (!listener.fd_) return fail("-vnc unix:{}: {}", path, std::strerror(errno));
+    if (!listener.fd_) return fail("{}: {}", place.option, std::strerror(errno));
     if (bind(listener.fd_.get(), where, sizeof(address)) != 0) {
         if (errno != EADDRINUSE || !abandoned(address))
-            return fail("-vnc unix:{}: cannot bind: {}: remove the file or choose another path", path,
+            return fail("{}: cannot bind: {}: remove the file or choose another path", place.option,
                         std::strerror(errno));
         unlink(path.c_str());
         if (bind(listener.fd_.get(), where, sizeof(address)) != 0)
-            return fail("-vnc unix:{}: cannot bind: {}", path, std::strerror(errno));
+            return fail("{}: cannot bind: {}", place.option, std::strerror(errno));
     }
     listener.path_ = path;
     if (listen(listener.fd_.get(), kBacklog) != 0)
-        return fail("-vnc unix:{}: cannot listen: {}", path, std::strerror(errno));
+        return fail("{}: cannot listen: {}", place.option, std::strerror(errno));
     listener.endpoint_ = {path, "", "unix"};
     return listener;
 }
 
-Result<VncListener> VncListener::open_tcp(const VncOptions& options) {
-    const std::string host = options.host.empty() ? "0.0.0.0" : options.host;
-    const unsigned last = std::max(options.display, options.to.value_or(options.display));
-    if (last > kVncMaxDisplay)
-        return fail("-vnc {}:{}: displays end at {}: choose a smaller vncdisplay", host, last,
-                    kVncMaxDisplay);
-
+Result<VncListener> VncListener::open_tcp(const ListenPlace& place) {
+    const std::string host = place.host.empty() ? "0.0.0.0" : place.host;
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
     AddressList list;
     const int unresolved = getaddrinfo(host.c_str(), nullptr, &hints, &list.first);
-    if (unresolved != 0)
-        return fail("-vnc {}:{}: {}: correct vnclisten", host, options.display, gai_strerror(unresolved));
+    if (unresolved != 0) return fail("{}: {}: {}", place.option, gai_strerror(unresolved), place.if_wrong);
     // A name may stand for several addresses; one is listened on, of the family that all viewers have.
     const addrinfo* chosen = list.first;
     for (const addrinfo* info = list.first; info != nullptr; info = info->ai_next)
@@ -133,13 +142,15 @@ Result<VncListener> VncListener::open_tcp(const VncOptions& options) {
             break;
         }
     if (chosen->ai_family != AF_INET && chosen->ai_family != AF_INET6)
-        return fail("-vnc {}:{}: neither IPv4 nor IPv6: correct vnclisten", host, options.display);
+        return fail("{}: neither IPv4 nor IPv6: {}", place.option, place.if_wrong);
 
     VncListener listener;
     int error = EADDRINUSE;
-    for (unsigned display = options.display; display <= last && error == EADDRINUSE; ++display)
-        error = listen_at(*chosen, kVncBasePort + display, listener.fd_);
-    if (error != 0) return cannot_listen(options, host, last, error);
+    for (unsigned port = place.first; port <= place.last && error == EADDRINUSE; ++port) {
+        error = listen_at(*chosen, port, listener.fd_);
+        listener.port_ = port;
+    }
+    if (error != 0) return cannot_listen(place, host, error);
 
     sockaddr_storage bound{};
     socklen_t length = sizeof(bound);

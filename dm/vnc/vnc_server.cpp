@@ -13,9 +13,9 @@ Result<std::unique_ptr<VncServer>> VncServer::create(const VncOptions& options, 
     if (!keymap)
         return fail("-k {}: there is no such keyboard layout, set keymap to one of {}", options.keymap,
                     fmt::join(Keymap::names(), ", "));
-    DM_TRY_ASSIGN(VncListener listener, VncListener::open(options));
+    DM_TRY_ASSIGN(Doors doors, Doors::open(options));
     DM_TRY_ASSIGN(PixelBuffer buffer, PixelBuffer::reserve());
-    auto impl = std::make_shared<Impl>(options, guest_name, loop, source, input, std::move(listener),
+    auto impl = std::make_shared<Impl>(options, guest_name, loop, source, input, std::move(doors),
                                        std::move(buffer), *keymap);
     DM_TRY(impl->start());
     return std::unique_ptr<VncServer>(new VncServer(std::move(impl)));
@@ -33,6 +33,13 @@ Status VncServer::set_password(std::string_view password) {
     if (!impl_->auth().required())
         return fail("VNC password authentication is off: start the guest with vncpasswd set");
     impl_->auth().set_password(password);
+    return {};
+}
+
+Status VncServer::expire_password(std::optional<s64> seconds_since_1970) {
+    if (!impl_->auth().required())
+        return fail("VNC password authentication is off: start the guest with vncpasswd set");
+    impl_->auth().set_expiry(seconds_since_1970);
     return {};
 }
 

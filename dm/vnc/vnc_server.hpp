@@ -10,6 +10,7 @@
 #include "dm/core/vnc_options.hpp"
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace dm::vnc {
@@ -29,6 +30,7 @@ public:
     VncInfo info() const;
     /// An error when the server was started without password=on. Empty: nobody may enter.
     Status set_password(std::string_view password);
+    Status expire_password(std::optional<s64> seconds_since_1970);
 
     static constexpr std::size_t kMostViewers = 16;
 

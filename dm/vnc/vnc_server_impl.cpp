@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -18,6 +20,8 @@ namespace {
 constexpr auto kPictureWait = std::chrono::milliseconds(500);
 constexpr int kWriteTimeoutMs = 20'000; // a viewer that takes nothing for so long is gone
 constexpr unsigned kNotesPerMinute = 30;
+constexpr int kTurnWaitMs = 20'000; // for a password to be looked at while many are wrong
+constexpr unsigned kTurnPollMs = 100;
 constexpr u64 kMinute = 60 * kSecond;
 
 /// LibVNCServer's messages are about what viewers send: for those who debug.
@@ -38,6 +42,15 @@ void library_log(const char* format, ...) { // NOLINT(cert-dcl50-cpp): the libra
     Log("libvncserver").debug("{}", line);
 }
 
+std::string_view name_of(Door door) {
+    switch (door) {
+    case Door::Rfb: return "listening";
+    case Door::WebSocket: return "listening for WebSockets";
+    case Door::Web: return "listening for browsers";
+    }
+    return "";
+}
+
 std::string who(const Endpoint& peer) {
     return peer.family == "unix" ? std::string("a local viewer") : peer.host + " port " + peer.service;
 }
@@ -45,10 +58,10 @@ std::string who(const Endpoint& peer) {
 } // namespace
 
 VncServer::Impl::Impl(const VncOptions& options, std::string_view guest_name, EventLoop& loop,
-                      DisplaySource* source, InputSink& input, VncListener listener, PixelBuffer buffer,
+                      DisplaySource* source, InputSink& input, Doors doors, PixelBuffer buffer,
                       const Keymap& keymap)
     : options_(options), title_(guest_name), loop_(loop), input_(input), keymap_(keymap),
-      listener_(std::move(listener)), buffer_(std::move(buffer)), auth_(options.password_required),
+      doors_(std::move(doors)), buffer_(std::move(buffer)), auth_(options.password_required),
       screen_(loop, source, buffer_.pixels(), *this) {}
 
 VncServer::Impl::~Impl() {
@@ -73,8 +86,11 @@ Status VncServer::Impl::start() {
         return fail("-vnc: no thread to be had");
     input_status(input_.status());
     input_.observe(this);
-    const Endpoint& at = listener_.endpoint();
-    log_.info("listening on {}{}{}", at.host, at.service.empty() ? "" : " port ", at.service);
+    for (const Doors::Listening& door : doors_.all()) {
+        const Endpoint& at = door.listener.endpoint();
+        log_.info("{} on {}{}{}", name_of(door.door), at.host, at.service.empty() ? "" : " port ",
+                  at.service);
+    }
     return {};
 }
 
@@ -95,7 +111,7 @@ void VncServer::Impl::shut_down() {
     for (const auto& session : sessions)
         session->join();
     for (const auto& session : sessions)
-        free_screens_.push_back(session->screen());
+        if (session->screen() != nullptr) free_screens_.push_back(session->screen());
     screen_.watch(false);
     queue_.drain(input_); // the keys that the viewers still held are released
 }
@@ -127,12 +143,13 @@ void VncServer::Impl::note(std::string text) {
 }
 
 VncInfo VncServer::Impl::info() {
-    const Endpoint& at = listener_.endpoint();
-    VncInfo info{at.host, at.service, at.family, auth_.required() ? "vnc" : "none", {}};
+    const Endpoint& at = doors_.all().front().listener.endpoint();
+    VncInfo info{at.host, at.service, at.family, doors_.auth(auth_.required()), {}};
     const std::lock_guard lock(mutex_);
     for (const auto& session : sessions_)
         if (session->entered() && !session->finished())
-            info.clients.push_back({session->peer().host, session->peer().service});
+            info.clients.push_back(
+                {session->peer().host, session->peer().service, session->door() != Door::Rfb});
     return info;
 }
 
@@ -155,8 +172,6 @@ rfbScreenInfo* VncServer::Impl::make_screen() {
     screen->maxClientWait = kWriteTimeoutMs;
     // Its client's socket is closed by us, not by whatever call finds out that the viewer has left.
     screen->backgroundLoop = TRUE;
-    screen->passwordCheck = &VncSession::check_password;
-    screen->authPasswdData = auth_.required() ? this : nullptr; // only whether it is null counts
     return screen;
 }
 
@@ -167,21 +182,24 @@ void VncServer::Impl::wake_accepting_thread() {
 }
 
 void VncServer::Impl::accept_viewers() {
+    std::vector<pollfd> fds = {{wake_read_.get(), POLLIN, 0}};
+    for (const Doors::Listening& door : doors_.all())
+        fds.push_back({door.listener.fd(), POLLIN, 0});
     while (!closing_) {
-        std::array<pollfd, 2> fds = {{{listener_.fd(), POLLIN, 0}, {wake_read_.get(), POLLIN, 0}}};
         if (poll(fds.data(), fds.size(), -1) < 0) continue;
         std::array<char, 64> bytes{};
         while (read(wake_read_.get(), bytes.data(), bytes.size()) > 0) {
         }
         reap();
-        if (!closing_ && fds[0].revents != 0) accept_one();
+        for (std::size_t i = 0; i < doors_.all().size() && !closing_; ++i)
+            if (fds[i + 1].revents != 0) accept_one(doors_.all()[i]);
     }
 }
 
-void VncServer::Impl::accept_one() {
+void VncServer::Impl::accept_one(const Doors::Listening& from) {
     sockaddr_storage address{};
     socklen_t length = sizeof(address);
-    UniqueFd fd(accept4(listener_.fd(), reinterpret_cast<sockaddr*>(&address), &length,
+    UniqueFd fd(accept4(from.listener.fd(), reinterpret_cast<sockaddr*>(&address), &length,
                         SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!fd) {
         // Out of descriptors: the connection stays in the backlog, and poll() would return at once for ever.
@@ -189,28 +207,24 @@ void VncServer::Impl::accept_one() {
         return;
     }
     Endpoint peer = describe(address, length);
-    if (!make_room()) {
-        note(who(peer) + " was turned away: " + std::to_string(kMostViewers) + " viewers are the most");
-        return;
-    }
+    const std::string name = peer_of(peer);
+    if (!crowd_.may_knock(name, now_ns())) return;
+    const int on = 1;
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+    make_room(name);
     const std::lock_guard lock(mutex_);
-    rfbScreenInfo* const screen = free_screens_.back();
-    free_screens_.pop_back();
-    screen->width = static_cast<int>(size_.width);
-    screen->height = static_cast<int>(size_.height);
-    sessions_.push_back(
-        std::make_unique<VncSession>(*this, std::move(fd), std::move(peer), screen, keymap_, locks_));
+    sessions_.push_back(std::make_unique<VncSession>(*this, std::move(fd), std::move(peer), from.door,
+                                                     doors_.means(), keymap_, locks_));
     sessions_.back()->publish(status_);
     if (cursor_ != nullptr) sessions_.back()->publish(cursor_);
-    if (sessions_.back()->start()) return;
-    free_screens_.push_back(screen);
-    sessions_.pop_back();
+    if (!sessions_.back()->start()) sessions_.pop_back();
 }
 
 void VncServer::Impl::remove(VncSession& session) {
     session.join();
     const std::lock_guard lock(mutex_);
-    free_screens_.push_back(session.screen());
+    if (session.screen() != nullptr) free_screens_.push_back(session.screen());
     std::erase_if(wishes_, [&](const Wish& wish) { return wish.session == &session; });
     std::erase_if(sessions_, [&](const auto& s) { return s.get() == &session; });
 }
@@ -226,40 +240,68 @@ void VncServer::Impl::reap() {
         remove(*session);
 }
 
-// Connections that have not got in yet make way for new ones, the oldest first: whoever opens many and says
-// nothing keeps nobody out.
-bool VncServer::Impl::make_room() {
+// Connections that have not got in yet make way for new ones: whoever opens many and says nothing keeps
+// nobody out.
+void VncServer::Impl::make_room(const std::string& newcomer) {
     reap();
-    VncSession* oldest = nullptr;
+    std::vector<VncSession*> outside;
+    std::vector<Crowd::Waiting> waiting;
     {
         const std::lock_guard lock(mutex_);
-        if (sessions_.size() < kMostViewers) return true;
-        const auto it =
-            std::find_if(sessions_.begin(), sessions_.end(), [](const auto& s) { return !s->entered(); });
-        if (it == sessions_.end()) return false;
-        oldest = it->get();
+        for (const auto& session : sessions_) {
+            if (session->entered()) continue;
+            const std::string name = peer_of(session->peer());
+            outside.push_back(session.get());
+            waiting.push_back({name, auth_.failures(name)});
+        }
     }
-    oldest->stop("made room for another connection");
-    remove(*oldest);
-    return true;
+    const auto chosen = Crowd::in_the_way(waiting, newcomer);
+    if (!chosen) return;
+    outside[*chosen]->stop("made room for another connection");
+    remove(*outside[*chosen]);
 }
 
 // ---- the viewers' threads
 
-bool VncServer::Impl::password_right(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
+std::string VncServer::Impl::refuses(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
                                      std::span<const u8, kChallengeBytes> response) {
     const Endpoint& peer = session.peer();
-    switch (auth_.check(peer.family == "unix" ? peer.family : peer.host, challenge, response, now_ns())) {
-    case VncAuth::Verdict::Right: return true;
-    case VncAuth::Verdict::Wrong: note(who(peer) + " gave a wrong password"); return false;
+    const VncAuth::Turn turn(auth_, peer_of(peer));
+    const Moment last = after_ms(kTurnWaitMs);
+    VncAuth::Verdict verdict = auth_.check(turn, challenge, response, now_ns());
+    while (verdict == VncAuth::Verdict::NotYet && ms_until(last) > 0 && !session.given_up()) {
+        usleep(kTurnPollMs * 1000);
+        verdict = auth_.check(turn, challenge, response, now_ns());
+    }
+    switch (verdict) {
+    case VncAuth::Verdict::Right: return {};
+    case VncAuth::Verdict::Wrong: note(who(peer) + " gave a wrong password"); return "password check failed!";
     case VncAuth::Verdict::NoPasswordSet:
         note(who(peer) + " was turned away: no password has been set yet");
-        return false;
+        return "no password has been set yet";
+    case VncAuth::Verdict::Expired:
+        note(who(peer) + " was turned away: the password has expired");
+        return "the password has expired";
     case VncAuth::Verdict::TooManyTries:
-        note(who(peer) + " was turned away: too many wrong passwords, it has to wait");
-        return false;
+    case VncAuth::Verdict::NotYet: break;
     }
-    return false;
+    note(who(peer) + " was turned away: too many wrong passwords, it has to wait");
+    return "too many wrong passwords: wait";
+}
+
+rfbScreenInfo* VncServer::Impl::take_screen(VncSession& session) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!free_screens_.empty()) {
+            rfbScreenInfo* const screen = free_screens_.back();
+            free_screens_.pop_back();
+            screen->width = static_cast<int>(size_.width);
+            screen->height = static_cast<int>(size_.height);
+            return screen;
+        }
+    }
+    note(who(session.peer()) + " was turned away: " + std::to_string(kMostViewers) + " viewers are the most");
+    return nullptr;
 }
 
 ScreenSize VncServer::Impl::entered(VncSession& session) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "dm/core/log.hpp"
+#include "dm/vnc/crowd.hpp"
+#include "dm/vnc/doors.hpp"
 #include "dm/vnc/input_queue.hpp"
 #include "dm/vnc/pixel_buffer.hpp"
 #include "dm/vnc/vnc_auth.hpp"
@@ -25,7 +27,7 @@ class VncServer::Impl final : public VncSessionHost,
                               public std::enable_shared_from_this<Impl> {
 public:
     Impl(const VncOptions& options, std::string_view guest_name, EventLoop& loop, DisplaySource* source,
-         InputSink& input, VncListener listener, PixelBuffer buffer, const Keymap& keymap);
+         InputSink& input, Doors doors, PixelBuffer buffer, const Keymap& keymap);
     ~Impl() override;
 
     Status start();
@@ -39,8 +41,10 @@ private:
     using Sessions = std::vector<std::unique_ptr<VncSession>>;
 
     // Viewers' threads
-    bool password_right(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
+    bool password_required() const override { return auth_.required(); }
+    std::string refuses(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
                         std::span<const u8, kChallengeBytes> response) override;
+    _rfbScreenInfo* take_screen(VncSession& session) override;
     ScreenSize entered(VncSession& session) override;
     void wants(VncSession& session, bool exclusive) override;
     void key(KeyCode code, bool down) override;
@@ -51,9 +55,9 @@ private:
 
     // Accepting thread
     void accept_viewers();
-    void accept_one();
+    void accept_one(const Doors::Listening& from);
     void reap();
-    bool make_room();
+    void make_room(const std::string& newcomer);
     void remove(VncSession& session);
     _rfbScreenInfo* make_screen();
     void wake_accepting_thread();
@@ -85,9 +89,10 @@ private:
     InputSink& input_;
     const Keymap keymap_;
     Log log_{"vnc"};
-    VncListener listener_;
+    const Doors doors_;
     PixelBuffer buffer_;
     VncAuth auth_;
+    Crowd crowd_; ///< accepting thread's
     InputQueue queue_;
     LockState locks_;
     VncScreen screen_;

@@ -6,24 +6,14 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace dm::vnc {
-namespace {
 
-constexpr std::string_view kOurVersion = "RFB 003.008\n";
-constexpr int kVersionBytes = 12;
-
-// LibVNCServer keeps its list of security types in a global variable and rewrites it for every viewer.
-std::mutex security_types;
-
-} // namespace
-
-VncSession::VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, rfbScreenInfo* screen,
+VncSession::VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, Door door, const DoorMeans& means,
                        const Keymap& keymap, LockState& locks)
-    : host_(host), fd_(std::move(fd)), peer_(std::move(peer)), screen_(screen),
+    : host_(host), peer_(std::move(peer)), door_(door), entrance_(std::move(fd), door, means, *this),
       keys_(keymap, locks, [this](KeyCode code, bool down) { host_.key(code, down); }) {}
 
 VncSession::~VncSession() {
@@ -39,10 +29,14 @@ void VncSession::stop(std::string_view why) {
     const std::lock_guard lock(mutex_);
     if (why_.empty()) why_ = why;
     mail_.stop = true;
-    // The descriptor stays open until the threads are gone; this ends whatever they wait for on it.
-    shutdown(fd_.get(), SHUT_RDWR);
+    entrance_.hang_up();
     mail_arrived_.notify_all();
     mail_taken_.notify_all();
+}
+
+bool VncSession::given_up() {
+    const std::lock_guard lock(mutex_);
+    return mail_.stop || entrance_.abandoned();
 }
 
 std::string VncSession::reason() {
@@ -51,7 +45,10 @@ std::string VncSession::reason() {
 }
 
 void VncSession::run() {
-    if (create_client() && shake_hands()) serve();
+    if (come_in())
+        serve();
+    else
+        entrance_.finish(); // it may read why not
     stop("disconnected");
     reader_.join();
     keys_.release_all();
@@ -66,89 +63,52 @@ void VncSession::run() {
 
 // ---- coming in
 
-// rfbNewClient() first waits whether a new connection speaks WebSockets or TLS, and would answer. We offer
-// neither, and nobody has to wait: it gets one end of a socket pair on which "RFB " has been said already,
-// and the viewer's socket afterwards.
+bool VncSession::come_in() {
+    if (entrance_.pass()) return create_client() && initialise();
+    const std::lock_guard lock(mutex_);
+    if (why_.empty()) why_ = entrance_.why();
+    return false;
+}
+
+std::string VncSession::no_place() {
+    screen_ = host_.take_screen(*this);
+    return screen_ != nullptr ? "" : "too many viewers are here already";
+}
+
+// rfbNewClient() first waits whether a new connection speaks WebSockets or TLS, and would answer. That is
+// over by now, and nobody has to wait: it gets one end of a socket pair on which "RFB " has been said
+// already, and the viewer's socket afterwards.
 bool VncSession::create_client() {
-    const int on = 1;
-    setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    setsockopt(fd_.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     int ends[2] = {-1, -1};
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
     const UniqueFd near(ends[0]);
     const UniqueFd far(ends[1]);
-    if (near.get() >= FD_SETSIZE || fd_.get() >= FD_SETSIZE) return false; // it uses select()
-    if (write(far.get(), kOurVersion.data(), 4) != 4) return false;
+    if (near.get() >= FD_SETSIZE || entrance_.fd() >= FD_SETSIZE) return false; // it uses select()
+    if (write(far.get(), "RFB ", 4) != 4) return false;
     client_ = rfbNewClient(screen_, near.get());
     if (client_ == nullptr) return false;
-    client_->sock = fd_.get();
+    client_->sock = entrance_.fd();
     client_->clientData = this;
+    client_->protocolMajorVersion = 3;
+    client_->protocolMinorVersion = entrance_.minor();
+    client_->state = entrance_.no_client_init() ? _rfbClientRec::RFB_INITIALISATION_SHARED
+                                                : _rfbClientRec::RFB_INITIALISATION;
     return true;
 }
 
-// Until the handshake ends, or for the user to type a password.
-bool VncSession::await_input() {
-    if (wait_readable(fd_.get(), kHandshakeMs)) return true;
-    stop("said nothing");
-    return false;
-}
-
-bool VncSession::read_version() {
-    if (rfbWriteExact(client_, kOurVersion.data(), kVersionBytes) < 0 || !await_input()) return false;
-    std::array<char, kVersionBytes + 1> version{};
-    if (rfbReadExact(client_, version.data(), kVersionBytes) <= 0) return false;
-    const auto number = [&](std::size_t at) {
-        int n = 0;
-        for (std::size_t i = at; i < at + 3; ++i) {
-            if (version[i] < '0' || version[i] > '9') return -1;
-            n = n * 10 + (version[i] - '0');
-        }
-        return n;
-    };
-    const int major = number(4);
-    const int minor = number(8);
-    if (std::memcmp(version.data(), "RFB ", 4) != 0 || version[7] != '.' || version[11] != '\n' ||
-        major != 3 || minor < 3) {
-        stop("does not speak RFB 3");
-        return false;
-    }
-    client_->protocolMajorVersion = major;
-    client_->protocolMinorVersion = minor;
-    return true;
-}
-
-bool VncSession::shake_hands() {
-    if (!read_version()) return false;
-    {
-        const std::lock_guard lock(security_types);
-        rfbAuthNewClient(client_);
-    }
-    while (client_->state == _rfbClientRec::RFB_SECURITY_TYPE ||
-           client_->state == _rfbClientRec::RFB_AUTHENTICATION) {
-        if (!await_input()) return false;
-        rfbProcessClientMessage(client_);
-    }
-    const bool apple = client_->state == _rfbClientRec::RFB_NORMAL; // sends no ClientInit: it is in already
-    if (client_->state != _rfbClientRec::RFB_INITIALISATION && !apple) return false;
-
+// ClientInit and ServerInit.
+bool VncSession::initialise() {
     entered_ = true;
     picture_.begin(client_, host_.entered(*this));
     u8 shared = 1;
-    if (!apple) {
-        if (!await_input() || recv(fd_.get(), &shared, 1, MSG_PEEK) != 1) return false;
-        rfbProcessClientMessage(client_);
+    if (!entrance_.no_client_init() && (!wait_for(entrance_.fd(), POLLIN, after_ms(kClientInitMs)) ||
+                                        recv(entrance_.fd(), &shared, 1, MSG_PEEK) != 1)) {
+        stop("said nothing after its password");
+        return false;
     }
+    rfbProcessClientMessage(client_);
     host_.wants(*this, shared == 0);
     return client_->state == _rfbClientRec::RFB_NORMAL;
-}
-
-signed char VncSession::check_password(rfbClientPtr client, const char* response, int length) {
-    auto& session = *static_cast<VncSession*>(client->clientData);
-    if (length != static_cast<int>(kChallengeBytes)) return FALSE;
-    std::array<u8, kChallengeBytes> answer{};
-    std::memcpy(answer.data(), response, answer.size());
-    const std::span<const u8, kChallengeBytes> challenge(client->authChallenge, kChallengeBytes);
-    return session.host_.password_right(session, challenge, answer) ? TRUE : FALSE;
 }
 
 // ---- the mailbox
@@ -272,7 +232,7 @@ void VncSession::pointer(u16 x, u16 y, u8 buttons) {
 }
 
 void VncSession::read_messages() {
-    RfbReader reader(fd_.get(), *this);
+    RfbReader reader(entrance_.fd(), *this);
     while (reader.message()) {
     }
     stop(reader.why());

@@ -1,6 +1,6 @@
 // One viewer: two threads, a private LibVNCServer screen, and a mailbox between them and the device thread.
 //
-// LibVNCServer does the handshake and encodes pictures. Its own threads, client list and message parser are
+// LibVNCServer encodes pictures. Its handshake, own threads, client list and message parser are
 // not used: they share locks between viewers and hold them while they write to a socket, so that one stalled
 // viewer stalls others and the caller. Here each viewer has a screen of its own, one thread touches it, and
 // whoever has something for the viewer leaves it in the mailbox.
@@ -8,6 +8,7 @@
 
 #include "dm/core/display.hpp"
 #include "dm/core/log.hpp"
+#include "dm/vnc/entrance.hpp"
 #include "dm/vnc/keymap.hpp"
 #include "dm/vnc/posix.hpp"
 #include "dm/vnc/rfb_reader.hpp"
@@ -29,8 +30,12 @@ class VncSession;
 class VncSessionHost {
 public:
     virtual ~VncSessionHost() = default;
-    virtual bool password_right(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
+    virtual bool password_required() const = 0;
+    /// Empty: the answer is right. Otherwise what the viewer is told.
+    virtual std::string refuses(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
                                 std::span<const u8, kChallengeBytes> response) = 0;
+    /// The viewer may come in: a screen for it alone, until it leaves. Null: too many are in.
+    virtual _rfbScreenInfo* take_screen(VncSession& session) = 0;
     /// The viewer is in. Returns the screen's size once there is a picture, or after a moment without.
     virtual ScreenSize entered(VncSession& session) = 0;
     /// The viewer said whether it tolerates others.
@@ -44,11 +49,10 @@ public:
     virtual void left(VncSession& session, const std::string& why) = 0;
 };
 
-class VncSession final : private RfbEvents {
+class VncSession final : private RfbEvents, private Porter {
 public:
-    /// `screen`: for this session alone, set up by the server.
-    VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, _rfbScreenInfo* screen, const Keymap& keymap,
-               LockState& locks);
+    VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, Door door, const DoorMeans& means,
+               const Keymap& keymap, LockState& locks);
     ~VncSession() override;
     VncSession(const VncSession&) = delete;
     VncSession& operator=(const VncSession&) = delete;
@@ -60,10 +64,14 @@ public:
     /// Waits for the threads; soon over after stop().
     void join() { main_.join(); }
 
+    /// Nobody waits any more for what is being decided about it. In its thread.
+    bool given_up();
     bool finished() const { return finished_; }
     /// Past authentication.
     bool entered() const { return entered_; }
     const Endpoint& peer() const { return peer_; }
+    Door door() const { return door_; }
+    /// Null before it is in.
     _rfbScreenInfo* screen() const { return screen_; }
 
     // Any thread; these never wait for the viewer.
@@ -75,21 +83,25 @@ public:
     /// It shows a cursor's shape at its pointer, and the guest's cursor is where its pointer is.
     bool draws_cursor() const { return knows_.draws_cursor; }
 
-    /// LibVNCServer's passwordCheck.
-    static signed char check_password(_rfbClientRec* client, const char* response, int length);
-
-    static constexpr int kHandshakeMs = 120'000; ///< enough to type a password
+    static constexpr int kClientInitMs = 20'000;
 
 private:
     void run();
+    bool come_in();
     bool create_client();
-    bool shake_hands();
-    bool read_version();
-    bool await_input();
+    bool initialise();
     void serve();
     void read_messages();
     template <class Change> void post(Change change);
     std::string reason();
+
+    // Porter
+    bool password_required() const override { return host_.password_required(); }
+    std::string refuses(std::span<const u8, kChallengeBytes> challenge,
+                        std::span<const u8, kChallengeBytes> response) override {
+        return host_.refuses(*this, challenge, response);
+    }
+    std::string no_place() override;
 
     // RfbEvents, in the reading thread
     void set_pixel_format(const PixelFormat& format) override;
@@ -104,9 +116,10 @@ private:
     void followed() override;
 
     VncSessionHost& host_;
-    UniqueFd fd_;
     const Endpoint peer_;
-    _rfbScreenInfo* const screen_;
+    const Door door_;
+    Entrance entrance_;
+    _rfbScreenInfo* screen_ = nullptr; ///< of this thread, others ask after join()
     KeyTranslator keys_;
     _rfbClientRec* client_ = nullptr;
     std::atomic<bool> finished_ = false;

@@ -161,7 +161,7 @@ TEST_F(AhciPortTest, MediumErrorsAreThoseOfADisk) {
     EXPECT_EQ(r.ram[AhciRig::received(0) + 0x44], 3) << "the sector that could not be read";
     r.start(0);
     r.px(0, PxIS, 0xffffffff);
-    r.disk.next_error = ENOSPC;
+    r.disk.next_error = EIO;
     r.run(AhciRig::frame(0x35, 3, 2), 1024);
     expect_error(ABRT);
 }

@@ -4,6 +4,7 @@
 #include "dm/devices/ahci/ahci_controller.hpp"
 #include "dm/devices/ide/ata_disk.hpp"
 #include "dm/devices/ide/atapi_cdrom.hpp"
+#include "tests/devices/drive_log.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -41,9 +42,9 @@ using Words = std::initializer_list<u32>;
 struct AhciRig : Rig {
     enum Drives { Disk = 1, SecondDisk = 2, Cd = 4 }; ///< on ports 0, 1 and 2
 
-    explicit AhciRig(int which, u64 disk_size = ahci::kDiskSize)
+    explicit AhciRig(int which, u64 disk_size = ahci::kDiskSize, ErrorPolicy policy = {}, u32 granularity = 0)
         : Rig(ahci::kRamSize), disk(disk_size), disk2(disk_size), disc(disk_size),
-          dev("ahci", config(which), hypervisor.ram, pci_wiring(ahci::kBdf.dev, 1)) {
+          dev("ahci", config(which, policy, granularity), hypervisor.ram, pci_wiring(ahci::kBdf.dev, 1)) {
         for (FakeBlock* medium : {&disk, &disk2, &disc})
             std::copy_n(pattern().begin(), medium->data.size(), medium->data.begin());
         pci.attach(ahci::kBdf, dev);
@@ -59,10 +60,18 @@ struct AhciRig : Rig {
         }();
         return made;
     }
-    AhciController::Config config(int which) {
+    AhciController::Config config(int which, ErrorPolicy policy, u32 granularity) {
+        for (FakeBlock* medium : {&disk, &disk2})
+            medium->granularity = granularity;
         AhciController::Config c;
-        const auto drive = [](DriveKind kind, FakeBlock& medium) {
-            return DriveConfig{.kind = kind, .medium = &medium, .serial = "", .model = "", .geometry = {}};
+        const auto drive = [&](DriveKind kind, FakeBlock& medium) {
+            return DriveConfig{.kind = kind,
+                               .medium = &medium,
+                               .serial = "",
+                               .model = "",
+                               .geometry = {},
+                               .errors = policy,
+                               .events = &heard};
         };
         if (which & Disk) c.drives[0] = drive(DriveKind::Disk, disk);
         if (which & SecondDisk) c.drives[1] = drive(DriveKind::Disk, disk2);
@@ -250,6 +259,7 @@ struct AhciRig : Rig {
         return memory_at(addr, length);
     }
 
+    DriveLog heard;
     FakeBlock disk;
     FakeBlock disk2;
     FakeBlock disc;
@@ -257,7 +267,8 @@ struct AhciRig : Rig {
 };
 
 struct AhciDiskRig : AhciRig {
-    AhciDiskRig() : AhciRig(Disk) {}
+    explicit AhciDiskRig(ErrorPolicy policy = {}, u32 granularity = 0)
+        : AhciRig(Disk, ahci::kDiskSize, policy, granularity) {}
 };
 struct AhciFullRig : AhciRig {
     AhciFullRig() : AhciRig(Disk | SecondDisk | Cd) {}

@@ -4,6 +4,7 @@
 #include "dm/devices/ide/ata_disk.hpp"
 #include "dm/devices/ide/atapi_cdrom.hpp"
 #include "dm/devices/ide/piix3_ide.hpp"
+#include "tests/devices/drive_log.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -35,25 +36,6 @@ struct Prd {
 };
 inline constexpr u32 EOT = 0x8000'0000;
 } // namespace ide
-
-/// What the machine hears of its drives.
-struct DriveLog final : DriveEvents {
-    struct Failure {
-        BlockIo::Op op;
-        int error;
-        OnError action;
-        bool operator==(const Failure&) const = default;
-    };
-    void medium_failed(BlockIo::Op op, int error, OnError action) override {
-        failures.push_back({op, error, action});
-    }
-    void tray_moved(bool open) override { tray.push_back(open); }
-    void tray_locked(bool on) override { locked = on; }
-
-    std::vector<Failure> failures;
-    std::vector<bool> tray; ///< each time it moved: open or closed
-    bool locked = false;
-};
 
 struct IdeRig : Rig {
     enum Drives { Disk = 1, Cd = 2, SecondDisk = 4, SecondaryCd = 8 };

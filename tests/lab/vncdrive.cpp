@@ -1,7 +1,9 @@
 // vncdrive: a VNC client driven by commands on standard input, built on libvncclient so that the pictures it
 // sees are decoded by code that shares nothing with the server under test.
 //
-//   vncdrive [--password TEXT] [--encodings "hextile raw"] [--key-delay MS] HOST:PORT
+//   vncdrive [--password TEXT] [--encodings "hextile raw"] [--key-delay MS] [--ca FILE] HOST:PORT
+//
+// With --ca the server may ask for TLS, and the certificate that it shows must be of that authority.
 //
 // Every command is answered by one line: "ok ..." or "error ...".
 //   size                  ok WIDTH HEIGHT NAME
@@ -46,6 +48,7 @@ struct Options {
     int port = 5900;
     std::string password;
     std::string encodings = "tight zrle copyrect hextile zlib corre rre raw";
+    std::string authority; // file of its certificate
     milliseconds key_delay{40};
 };
 
@@ -118,7 +121,9 @@ public:
         do {
             const auto left =
                 std::chrono::duration_cast<std::chrono::microseconds>(end - Clock::now()).count();
-            const int ready = WaitForMessage(rfb_, static_cast<unsigned>(left > 0 ? left : 0));
+            // The library reads ahead, and its WaitForMessage() knows nothing of what it holds already.
+            const int ready =
+                has_buffered_input() ? 1 : WaitForMessage(rfb_, static_cast<unsigned>(left > 0 ? left : 0));
             if (ready < 0) return false;
             if (ready > 0 && HandleRFBServerMessage(rfb_) == FALSE) return false;
         } while (Clock::now() < end);
@@ -301,6 +306,13 @@ bool greet(rfbClient* rfb) {
     return SendFramebufferUpdateRequest(rfb, 0, 0, rfb->width, rfb->height, FALSE) != FALSE;
 }
 
+rfbCredential* credential(rfbClient*, int type) {
+    if (type != rfbCredentialTypeX509 || options.authority.empty()) return nullptr;
+    auto* const found = static_cast<rfbCredential*>(std::calloc(1, sizeof(rfbCredential)));
+    if (found != nullptr) found->x509Credential.x509CACertFile = strdup(options.authority.c_str());
+    return found;
+}
+
 rfbClient* connect() {
     rfbClient* rfb = rfbGetClient(8, 3, 4);
     rfb->format.redShift = 0; // red is the first byte in memory
@@ -309,6 +321,7 @@ rfbClient* connect() {
     rfb->canHandleNewFBSize = TRUE;
     rfb->connectTimeout = 20;
     rfb->GetPassword = [](rfbClient*) { return strdup(options.password.c_str()); };
+    rfb->GetCredential = credential;
     rfb->FinishedFrameBufferUpdate = [](rfbClient*) { ++updates; };
     if (greet(rfb)) return rfb;
     rfbClientCleanup(rfb);
@@ -326,6 +339,8 @@ bool parse(int argc, char** argv) {
             options.encodings = argv[++i];
         else if (word == "--key-delay" && has_value)
             options.key_delay = milliseconds(std::atoi(argv[++i]));
+        else if (word == "--ca" && has_value)
+            options.authority = argv[++i];
         else if (target.empty() && !word.starts_with("-"))
             target = word;
         else
@@ -374,8 +389,9 @@ int serve(Client& client) {
 
 int main(int argc, char** argv) {
     if (!parse(argc, argv)) {
-        std::cerr << "usage: vncdrive [--password TEXT] [--encodings LIST] [--key-delay MS] HOST:PORT\n"
-                     "LIST is some of: raw copyrect rre corre zlib hextile tight zrle\n";
+        std::cerr
+            << "usage: vncdrive [--password TEXT] [--encodings LIST] [--key-delay MS] [--ca FILE] HOST:PORT\n"
+               "LIST is some of: raw copyrect rre corre zlib hextile tight zrle\n";
         return 2;
     }
     rfbClient* rfb = connect();

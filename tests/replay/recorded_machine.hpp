@@ -234,20 +234,35 @@ struct Played {
     std::string error; ///< the file's
     std::string difference;
     u64 operations = 0;
+    u64 restored = 0;
     bool ended_in_order = false;
     bool equal() const { return error.empty() && difference.empty(); }
 };
 
-inline Played play(const replay::Recording& recording) {
+/// `restore_every`: after so many operations another machine goes on with what was saved; 0: never.
+inline Played play(const replay::Recording& recording, u64 restore_every = 0) {
     replay::Player player(recording);
     auto board = make_replay_board(recording.shape(), player);
     if (!board.ok()) return {.error = board.error().message, .difference = {}};
     replay::Stage& stage = player.stage();
-    Board& b = *board.value();
-    player.run({b.ports(), b.memory(), b.pci(), b.input()});
+    std::unique_ptr<Board> b = std::move(board).value();
+    const auto entrances = [&b] {
+        return replay::Player::Entrances{b->ports(), b->memory(), b->pci(), b->input()};
+    };
+    u64 restored = 0;
+    const auto restore = [&]() -> std::optional<replay::Player::Entrances> {
+        if (stage.operations() % restore_every != 0) return std::nullopt;
+        const Status exchanged = exchange_board(b, recording.shape(), player);
+        if (!exchanged.ok()) stage.differ(exchanged.error().message);
+        ++restored;
+        return entrances();
+    };
+    if (restore_every != 0) player.set_between(restore);
+    player.run(entrances());
     return {.error = stage.damage() ? stage.damage()->message : "",
             .difference = stage.difference() ? stage.difference()->text : "",
             .operations = stage.operations(),
+            .restored = restored,
             .ended_in_order = stage.ended_in_order()};
 }
 

@@ -23,6 +23,22 @@ TEST(Recordings, EveryOnePlaysEqualToItsEnd) {
     Log::set_sink({});
 }
 
+/// At every boundary: `tools/replay FILE --restore 1`.
+TEST(Recordings, AMachineThatIsSavedAndRestoredAgainAndAgainDoesTheSame) {
+    Log::set_sink([](LogLevel, std::string_view) {});
+    for (const auto& entry : std::filesystem::directory_iterator("tests/replay/recordings")) {
+        if (entry.path().extension() != ".rec") continue;
+        const auto recording = replay::Recording::open(entry.path().string());
+        ASSERT_TRUE(recording.ok()) << recording.error().message;
+        const u64 every = recording.value().operations() / 200 | 1;
+        const test::Played played = test::play(recording.value(), every);
+        EXPECT_TRUE(played.equal()) << entry.path() << ": " << played.error << played.difference;
+        EXPECT_EQ(played.operations, recording.value().operations());
+        EXPECT_GE(played.restored, 100U);
+    }
+    Log::set_sink({});
+}
+
 TEST(Recordings, FlippedBytesOfARealOneAreRefused) {
     const std::vector<u8> file = test::file_content("tests/replay/recordings/seabios-grub.rec");
     ASSERT_GT(file.size(), 10'000U);

@@ -82,6 +82,9 @@ constexpr ContractRow kContract[] = {
     {"-smp 4", kDone},
     {"-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:00:00:01 -netdev "
      "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no",
+     kDone},
+    {"-device vmxnet3,id=nic0,netdev=net0,mac=00:16:3e:00:00:01 -netdev "
+     "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no",
      kLog, 1},
     {"-device e1000,id=nic0,netdev=net0,mac=00:16:3e:00:00:01 -netdev "
      "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no",

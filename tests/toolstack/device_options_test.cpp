@@ -148,9 +148,70 @@ TEST(VncOption, Sharing) {
 }
 
 TEST(VncOption, ProtectionThatIsNotThereIsRefusedNotIgnored) {
-    for (const char* key : {"tls-creds=x", "sasl=on", "sasl", "websocket=on", "password-secret=s"})
+    for (const char* key : {"sasl=on", "sasl", "tls-authz=a", "password-secret=s"})
         EXPECT_THAT(error(fmt::format("-vnc :0,{}", key)), HasSubstr("not supported"));
     EXPECT_TRUE(machine("-vnc :0,sasl=off,lossy=on").vnc.enabled);
+}
+
+TEST(VncOption, APasswordIsAskedForInQemusAncientAndNewWords) {
+    EXPECT_TRUE(machine("-vnc :0,password").vnc.password_required);
+    EXPECT_TRUE(machine("-vnc :0,password=on").vnc.password_required);
+    EXPECT_FALSE(machine("-vnc :0,password=off").vnc.password_required);
+    EXPECT_FALSE(machine("-vnc :0,nopassword").vnc.password_required);
+    EXPECT_FALSE(machine("-vnc :0").vnc.password_required);
+}
+
+TEST(VncOption, WebSocketsHaveAPortOfTheirOwn) {
+    EXPECT_FALSE(machine("-vnc :0").vnc.websocket);
+    EXPECT_FALSE(machine("-vnc :0,websocket=off").vnc.websocket);
+    EXPECT_FALSE(machine("-vnc :0,websocket=on").vnc.websocket->port);
+    EXPECT_FALSE(machine("-vnc :0,websocket").vnc.websocket->port);
+    EXPECT_EQ(machine("-vnc :0,websocket=8080").vnc.websocket->port, 8080U);
+    const VncOptions vnc = machine("-vnc :0,websocket=[::1]:8080").vnc;
+    EXPECT_EQ(vnc.websocket->host, "::1");
+    EXPECT_EQ(vnc.websocket->port, 8080U);
+    EXPECT_EQ(machine("-vnc :0,websocket=unix:/w").vnc.websocket->unix_path, "/w");
+    EXPECT_THAT(error("-vnc :0,websocket=x"), HasSubstr("websocket=x"));
+    EXPECT_THAT(error("-vnc :0,websocket=70000"), HasSubstr("websocket="));
+}
+
+TEST(VncOption, TlsCredentialsMayComeBeforeOrAfter) {
+    const char* const creds = "-object tls-creds-x509,id=tls0,dir=/pki,endpoint=server,verify-peer=no";
+    for (const std::string& line :
+         {fmt::format("{} -vnc :0,tls-creds=tls0", creds), fmt::format("-vnc :0,tls-creds=tls0 {}", creds)}) {
+        const VncOptions vnc = machine(line).vnc;
+        ASSERT_TRUE(vnc.tls) << line;
+        EXPECT_TRUE(vnc.tls->x509);
+        EXPECT_EQ(vnc.tls->directory, "/pki");
+        EXPECT_FALSE(vnc.tls->verify_peer);
+    }
+    EXPECT_FALSE(machine("-object tls-creds-anon,id=a,endpoint=server -vnc :0,tls-creds=a").vnc.tls->x509);
+    EXPECT_TRUE(machine("-object tls-creds-x509,id=a,dir=d,endpoint=server -vnc :0,tls-creds=a")
+                    .vnc.tls->verify_peer);
+    EXPECT_FALSE(machine("-object tls-creds-anon,id=a,endpoint=server -vnc :0").vnc.tls);
+}
+
+TEST(VncOption, TlsCredentialsThatCannotBeUsedAreErrors) {
+    EXPECT_THAT(error("-vnc :0,tls-creds=tls0"), HasSubstr("tls-creds=tls0"));
+    EXPECT_THAT(error("-object tls-creds-anon,id=a -vnc :0,tls-creds=a"), HasSubstr("endpoint=server"));
+    EXPECT_THAT(error("-object tls-creds-anon,endpoint=server"), HasSubstr("id="));
+    EXPECT_THAT(error("-object tls-creds-x509,id=a,endpoint=server"), HasSubstr("dir="));
+    EXPECT_THAT(error("-object tls-creds-x509,id=a,dir=d,passwordid=s"), HasSubstr("passwordid"));
+}
+
+TEST(VncOption, OtherObjectsAreLogged) {
+    EXPECT_THAT(machine("-object rng-random,id=r").unsupported, ElementsAre(HasSubstr("rng-random")));
+}
+
+TEST(WebOption, IsOffUnlessAskedFor) {
+    EXPECT_FALSE(machine("-vnc :0").vnc.web);
+    EXPECT_FALSE(machine("-vnc :0 -hvmdm-web on").vnc.web->port);
+    EXPECT_EQ(machine("-hvmdm-web 8000 -vnc :0").vnc.web->port, 8000U);
+    const VncOptions vnc = machine("-vnc :0 -hvmdm-web 10.0.0.1:8000,path=/opt/novnc").vnc;
+    EXPECT_EQ(vnc.web->host, "10.0.0.1");
+    EXPECT_EQ(vnc.web->directory, "/opt/novnc");
+    EXPECT_THAT(error("-vnc none -hvmdm-web on"), HasSubstr("vnc=1"));
+    EXPECT_THAT(error("-vnc :0 -hvmdm-web 0"), HasSubstr("PORT"));
 }
 
 TEST(VncOption, MistakesAreNamed) {
@@ -373,15 +434,32 @@ TEST(DiskOption, MistakesAreNamed) {
 }
 
 TEST(NicOption, ACardThatIsNotEmulatedStillOpensItsTap) {
-    const MachineOptions m = machine("-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 -netdev "
+    const MachineOptions m = machine("-device vmxnet3,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 -netdev "
                                      "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no");
     ASSERT_THAT(m.nics, SizeIs(1));
     EXPECT_EQ(m.nics[0].tap, "vif1.0-emu");
-    EXPECT_EQ(m.nics[0].emulated, find_device("rtl8139")->support == Support::Implemented);
-    if (!m.nics[0].emulated) {
-        EXPECT_THAT(m.unsupported, ElementsAre(AllOf(StartsWith("-device rtl8139,id=nic0,"),
-                                                     HasSubstr("guest nic0 has only the PV interface"))));
-    }
+    EXPECT_FALSE(m.nics[0].emulated);
+    EXPECT_THAT(m.unsupported, ElementsAre(AllOf(StartsWith("-device vmxnet3,id=nic0,"),
+                                                 HasSubstr("guest nic0 has only the PV interface"))));
+}
+
+TEST(NicOption, AnUnknownModelIsRefusedWithThoseThatThereAre) {
+    EXPECT_THAT(error("-device rtl8169,id=nic0,netdev=net0,mac=00:16:3e:01:02:03"),
+                AllOf(HasSubstr("'rtl8169'"), HasSubstr("model= can be rtl8139")));
+}
+
+TEST(NicOption, ACardTakesItsRomAndItsRules) {
+    const MachineOptions plain = machine("-device rtl8139");
+    EXPECT_EQ(plain.nics.at(0).rom_file, std::nullopt);
+    EXPECT_FALSE(plain.nics.at(0).enforce_mac);
+    EXPECT_EQ(machine("-device rtl8139,romfile=/r.rom").nics.at(0).rom_file, "/r.rom");
+    EXPECT_EQ(machine("-device rtl8139,rombar=0").nics.at(0).rom_file, "");
+    EXPECT_EQ(machine("-device rtl8139,romfile=").nics.at(0).rom_file, "");
+    EXPECT_TRUE(machine("-device rtl8139,enforce-mac=on").nics.at(0).enforce_mac);
+    const MachineOptions global = machine("-global rtl8139.enforce-mac=on -device rtl8139");
+    EXPECT_TRUE(global.nics.at(0).enforce_mac);
+    EXPECT_THAT(global.unsupported, IsEmpty());
+    EXPECT_THAT(error("-device rtl8139,rombar=2"), HasSubstr("rombar"));
 }
 
 TEST(NicOption, CardsAreInOrderWithMacsOfTheirOwn) {

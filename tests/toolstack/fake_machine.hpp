@@ -35,6 +35,10 @@ public:
         calls.push_back("password " + password);
         return verdict();
     }
+    Status expire_vnc_password(std::optional<long long> when) override {
+        calls.push_back("expire " + (when ? std::to_string(*when) : "never"));
+        return verdict();
+    }
     std::vector<PciDeviceInfo> pci_devices() const override { return pci; }
     std::vector<DriveInfo> drives() const override { return disks; }
     Status plug_cpu(unsigned index) override {
@@ -51,6 +55,9 @@ public:
         calls.push_back(fmt::format("insert {} {} {} {} {}", change.drive, change.filename, change.format,
                                     change.read_only ? "ro" : "rw", change.fd ? "fd" : "path"));
         return verdict();
+    }
+    Status set_link(const std::string& name, bool up) override {
+        return note("link " + name + (up ? " up" : " down"));
     }
     Status resize_drive(const std::string& drive, unsigned long long bytes) override {
         return note(fmt::format("resize {} {}", drive, bytes));
@@ -106,6 +113,7 @@ public:
     std::vector<CharDeviceInfo> char_devices() const override { return {}; }
     std::optional<VncInfo> vnc() const override { return std::nullopt; }
     Status set_vnc_password(const std::string&) override { return {}; }
+    Status expire_vnc_password(std::optional<long long>) override { return {}; }
     std::vector<PciDeviceInfo> pci_devices() const override { return {}; }
     std::vector<DriveInfo> drives() const override { return {{"ide-5632", "", true, true}}; }
 };

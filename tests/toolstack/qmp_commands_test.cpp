@@ -83,6 +83,7 @@ constexpr CommandRow kContract[] = {
      "insert ide-5632 /i.iso raw ro path"},
     {"block_resize", R"({"device":"ide0-hd0","size":1073741824})", "resize ide0-hd0 1073741824"},
     {"block_resize", R"({"node-name":"d","size":512})", "resize d 512"},
+    {"set_link", R"({"name":"nic0","up":false})", "link nic0 down"},
     {"query-fdsets", "{}", ""},
     {"device_add",
      R"({"driver":"xen-pci-passthrough","id":"pci-pt-03_00.0","hostaddr":"0000:03:00.0","addr":"5.0","permissive":true})",
@@ -105,6 +106,8 @@ constexpr CommandRow kContract[] = {
     {"system_reset", "{}", "reset"},
     {"system_powerdown", "{}", "power down"},
     {"set_password", R"({"protocol":"vnc","password":"y"})", "password y"},
+    {"expire_password", R"({"protocol":"vnc","time":"never"})", "expire never"},
+    {"expire_password", R"({"protocol":"vnc","time":"4000000000"})", "expire 4000000000"},
 };
 
 class QmpContract : public testing::TestWithParam<CommandRow> {
@@ -195,8 +198,9 @@ TEST(QmpCommands, EveryPciDeviceHasAQdevId) {
 TEST(QmpCommands, VncThatIsOffIsSaidToBeOff) {
     Bench bench;
     EXPECT_EQ(bench.ok("query-vnc"), Json::parse(R"({"enabled":false})"));
-    bench.machine.vnc_info = VncInfo{"::1", "5901", "ipv6", "vnc", {{"::2", "1234"}}};
+    bench.machine.vnc_info = VncInfo{"::1", "5901", "ipv6", "vnc", {{"::2", "1234", true}}};
     EXPECT_EQ(bench.ok("query-vnc")["clients"][0]["host"], "::2");
+    EXPECT_EQ(bench.ok("query-vnc")["clients"][0]["websocket"], true);
 }
 
 TEST(QmpCommands, CpusArePluggedInOnceAndInRange) {

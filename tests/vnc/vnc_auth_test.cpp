@@ -2,6 +2,7 @@
 #include "dm/vnc/des.hpp"
 #include "dm/vnc/vnc_auth.hpp"
 
+#include <deque>
 #include <gmock/gmock.h>
 
 namespace dm::vnc {
@@ -89,19 +90,98 @@ TEST_F(ThrottleTest, ABruteForceAttackIsHeardAboutOnceASecond) {
         ++heard;
         throttle.failed(peer, now);
     }
-    EXPECT_LT(heard, 100U);
+    EXPECT_LT(heard, 200U);
+}
+
+/// A peer's answer, looked at once.
+VncAuth::Verdict ask(VncAuth& auth, const std::string& peer, std::string_view password, u64 now = 0) {
+    const VncAuth::Turn turn(auth, peer);
+    const std::array<u8, 16> challenge{};
+    return auth.check(turn, challenge, vnc_response(password, challenge), now);
 }
 
 TEST(VncAuthTest, NothingIsRightBeforeAPasswordWasSet) {
     VncAuth auth(true);
-    const std::array<u8, 16> challenge{};
-    EXPECT_EQ(auth.check("a", challenge, vnc_response("", challenge), 0), VncAuth::Verdict::NoPasswordSet);
-    EXPECT_EQ(auth.check("a", challenge, challenge, 0), VncAuth::Verdict::NoPasswordSet);
+    EXPECT_EQ(ask(auth, "a", ""), VncAuth::Verdict::NoPasswordSet);
+    EXPECT_EQ(ask(auth, "a", "x"), VncAuth::Verdict::NoPasswordSet);
     auth.set_password("x");
-    EXPECT_EQ(auth.check("a", challenge, vnc_response("x", challenge), 0), VncAuth::Verdict::Right);
-    EXPECT_EQ(auth.check("a", challenge, challenge, 0), VncAuth::Verdict::Wrong);
+    EXPECT_EQ(ask(auth, "a", "x"), VncAuth::Verdict::Right);
+    EXPECT_EQ(ask(auth, "a", "y"), VncAuth::Verdict::Wrong);
     auth.set_password("");
-    EXPECT_EQ(auth.check("a", challenge, vnc_response("", challenge), 0), VncAuth::Verdict::NoPasswordSet);
+    EXPECT_EQ(ask(auth, "a", ""), VncAuth::Verdict::NoPasswordSet);
+}
+
+TEST(VncAuthTest, APasswordCanExpireAndComeBack) {
+    VncAuth auth(true);
+    auth.set_password("x");
+    auth.set_expiry(0);
+    EXPECT_EQ(ask(auth, "a", "x"), VncAuth::Verdict::Expired);
+    auth.set_expiry(s64{1} << 40);
+    EXPECT_EQ(ask(auth, "a", "x"), VncAuth::Verdict::Right);
+    auth.set_expiry(std::nullopt);
+    EXPECT_EQ(ask(auth, "a", "x"), VncAuth::Verdict::Right);
+}
+
+struct SiegeTest : testing::Test {
+    VncAuth auth{true};
+    u64 now = 1000 * kSecondNs;
+    /// Many are wrong until no more is heard of strangers.
+    SiegeTest() {
+        auth.set_password("right");
+        for (unsigned i = 0; i < AuthThrottle::kMostFailures; ++i)
+            EXPECT_EQ(ask(auth, bot(i), "wrong", now), VncAuth::Verdict::Wrong);
+    }
+    static std::string bot(unsigned i) { return "bot" + std::to_string(i % 64); }
+};
+
+TEST_F(SiegeTest, AStrangerIsHeardWithinASecondAheadOfThoseWhoWereWrong) {
+    std::deque<VncAuth::Turn> turns;
+    for (unsigned i = 0; i < 64; ++i)
+        turns.emplace_back(auth, bot(i));
+    for (unsigned i = 40; i < 64; ++i) { // these have not been wrong yet
+        now += AuthThrottle::kForgiveOneNs;
+        const std::array<u8, 16> challenge{};
+        EXPECT_EQ(auth.check(turns[i], challenge, challenge, now), VncAuth::Verdict::Wrong);
+    }
+    const VncAuth::Turn turn(auth, "rightful");
+    const std::array<u8, 16> challenge{};
+    const auto answer = vnc_response("right", challenge);
+    now += AuthThrottle::kForgiveOneNs;
+    for (auto& other : turns)
+        EXPECT_EQ(auth.check(other, challenge, challenge, now), VncAuth::Verdict::NotYet);
+    EXPECT_EQ(auth.check(turn, challenge, answer, now), VncAuth::Verdict::Right);
+}
+
+TEST_F(SiegeTest, WhoWasRightBeforeDoesNotQueue) {
+    VncAuth other(true);
+    other.set_password("right");
+    EXPECT_EQ(ask(other, "friend", "right", now), VncAuth::Verdict::Right);
+    for (unsigned i = 0; i < 2000; ++i) // more than are remembered
+        ask(other, "bot" + std::to_string(i), "wrong", now + i * 1'000'000);
+    const VncAuth::Turn waiting(other, "stranger");
+    EXPECT_EQ(ask(other, "friend", "right", now + 2 * kSecondNs), VncAuth::Verdict::Right);
+}
+
+// Sixteen minutes of a thousand guesses a second, by a hundred peers: few are compared at all, and users who
+// have never been here are heard within a second at any time.
+TEST_F(SiegeTest, AmongAMillionWrongPasswordsEveryRightOneIsHeard) {
+    constexpr std::array<u8, kChallengeBytes> challenge{};
+    const auto right = vnc_response("right", challenge);
+    unsigned compared = 0;
+    for (unsigned i = 0; i < 1'000'000; ++i) {
+        now += kSecondNs / 1000;
+        const VncAuth::Turn guess(auth, bot(i * 7));
+        compared += auth.check(guess, challenge, challenge, now) == VncAuth::Verdict::Wrong ? 1 : 0;
+        if (i % 50'000 != 0) continue;
+        const VncAuth::Turn user(auth, "user" + std::to_string(i));
+        VncAuth::Verdict heard = VncAuth::Verdict::NotYet;
+        for (unsigned tries = 0; tries < 10 && heard == VncAuth::Verdict::NotYet; ++tries) {
+            now += kSecondNs / 10;
+            heard = auth.check(user, challenge, right, now);
+        }
+        EXPECT_EQ(heard, VncAuth::Verdict::Right) << i;
+    }
+    EXPECT_LT(compared, 2'500U);
 }
 
 } // namespace

@@ -243,6 +243,14 @@ struct VncRig {
     std::unique_ptr<VncServer> server;
 };
 
+/// A port of its own for browsers.
+inline VncDoorOptions door_at(unsigned port, std::string directory = {}) {
+    VncDoorOptions door;
+    if (port != 0) door.port = port;
+    door.directory = std::move(directory);
+    return door;
+}
+
 /// A real viewer.
 class Viewer {
 public:
@@ -252,7 +260,8 @@ public:
         bool shared = true;
         bool native_format = true; ///< the server's pixel format
         std::string host = "127.0.0.1";
-        std::function<void(rfbClient&)> format{}; ///< sets another pixel format
+        std::function<void(rfbClient*)> prepare{}; ///< before it connects
+        std::function<void(rfbClient&)> format{};  ///< sets another pixel format
     };
     Viewer(int port, const Options& options) : password_(options.password) {
         rfbEnableClientLogging = getenv("VIEWER_LOG") != nullptr ? TRUE : FALSE;
@@ -275,6 +284,7 @@ public:
             client_->format.greenShift = 8;
             client_->format.blueShift = 0;
         }
+        if (options.prepare) options.prepare(client_);
         if (options.format) options.format(*client_);
         if (!rfbInitClient(client_, nullptr, nullptr)) client_ = nullptr; // it has freed itself
     }
@@ -292,6 +302,7 @@ public:
     bool connected() const { return client_ != nullptr; }
     rfbClient* operator->() { return client_; }
     rfbClient* get() { return client_; }
+    const rfbClient* get() const { return client_; }
 
     /// Handles what the server sends until `condition` holds. False when it hangs up or time is over.
     bool until(const std::function<bool()>& condition, std::chrono::milliseconds within = 20s) {
@@ -342,7 +353,12 @@ private:
 /// A viewer made of bytes.
 class RawViewer {
 public:
-    explicit RawViewer(int port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    /// `from`: another address of the loopback interface is another peer.
+    explicit RawViewer(int port, const char* from = "127.0.0.1") : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+        sockaddr_in own{};
+        own.sin_family = AF_INET;
+        inet_pton(AF_INET, from, &own.sin_addr);
+        if (bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) != 0) return;
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<u16>(port));

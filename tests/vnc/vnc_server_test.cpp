@@ -329,6 +329,12 @@ TEST(VncServer, ALimitOfViewers) {
         ASSERT_TRUE(viewers.back()->enter()) << i;
     }
     RawViewer more(rig.port());
+    more.receive(12);
+    more.send("RFB 003.008\n");
+    more.receive(2);
+    more.send({1});
+    EXPECT_EQ(more.receive(4), std::string("\0\0\0\1", 4));
+    EXPECT_THAT(more.receive(100), HasSubstr("too many viewers"));
     EXPECT_TRUE(more.hung_up());
     viewers.pop_back();
     EXPECT_TRUE(eventually([&] { return rig.info().clients.size() == VncServer::kMostViewers - 1; }));

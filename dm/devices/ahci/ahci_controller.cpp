@@ -194,6 +194,11 @@ void AhciController::quiesce() {
         port->quiesce();
 }
 
+void AhciController::retry() {
+    for (const auto& port : ports_)
+        port->retry();
+}
+
 Status AhciController::unplug_disks(Unplug which) {
     std::string failed;
     for (unsigned i = 0; i < kPorts; ++i) {

@@ -46,6 +46,8 @@ public:
 
     /// Waits until nothing is in flight: before the machine stops, is saved, or its memory map changes.
     void quiesce();
+    /// The machine goes on: drives repeat the requests that they kept when the host failed them.
+    void retry();
 
     /// As Piix3Ide::unplug_disks(): the disk on port 0 is the primary master.
     enum class Unplug : u8 { AllDisks, AllButFirst };

@@ -136,6 +136,7 @@ void AhciPort::abandon() {
         show_status(0);
     }
     ended_ = false;
+    held_ = false;
     interrupt_ = false;
     phase_ = Phase::None;
     position_ = 0;
@@ -176,6 +177,11 @@ void AhciPort::quiesce() {
         io_.finish();
         if (disk_ != nullptr && !queue_.empty()) disk_->medium()->drain();
     }
+}
+
+void AhciPort::retry() {
+    const Entry entry(*this);
+    held_ = false;
 }
 
 /// The disk was unplugged, or a caller wants its medium back.

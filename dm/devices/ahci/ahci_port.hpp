@@ -99,6 +99,8 @@ public:
     void reset_registers();
     /// Waits until no request is in flight; commands that run now, and those behind them, finish.
     void quiesce();
+    /// The machine goes on: commands that the host failed are fetched again.
+    void retry();
     void save(StateWriter& out) const;
     /// Reads and judges the state; commit() takes it over.
     Status load(StateReader& in);
@@ -119,7 +121,11 @@ public:
     void want_dma(unsigned unit, DmaDirection direction, u64 bytes) override;
     void move_piece(BlockBackend& medium, BlockIo::Op op, u64 offset, u64 limit, AtaDrive& drive) override;
     u64 end_piece() override;
+    void discard(BlockBackend& medium, u64 offset, u64 length, AtaDrive& drive) override;
     void copy_to_guest(std::span<const u8> bytes) override;
+    void copy_from_guest(std::span<u8> bytes) override;
+    void stall() override { held_ = true; }
+    void stall_dma(DmaDirection, u64) override { held_ = true; }
     void end_dma(bool complete) override;
     void cancel_transfer() override;
     void drop_command(unsigned unit) override;
@@ -175,6 +181,7 @@ private:
     void diagnose();
     void abort_command();
     void complete();
+    void put_back();
     void send_signature();
     void post(u32 offset, std::span<const u8> frame);
     void post_registers(bool interrupt);
@@ -189,7 +196,7 @@ private:
                       std::span<const u8, ahci::kFrameSize> frame);
     u8 refusal(const ahci::QueuedCommand& command, const ahci::CommandHeader& header);
     void fail_queue(const ahci::QueuedCommand& command, u8 error, u64 moved);
-    void queued_command_done(const ahci::QueuedCommand& command, int error, u64 moved) override;
+    void queued_command_done(const ahci::QueuedCommand& command, const ahci::QueuedResult& result) override;
     void report_queue_error();
 
     Log log_;
@@ -203,6 +210,7 @@ private:
     unsigned depth_ = 0; ///< of Entry
     std::optional<Active> active_;
     bool ended_ = false; ///< the drive is done with the command
+    bool held_ = false;  ///< until retry(): the host failed a command, which is in PxCI again
     bool interrupt_ = false;
     Phase phase_ = Phase::None;
     u32 position_ = 0; ///< in `buffer_`

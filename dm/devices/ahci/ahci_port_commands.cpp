@@ -42,6 +42,7 @@ void AhciPort::leave() {
 
 /// False: nothing to do but to wait. Bounded by the commands that are issued and the blocks in them.
 bool AhciPort::step() {
+    if (held_ && active_) return put_back(), true;
     if (phase_ != Phase::None) return move_block(), true;
     if (active_ && ended_) return complete(), true;
     if (active_) return false;
@@ -51,7 +52,7 @@ bool AhciPort::step() {
     }
     if (s_.signature_due && s_.cmd.has(ahci::PortCmd::FRE) && ssts() == ahci::kSstsUp)
         return send_signature(), true;
-    return ready() && fetch_next();
+    return !held_ && ready() && fetch_next();
 }
 
 bool AhciPort::ready() const {
@@ -188,6 +189,21 @@ void AhciPort::complete() {
     if (hba_.bus_enabled()) memory_.write(done.header + ahci::kHeaderByteCount, count);
     if (!s_.task.status.has(StatusBit::ERR)) s_.ci &= ~(1U << done.slot);
     post_registers(true);
+}
+
+/// The host failed the command and the machine stops. It was never done as far as the guest can tell: its
+/// slot is still in PxCI, from where it is fetched again, before any other.
+void AhciPort::put_back() {
+    s_.next = active_->slot;
+    active_.reset();
+    ended_ = false;
+    interrupt_ = false;
+    phase_ = Phase::None;
+    position_ = 0;
+    data_.clear();
+    drive_->soft_reset();
+    s_.task.status = ata::kReady;
+    show_status(0);
 }
 
 void AhciPort::send_signature() {

@@ -68,6 +68,17 @@ void AhciPort::copy_to_guest(std::span<const u8> bytes) {
     if (active_) active_->moved += static_cast<u32>(moved);
 }
 
+void AhciPort::discard(BlockBackend& medium, u64 offset, u64 length, AtaDrive&) {
+    io_.discard(medium, offset, length, drive_io_);
+}
+
+/// Where the guest has made its list shorter meanwhile there are zeroes.
+void AhciPort::copy_from_guest(std::span<u8> bytes) {
+    const u64 moved = data_.copy_from_guest(memory_, bytes);
+    std::ranges::fill(bytes.subspan(moved), u8{0});
+    if (active_) active_->moved += static_cast<u32>(moved);
+}
+
 void AhciPort::end_dma(bool) {
     data_.unpin();
 }

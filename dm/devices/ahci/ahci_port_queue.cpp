@@ -53,17 +53,24 @@ void AhciPort::fail_queue(const ahci::QueuedCommand& command, u8 error, u64 move
                                       .count = static_cast<u16>(command.sectors)};
 }
 
-void AhciPort::queued_command_done(const ahci::QueuedCommand& command, int error, u64 moved) {
+void AhciPort::queued_command_done(const ahci::QueuedCommand& command, const ahci::QueuedResult& result) {
     const Entry entry(*this);
-    if (error == 0) {
+    OnError action = result.error == 0 ? OnError::Ignore : OnError::Report;
+    if (result.host_failed) action = disk_->host_failed(*result.host_failed, result.error);
+    if (action == OnError::Stop) { // the tag is the slot's number (5.3.6.1), and still the guest's in PxSACT
+        s_.ci |= 1U << command.tag;
+        held_ = true;
+        return;
+    }
+    if (action == OnError::Ignore) {
         s_.task.error = 0;
         s_.task.status = ata::kReady;
         return post_device_bits(1U << command.tag);
     }
     const bool read = command.op == BlockIo::Op::Read;
     log_.guest("the medium failed a queued {} at sector {}: errno {}", read ? "read" : "write",
-               command.lba + moved / ata::kSectorSize, error);
-    fail_queue(command, static_cast<u8>(read ? ErrorBit::UNC : ErrorBit::ABRT), moved);
+               command.lba + result.moved / ata::kSectorSize, result.error);
+    fail_queue(command, static_cast<u8>(read ? ErrorBit::UNC : ErrorBit::ABRT), result.moved);
 }
 
 void AhciPort::report_queue_error() {

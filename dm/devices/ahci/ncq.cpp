@@ -54,23 +54,26 @@ private:
             command_.op == BlockIo::Op::Read ? DmaDirection::ToGuest : DmaDirection::FromGuest;
         const std::span<const iovec> piece =
             data_.pin_next(queue_.memory_, direction, command_.bytes() - moved_);
-        if (piece.empty()) return finish(EIO); // the guest took the list away meanwhile
+        if (piece.empty())
+            return finish({.error = EIO, .moved = moved_}); // the guest took the list away meanwhile
         io_.submit(*medium_, command_.op, command_.lba * ata::kSectorSize + moved_, piece, *this);
     }
     void io_done(int error) override {
         const u64 bytes = data_.piece_bytes();
         data_.unpin();
         if (queue_.abandoning_) return;
-        if (error != 0 || flushing_) return finish(error);
+        const auto op = flushing_ ? BlockIo::Op::Flush : command_.op;
+        if (error != 0) return finish({.error = error, .moved = moved_, .host_failed = op});
+        if (flushing_) return finish({.moved = moved_});
         moved_ += bytes;
         if (moved_ < command_.bytes()) return next_piece();
-        if (!command_.on_medium) return finish(0);
+        if (!command_.on_medium) return finish({.moved = moved_});
         flushing_ = true;
         io_.submit(*medium_, BlockIo::Op::Flush, 0, {}, *this);
     }
-    void finish(int error) {
+    void finish(const QueuedResult& result) {
         data_.clear();
-        queue_.finish(command_, error, moved_);
+        queue_.finish(command_, result);
     }
 
     CommandQueue& queue_;
@@ -96,9 +99,9 @@ void CommandQueue::start(BlockBackend& medium, const QueuedCommand& command, con
     slot->start(medium, command, header);
 }
 
-void CommandQueue::finish(const QueuedCommand& command, int error, u64 moved) {
+void CommandQueue::finish(const QueuedCommand& command, const QueuedResult& result) {
     active_ &= ~(1U << command.tag);
-    owner_.queued_command_done(QueuedCommand(command), error, moved);
+    owner_.queued_command_done(QueuedCommand(command), result);
 }
 
 void CommandQueue::abandon() {

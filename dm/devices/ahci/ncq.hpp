@@ -9,6 +9,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 namespace dm::ahci {
 
@@ -30,14 +31,20 @@ struct QueuedCommand {
 };
 QueuedCommand decode_queued(u8 opcode, const ata::TaskFile& task, bool write_cache);
 
+/// How a queued command ended.
+struct QueuedResult {
+    int error = 0;                            ///< or an errno value
+    u64 moved = 0;                            ///< bytes before the error
+    std::optional<BlockIo::Op> host_failed{}; ///< of an error; nothing: the guest took the scatter list away
+};
+
 /// The commands in flight: empty whenever the state is saved.
 class CommandQueue {
 public:
     class Owner {
     public:
         virtual ~Owner() = default;
-        /// `error`: 0 or an errno value. `moved`: bytes before the error.
-        virtual void queued_command_done(const QueuedCommand& command, int error, u64 moved) = 0;
+        virtual void queued_command_done(const QueuedCommand& command, const QueuedResult& result) = 0;
     };
 
     CommandQueue(GuestMemory& memory, Owner& owner);
@@ -55,7 +62,7 @@ public:
 private:
     class Slot;
 
-    void finish(const QueuedCommand& command, int error, u64 moved);
+    void finish(const QueuedCommand& command, const QueuedResult& result);
 
     GuestMemory& memory_;
     Owner& owner_;

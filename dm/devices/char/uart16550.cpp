@@ -30,7 +30,10 @@ Uart16550::~Uart16550() {
 }
 
 void Uart16550::reset() {
+    const State before = state_;
     state_ = {};
+    state_.told_divisor = before.told_divisor;
+    state_.told_lcr = before.told_lcr;
     sync();
     wire_.accept_input();
 }
@@ -46,6 +49,7 @@ Status Uart16550::load(StateReader& in) {
             return fail("saved state: {}: an interrupt that nothing can end", name());
         return {};
     }));
+    wire_.set_line(line_of(state_.told_lcr, state_.told_divisor));
     sync();
     wire_.accept_input();
     return {};
@@ -60,15 +64,15 @@ std::size_t Uart16550::trigger() const {
     return fifos_on() ? kLevels[state_.fcr.raw() >> 6] : 1;
 }
 
-LineSettings Uart16550::line() const {
+LineSettings Uart16550::line_of(Bits<Lcr> format, u16 divisor) {
     using Parity = LineSettings::Parity;
     constexpr std::array<Parity, 4> kParities{Parity::Odd, Parity::Even, Parity::Mark, Parity::Space};
-    const u8 lcr = state_.lcr.raw();
+    const u8 lcr = format.raw();
     LineSettings line;
-    line.baud = kCrystalHz / kClocksPerBit / std::max<u32>(state_.divisor, 1);
+    line.baud = kCrystalHz / kClocksPerBit / std::max<u32>(divisor, 1);
     line.data_bits = static_cast<u8>(5 + (lcr & 3U));
-    line.stop_bits = state_.lcr.has(Lcr::STB) ? 2 : 1;
-    line.parity = state_.lcr.has(Lcr::PEN) ? kParities[lcr >> 4 & 3U] : Parity::None;
+    line.stop_bits = format.has(Lcr::STB) ? 2 : 1;
+    line.parity = format.has(Lcr::PEN) ? kParities[lcr >> 4 & 3U] : Parity::None;
     return line;
 }
 
@@ -116,9 +120,11 @@ void Uart16550::sync() {
     irq_.set(interrupt() != NONE);
     rx_timer_.arm(state_.rx_timeout_at_ns);
     tx_timer_.arm(state_.tx_give_up_at_ns);
-    if (!dlab() && line() != line_told_) { // not while the divisor is half written
-        line_told_ = line();
-        wire_.set_line(line_told_);
+    if (!dlab() &&
+        line() != line_of(state_.told_lcr, state_.told_divisor)) { // not while the divisor is half written
+        state_.told_divisor = state_.divisor;
+        state_.told_lcr = state_.lcr;
+        wire_.set_line(line());
     }
     const bool break_now = state_.lcr.has(Lcr::BREAK) && !loop();
     if (break_now != break_told_) {

@@ -80,6 +80,8 @@ public:
         Bits<Mcr> mcr{Mcr::OUT2};
         u8 scr = 0;
         u16 divisor = 0x0c;   ///< DLM:DLL, 9600 baud
+        u16 told_divisor = 1; ///< what the wire was last told: not what it is while DLAB is set
+        Bits<Lcr> told_lcr{u8{0x03}};
         u8 modem_in = 0xb0;   ///< CTS, DSR, RI, DCD at the pins, as in MSR
         u8 modem_seen = 0xb0; ///< after loopback, when the deltas were last brought up to date
         u8 modem_deltas = 0;
@@ -100,6 +102,8 @@ public:
             v("mcr", s.mcr);
             v("scr", s.scr);
             v("divisor", s.divisor);
+            v("told_divisor", s.told_divisor);
+            v("told_lcr", s.told_lcr);
             v("modem_in", s.modem_in);
             v("modem_seen", s.modem_seen);
             v("modem_deltas", s.modem_deltas);
@@ -140,7 +144,8 @@ private:
     bool fifos_on() const { return state_.fcr.has(Fcr::FIFO_ENABLE); }
     std::size_t fifo_size() const { return fifos_on() ? kFifo : 1; }
     std::size_t trigger() const;
-    LineSettings line() const;
+    static LineSettings line_of(Bits<Lcr> format, u16 divisor);
+    LineSettings line() const { return line_of(state_.lcr, state_.divisor); }
     u64 character_ns() const;
     u8 modem_lines() const;
     Bits<Lsr> line_status() const;
@@ -172,7 +177,6 @@ private:
     TimerQueue& timers_;
     CharBackend& wire_;
     State state_;
-    LineSettings line_told_;
     bool break_told_ = false;
     Timer rx_timer_;
     Timer tx_timer_;

@@ -92,7 +92,6 @@ public:
                 AtaDrive& drive) override {
         io_.submit(medium, op, offset, iov, drive);
     }
-    bool takes_ranges() const override { return true; }
     void discard(BlockBackend& medium, u64 offset, u64 length, AtaDrive& drive) override {
         io_.discard(medium, offset, length, drive);
     }
@@ -101,7 +100,6 @@ public:
     u64 end_piece() override;
     void copy_to_guest(std::span<const u8> bytes) override { list_.copy_to_guest(memory_, bytes); }
     void copy_from_guest(std::span<u8> bytes) override { list_.copy_from_guest(memory_, bytes); }
-    bool keeps_requests() const override { return true; }
     void stall() override { s_.stalled = true; }
     void stall_dma(DmaDirection direction, u64 bytes) override;
     void end_dma(bool complete) override;

@@ -93,6 +93,8 @@ public:
     BlockBackend* medium() const { return medium_; }
     u64 capacity() const { return medium_ != nullptr ? medium_->size_bytes() / ata::kSectorSize : 0; }
     bool write_cache() const { return s_.write_cache; }
+    /// The host failed a request to the medium: what the policy makes of it. Those who watch are told.
+    OnError host_failed(BlockIo::Op op, int error);
 
 private:
     enum class Direction : u8 { Read, Write };

@@ -23,15 +23,18 @@ void AtaDisk::out_of_range() {
     task().error |= static_cast<u8>(ErrorBit::IDNF);
 }
 
-/// False: the policy is to go on as if nothing had happened.
-bool AtaDisk::medium_failed(int error) {
-    const BlockIo::Op op = host_operation();
+OnError AtaDisk::host_failed(BlockIo::Op op, int error) {
     OnError action = errors_.action(op, error == ENOSPC || error == EDQUOT);
     // Where nobody can stop the machine, the request would wait for ever.
-    if (action == OnError::Stop && (events_ == nullptr || !channel_.keeps_requests()))
-        action = OnError::Report;
-    if (action == OnError::Stop) keep_request();
+    if (action == OnError::Stop && events_ == nullptr) action = OnError::Report;
     if (events_ != nullptr) events_->medium_failed(op, error, action);
+    return action;
+}
+
+/// False: the policy is to go on as if nothing had happened.
+bool AtaDisk::medium_failed(int error) {
+    const OnError action = host_failed(host_operation(), error);
+    if (action == OnError::Stop) keep_request();
     if (action == OnError::Report) report(error);
     return action != OnError::Ignore;
 }

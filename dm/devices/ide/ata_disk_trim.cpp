@@ -19,7 +19,7 @@ u64 load64(const u8* bytes) {
 } // namespace
 
 bool AtaDisk::can_trim() const {
-    return channel_.takes_ranges() && medium_ != nullptr && medium_->can_discard();
+    return medium_ != nullptr && medium_->can_discard();
 }
 
 /// The count is taken as 8 bits: what IDENTIFY promises does not need more, and hosts exist that leave the

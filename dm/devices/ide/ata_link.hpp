@@ -35,10 +35,8 @@ public:
     /// The medium works on memory of the drive's own, which hears io_done(), perhaps before this returns.
     virtual void submit(BlockBackend& medium, BlockIo::Op op, u64 offset, std::span<const iovec> iov,
                         AtaDrive& drive) = 0;
-    /// Whether discard() and copy_from_guest() are there, without which a disk has no TRIM.
-    virtual bool takes_ranges() const { return false; }
     /// As submit(), for a range whose content is of no interest any more.
-    virtual void discard(BlockBackend&, u64 /*offset*/, u64 /*length*/, AtaDrive&) {}
+    virtual void discard(BlockBackend& medium, u64 offset, u64 length, AtaDrive& drive) = 0;
     /// Asks for DMA; BSY until dma_ready() or dma_too_short(), which may come at once.
     virtual void want_dma(unsigned unit, DmaDirection direction, u64 bytes) = 0;
     /// Moves the next piece, at most `limit` bytes, between guest RAM and `offset` of the medium. The drive
@@ -49,13 +47,12 @@ public:
     /// Instead of a piece: from the drive to the next places of the host's list.
     virtual void copy_to_guest(std::span<const u8> bytes) = 0;
     /// The other way round.
-    virtual void copy_from_guest(std::span<u8>) {}
-    /// Whether the two that follow are there; without them every error is reported to the guest.
-    virtual bool keeps_requests() const { return false; }
-    /// The host failed the request, and the machine stops: BSY until the link calls AtaDrive::retry().
-    virtual void stall() {}
+    virtual void copy_from_guest(std::span<u8> bytes) = 0;
+    /// The host failed the request, and the machine stops. When it goes on the link either calls
+    /// AtaDrive::retry() (BSY until then), or has forgotten the command by a soft reset and gives it anew.
+    virtual void stall() = 0;
     /// After dma_ready(): likewise, and the whole transfer begins anew with dma_ready().
-    virtual void stall_dma(DmaDirection, u64 /*bytes*/) {}
+    virtual void stall_dma(DmaDirection direction, u64 bytes) = 0;
     /// After dma_ready(): the transfer is over, all of it moved or not.
     virtual void end_dma(bool complete) = 0;
     /// Waits for what is in flight and forgets the transfer; its drive must then end the command.

@@ -232,8 +232,7 @@ void AtapiCdrom::io_done(int error) {
 bool AtapiCdrom::medium_failed(int error) {
     OnError action = errors_.action(BlockIo::Op::Read, false);
     // Where nobody can stop the machine, the request would wait for ever.
-    if (action == OnError::Stop && (events_ == nullptr || !channel_.keeps_requests()))
-        action = OnError::Report;
+    if (action == OnError::Stop && events_ == nullptr) action = OnError::Report;
     if (action == OnError::Stop) keep_request();
     if (events_ != nullptr) events_->medium_failed(BlockIo::Op::Read, error, action);
     if (action == OnError::Report) {

@@ -106,10 +106,15 @@ def transfer(rng):
     return [*lines, *shown(places)]
 
 
+def clean_start():
+    """No error of before is left in the device."""
+    return [*START, *command(0, frame(0xe5), []), put("PxCI", 1), wait("PxCI", 1), *ACKNOWLEDGE]
+
+
 def queued(rng):
     """Several at once; each has its own sectors and memory."""
     slots = rng.sample(range(32), rng.choice([1, 2, 4, 8]))
-    lines = [*START, *command(0, frame(0xe5), []), put("PxCI", 1), wait("PxCI", 1), *ACKNOWLEDGE]  # no error of before is left
+    lines = clean_start()
     bits, places = 0, []
     first = rng.randrange(SECTORS - 8 * 40)
     for number, slot in enumerate(slots):
@@ -159,7 +164,7 @@ def reset(rng):
     if how == "link":
         return [*START, put("PxCMD", FRE), put("PxSCTL", 0x301), put("PxSCTL", 0x300), get("PxSCTL"), get("PxSIG"), get("PxSERR"),
                 *ACKNOWLEDGE]
-    lines = list(START)
+    lines = clean_start()
     for control in (4, 0):
         lines += [*command(0, frame(0, command=False, control=control), [], CLEAR_BUSY | RESET if control else 0), put("PxCI", 1),
                   get("PxCI")]

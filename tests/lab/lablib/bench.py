@@ -3,12 +3,12 @@ import sys
 import time
 from dataclasses import dataclass
 
-from . import bench_lab, bench_report, bench_storage, machine, runner, settings
+from . import bench_display, bench_lab, bench_report, bench_storage, machine, runner, settings
 from .lab import clean_dom0
 from .lock import Lock
 from .say import LabError, main_guard, say
 
-HELP = """usage: tools/bench [storage] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
+HELP = """usage: tools/bench [storage|display] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
        tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
@@ -16,9 +16,11 @@ told), and prints a table of medians: how long the steps from `xl create` to Lin
 costs (counted by the guest itself, beside the least that an ioreq server can take), memory, size, wake-ups.
 
 With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
+With `display`: how soon a VNC viewer sees what the guest draws, after 0, 5, 60 and 130 s of quiet and with 64 hostile viewers;
+one round takes ten minutes with each device model.
 
   --recording   compares hvmdm with itself while it records the guest, instead of with QEMU
-  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json and storage.svg)
+  --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json, display.json and so on)
 
 With `native`: what a request costs in hvmdm alone, without Xen.
 
@@ -38,6 +40,9 @@ BOOT = Subject("lab", "", bench_report.BOOT_ROWS, bench_lab.measure,
 STORAGE = Subject("storage", " storage", bench_report.STORAGE_ROWS, bench_storage.measure,
                   lambda found: f"1 MiB by INT 13h in {found['int13']:.0f} ms, by DMA in {found['read']:.1f} ms")
 
+DISPLAY = Subject("display", " display", bench_report.DISPLAY_ROWS, bench_display.measure,
+                  lambda found: f"a change is seen after {found['quiet_0_p50']:.0f} ms, after 130 s of quiet {found['quiet_130_p99']:.0f} ms")
+
 PLACE = settings.REPO / "docs" / "benchmarks"
 
 
@@ -47,12 +52,12 @@ def main():
         print(HELP)
         return 0
     subject = BOOT
-    if words and words[0] == "storage":
-        subject = STORAGE
+    if words and words[0] in ("storage", "display"):
+        subject = STORAGE if words[0] == "storage" else DISPLAY
         words = words[1:]
     rounds, models, save = parse(words)
-    if subject is STORAGE and bench_lab.RECORDED in models:
-        raise LabError("--recording compares boots; leave out storage")
+    if subject is not BOOT and bench_lab.RECORDED in models:
+        raise LabError(f"--recording compares boots; leave out{subject.words}")
     if models != ["qemu"] and not settings.device_model_binary().is_file():
         raise LabError(f"no device model at {settings.device_model_binary()}; build it or name one in HVMDM_BINARY "
                        "(--device-model qemu measures the packaged QEMU alone)")

@@ -44,6 +44,24 @@ STORAGE_ROWS = [
 ]
 
 
+DISPLAY_ROWS = [
+    *(Row(f"quiet_{quiet}_{part}", f"change to viewer after {quiet} s of quiet, {words}", "ms", 1)
+      for quiet in (0, 5, 60, 130) for part, words in (("p50", "median"), ("p99", "p99"))),
+    Row("siege_0_p50", "the same with 64 hostile viewers, no quiet, median", "ms", 1),
+    Row("siege_0_p99", "p99", "ms", 1),
+    Row("siege_5_p50", "after 5 s of quiet, median", "ms", 1),
+    Row("siege_5_p99", "p99", "ms", 1),
+    Row("port_p50", "one port access of the guest (mean of 100), median", "µs", 0),
+    Row("port_p99", "p99", "µs", 0),
+    Row("siege_port_p50", "the same with 64 hostile viewers, median", "µs", 0),
+    Row("siege_port_p99", "p99", "µs", 0),
+    Row("alone_wakeups", "wake-ups a second, guest at rest, no viewer", "1/s"),
+    Row("alone_cpu", "CPU time a second meanwhile", "ms/s", 2),
+    Row("watched_wakeups", "wake-ups a second, guest at rest, one viewer", "1/s"),
+    Row("watched_cpu", "CPU time a second meanwhile", "ms/s", 2),
+]
+
+
 def p95(values):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]

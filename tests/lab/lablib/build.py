@@ -130,16 +130,53 @@ def make_grub_image(directory, log):
     make_image(directory, "grub.img", LAB / "guests/grub/grub.cfg", {}, log)
 
 
+def make_boot_sector(directory, name, log):
+    run_logged(["as", "--32", "-o", directory / f"{name}.o", LAB / f"guests/{name}/{name}.S"], log)
+    run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / f"{name}.img",
+                directory / f"{name}.o"], log)
+    os.truncate(directory / f"{name}.img", 4 << 20)
+
+
 def make_gfx_image(directory, log):
     files = {"boot/memtest.bin": Path("/boot/memtest86+x64.bin"), "boot/ascii.pf2": Path("/usr/share/grub/ascii.pf2")}
     make_image(directory, "gfx.img", LAB / "guests/gfx/grub.cfg", files, log)
 
 
+def make_layouts_image(directory, log):
+    files = {}
+    for layout, keys in grub_layouts((LAB / "guests/layouts/keys.txt").read_text()).items():
+        table = directory / f"{layout}.gkb"
+        (directory / f"{layout}.keys").write_text(keys)
+        run_logged(["grub-mklayout", "-i", directory / f"{layout}.keys", "-o", table], log)
+        files[f"boot/grub/layouts/{layout}.gkb"] = table
+    make_image(directory, "layouts.img", LAB / "guests/layouts/grub.cfg", files, log)
+
+
+def grub_layouts(text):
+    """{layout: lines for grub-mklayout}; Return and the space bar join what is written on the keys."""
+    layouts, lines = {}, None
+    for words in (line.split() for line in text.splitlines()):
+        if words[:1] == ["layout"]:
+            lines = layouts.setdefault(words[1], ["keycode 28 =" + " U+000D" * 4, "keycode 57 =" + " U+0020" * 4])
+        elif words and words[0] != "#":
+            for key, characters in enumerate(words[1:], int(words[0])):
+                if characters != "dead":
+                    codes = [f"U+{ord(c):04X}" for c in characters] + ["VoidSymbol"] * 3
+                    lines.append(f"keycode {key} = {' '.join(codes[:4])}")
+    return {layout: "\n".join(lines) + "\n" for layout, lines in layouts.items()}
+
+
 def make_int13_image(directory, log):
-    run_logged(["as", "--32", "-o", directory / "int13.o", LAB / "guests/int13/int13.S"], log)
-    run_logged(["ld", "-m", "elf_i386", "-Ttext", "0x7c00", "--oformat", "binary", "-o", directory / "int13.img",
-                directory / "int13.o"], log)
-    os.truncate(directory / "int13.img", 4 << 20)
+    make_boot_sector(directory, "int13", log)
+
+
+def make_display_image(directory, log):
+    make_boot_sector(directory, "display", log)
+
+
+def make_vncprobe(directory, log):
+    run_logged(["g++", "-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", directory / "vncprobe",
+                LAB / "vncprobe.cpp"], log)
 
 
 def make_vgamodes_image(directory, log):
@@ -184,7 +221,11 @@ GRUB_IMAGE = Artefact("grub-image", "the GRUB guest's disk image", 3, make_grub_
                       ["guests/grub/grub.cfg", "lablib/grubimage.py"])
 GFX_IMAGE = Artefact("gfx-image", "GRUB in graphics and memtest86+", 3, make_gfx_image,
                      ["guests/gfx/grub.cfg", "lablib/grubimage.py"])
+LAYOUTS_IMAGE = Artefact("layouts-image", "GRUB that repeats what is typed on a layout", 3, make_layouts_image,
+                         ["guests/layouts", "lablib/grubimage.py"])
 INT13_IMAGE = Artefact("int13-image", "the boot sector that reads by INT 13h", 1, make_int13_image, ["guests/int13/int13.S"])
+DISPLAY_IMAGE = Artefact("display-image", "the boot sector that draws when told", 1, make_display_image, ["guests/display/display.S"])
+VNCPROBE = Artefact("vncprobe", "what measures and attacks VNC in dom0", 3, make_vncprobe, ["vncprobe.cpp"])
 VGAMODES_IMAGE = Artefact("vgamodes-image", "the guest that shows every screen mode", 1, make_vgamodes_image,
                           ["guests/vgamodes/boot.S", "guests/vgamodes/program.c", "guests/vgamodes/program.S", "guests/vgamodes/program.ld",
                            "guests/vgamodes/scenes.txt", "lablib/scenes.py"])
@@ -192,9 +233,10 @@ VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.c
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
 ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE,
-       VGAMODES_IMAGE, GFX_IMAGE]
+       VGAMODES_IMAGE, GFX_IMAGE, LAYOUTS_IMAGE, DISPLAY_IMAGE, VNCPROBE]
 IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE,
-          "vgamodes": VGAMODES_IMAGE, "gfx": GFX_IMAGE}
+          "vgamodes": VGAMODES_IMAGE, "gfx": GFX_IMAGE, "layouts": LAYOUTS_IMAGE,
+          "display": DISPLAY_IMAGE}
 
 
 def build(again=()):

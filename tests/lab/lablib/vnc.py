@@ -13,10 +13,11 @@ _shots = itertools.count(1)
 
 
 class Vnc:
-    def __init__(self, port, log_dir, name, password=None, encodings=None, key_delay_ms=60):
+    def __init__(self, port, log_dir, name, password=None, encodings=None, key_delay_ms=60, authority=None):
         command = [str(build.VNCDRIVE.file("vncdrive")), "--key-delay", str(key_delay_ms)]
         command += ["--password", password] if password else []
         command += ["--encodings", encodings] if encodings else []
+        command += ["--ca", str(authority)] if authority else []  # file of its certificate: TLS is spoken
         self._log_dir, self._name = log_dir, name
         with open(log_dir / f"vncdrive-{name}.txt", "ab") as log:
             self._process = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdin=subprocess.PIPE,

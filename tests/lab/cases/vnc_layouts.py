@@ -1,0 +1,26 @@
+"""What a viewer types arrives in a guest that has the layout which `keymap` names."""
+from lablib.case import case
+from lablib.images import bootable, xl_disk
+
+LETTERS = ["the quick brown fox jumps over the lazy dog", "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG", "0123456789"]
+# Printable ASCII, less what waits for a letter on that layout: GRUB does not wait.
+SIGNS = {
+    "us": ["!@#$%^&*()_+-=", "[]{};':,./<>?|`~", 'a"b\\c'],
+    "de": ["!$%&/()=?+*#'-_", ".:,;<>|~@[]{}", 'a"b\\c'],
+    "fr": ["&'(-_)=$*,;:!<", "~#{[|`^@]}+%?./>", 'a"b\\c'],
+}
+
+
+@case("text typed by a viewer that sends symbols arrives on American, German and French keyboards", 300, order=17,
+      every_time=False)
+def vnc_layouts(lab):
+    for layout, signs in SIGNS.items():
+        guest = lab.guest(f"keys-{layout}", keymap={"us": "en-us"}.get(layout, layout),
+                          disk=[xl_disk(bootable("layouts", f"keys-{layout}", f"set layout={layout}\n"), "hda")]).create()
+        vnc = guest.vnc()
+        guest.expect(f"READY {layout}", 120)
+        for text in LETTERS + signs:
+            vnc.type(text)
+            vnc.tap("Return")
+            lab.equal(f"on layout {layout}", guest.expect(r"TYPED \[(.*)\]\s*\n", 30).group(1), text)
+        guest.destroy()
