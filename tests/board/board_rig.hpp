@@ -58,6 +58,7 @@ struct BoardRig : Rig {
     static constexpr u64 kVideo = 1 << 20;
     static constexpr u32 kIdePorts = 0xc100;
     static constexpr u32 kPlatformPorts = 0xc000;
+    static constexpr u32 kUsbPorts = 0xc120;
     static constexpr u32 kVgaRegisters = 0xf3000000;
     static constexpr Port kPmBase = 0xb000;
 
@@ -74,6 +75,7 @@ struct BoardRig : Rig {
         auto memory_of_vga = std::make_unique<FakeVideoMemory>(kVideo);
         video = memory_of_vga.get();
         parts.vga = BoardParts::Vga{.memory = std::move(memory_of_vga), .rom = rom, .slot = {}};
+        parts.usb.emplace().devices = {{UsbModel::Tablet, "", ""}, {UsbModel::Keyboard, "", ""}};
         auto made = Board::create(timers, hypervisor, std::move(parts));
         DM_CHECK(made.ok());
         board = std::move(made).value();
@@ -92,6 +94,8 @@ struct BoardRig : Rig {
     void as_hvmloader() {
         pci.config_write({0, 1, 1}, pci::BAR0 + 16, 4, kIdePorts);
         pci.config_write({0, 1, 1}, pci::COMMAND, 2, 5);
+        pci.config_write({0, 1, 2}, pci::BAR0 + 16, 4, kUsbPorts);
+        pci.config_write({0, 1, 2}, pci::COMMAND, 2, 5);
         pci.config_write({0, 1, 3}, Piix4Pm::PMBA, 4, kPmBase | 1);
         pci.config_write({0, 1, 3}, Piix4Pm::PMREGMISC, 1, 1);
         pci.config_write({0, 2, 0}, pci::BAR0, 4, kPlatformPorts);
@@ -103,24 +107,16 @@ struct BoardRig : Rig {
     Device& device() override { return *whole; }
     std::vector<Target> targets() const override {
         using Kind = Target::Kind;
-        return {{Kind::Ports, 0x00, 0x100},
-                {Kind::Ports, 0x1f0, 8},
-                {Kind::Ports, 0x170, 8},
-                {Kind::Ports, 0x3f0, 0x10},
-                {Kind::Ports, kIdePorts, 16},
-                {Kind::Ports, 0x3b0, 0x30},
-                {Kind::Ports, 0x1ce, 4},
-                {Kind::Ports, 0xcf8, 8},
-                {Kind::Ports, 0xae00, 0x200},
-                {Kind::Ports, kPmBase, 64},
-                {Kind::Ports, 0x3e8, 8},
-                {Kind::Memory, 0xa0000, 0x20000},
-                {Kind::Memory, kVgaRegisters, 0x800},
-                {Kind::Config, 0x00, 256},
-                {Kind::Config, 0x08, 256},
-                {Kind::Config, 0x09, 256},
-                {Kind::Config, 0x0b, 256},
-                {Kind::Config, 0x10, 256},
+        return {{Kind::Ports, 0x00, 0x100},       {Kind::Ports, 0x1f0, 8},
+                {Kind::Ports, 0x170, 8},          {Kind::Ports, 0x3f0, 0x10},
+                {Kind::Ports, kIdePorts, 16},     {Kind::Ports, kUsbPorts, 32},
+                {Kind::Ports, 0x3b0, 0x30},       {Kind::Ports, 0x1ce, 4},
+                {Kind::Ports, 0xcf8, 8},          {Kind::Ports, 0xae00, 0x200},
+                {Kind::Ports, kPmBase, 64},       {Kind::Ports, 0x3e8, 8},
+                {Kind::Memory, 0xa0000, 0x20000}, {Kind::Memory, kVgaRegisters, 0x800},
+                {Kind::Config, 0x00, 256},        {Kind::Config, 0x08, 256},
+                {Kind::Config, 0x09, 256},        {Kind::Config, 0x0a, 256},
+                {Kind::Config, 0x0b, 256},        {Kind::Config, 0x10, 256},
                 {Kind::Config, 0x18, 256}};
     }
     void quiesce() override { board->quiesce(); }

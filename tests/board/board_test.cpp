@@ -70,6 +70,25 @@ TEST_F(BoardTest, WithoutThePlatformDeviceTheGraphicsAdapterMovesUp) {
     EXPECT_EQ(in(0x10, 2), 0xffffU);
 }
 
+TEST_F(BoardTest, TheUsbControllerIsAFunctionOfThePiix3AndInterruptsByPinD) {
+    build([](BoardParts& parts) {
+        parts.usb.emplace().devices = {{UsbModel::Tablet, "", ""}, {UsbModel::Keyboard, "", ""}};
+    });
+    EXPECT_EQ(config(1, 2, 0), 0x70208086U);
+    EXPECT_EQ(config(1, 2, 0x3d, 1), 4U);
+    EXPECT_EQ(config(3, 0, 0), 0x11111234U); // others stay where they were
+    set_config(1, 2, 0x20, 0xc040);
+    set_config(1, 2, pci::COMMAND, 5, 2);
+    EXPECT_EQ(in(0xc050, 2), 0x93U); // the tablet
+    out(0xc044, 2, 2);               // resume
+    out(0xc040, 8, 2);               // asleep
+    ASSERT_TRUE(board->usb()->plug(UsbModel::Mouse, "m").ok());
+    EXPECT_FALSE(hypervisor.intx.level(7)); // behind the hub, which has no power
+    build([](BoardParts& parts) { parts.usb.emplace().slot = 4; });
+    EXPECT_EQ(config(4, 0, 0), 0x70208086U);
+    EXPECT_EQ(config(1, 2, 0), 0xffffffffU);
+}
+
 TEST_F(BoardTest, AnAhciControllerComesBehindTheGraphicsAdapterOrWhereItIsTold) {
     build([this](BoardParts& parts) { parts.ahci.emplace().config.drives[0].emplace().medium = &disk; });
     EXPECT_EQ(config(4, 0, 0), 0x29228086U);

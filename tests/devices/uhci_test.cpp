@@ -361,7 +361,7 @@ TEST_F(Wakeups, AGuestAtRestWithATabletThatItReadsCausesFewerThanTenASecond) {
     running_with_tablet_at(1);
     poll(1);
     counted(2 * kSecond);
-    EXPECT_LE(counted(10 * kSecond), 100U);
+    EXPECT_LE(counted(10 * kSecond), 40U);
     EXPECT_GE(counted(10 * kSecond), 30U); // but it looks
 }
 
@@ -467,7 +467,7 @@ TEST_F(UhciTest, AFrameHasAnEndHoweverMuchIsToBeDone) {
 
 TEST_F(UhciTest, ManyFramesThatAreLateAreBoundedTogether) {
     running_with_tablet_at(1);
-    // 256 different schedules of 255 queues each, all of nothing.
+    // Different schedules of many queues each, all of nothing.
     for (u32 i = 0; i < 1024; ++i)
         put_queue(0x10000 + 16 * i, (0x10000 + 16 * ((i + 1) % 1024)) | Q, T);
     for (u32 i = 0; i < 1024; ++i)

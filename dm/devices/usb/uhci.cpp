@@ -134,6 +134,8 @@ void Uhci::write_command(Bits<Cmd> value) {
         s_.usbcmd = Bits<Cmd>{static_cast<u16>(value.raw() & uhci::kCmdMask)};
         s_.usbsts.set(Sts::HCHALTED, !s_.usbcmd.has(Cmd::RS));
         if (running() && !ran) s_.frame_began_ns = timers_.now_ns();
+        for (unsigned port = 0; port < kPorts; ++port) // who has been waking does not stop now
+            if (s_.portsc[port].has(Portsc::RD)) resume(port);
         eventful();
         ports_changed();
     }

@@ -101,14 +101,14 @@ inline constexpr unsigned kMostLinksTogether = 4096;
 /// Frames that are caught up with one by one; of older ones each schedule is looked at once.
 inline constexpr u64 kCatchUp = 16;
 /// Frames whose schedules are looked at at all when time has passed.
-inline constexpr u64 kMostFramesTogether = 256;
+inline constexpr u64 kMostFramesTogether = 320;
 
 // How often the schedule is looked at: docs/devices/uhci.md.
 
 /// While nothing happens, at intervals of this part of the time since the last event ...
 inline constexpr u64 kRestPart = 4;
 /// ... up to this.
-inline constexpr u64 kSlowestFrames = 150;
+inline constexpr u64 kSlowestFrames = 300;
 static_assert(kSlowestFrames <= kMostFramesTogether);
 
 } // namespace dm::uhci

@@ -1,0 +1,100 @@
+#include "dm/board/usb_ports.hpp"
+
+#include "tests/devices/usb_rig.hpp"
+
+#include <gmock/gmock.h>
+
+namespace dm::test {
+namespace {
+
+using testing::HasSubstr;
+
+struct NoTarget final : InputTarget {
+    explicit NoTarget(Kind k) : kind_(k) {}
+    Kind kind() const override { return kind_; }
+    bool in_use() const override { return true; }
+    void release_all() override {}
+    void key(KeyCode, bool) override {}
+    void pointer(unsigned, unsigned, unsigned, unsigned, u8) override {}
+    Kind kind_;
+};
+
+struct UsbPortsTest : testing::Test, UsbRig {
+    static std::string name(UsbDevice* device) { return device != nullptr ? device->name() : "nothing"; }
+    UsbHub& hub(unsigned port) { return dynamic_cast<UsbHub&>(*dev.device(port)); }
+    static std::vector<u8> saved(const UsbPorts& from) {
+        StateWriter out;
+        from.save(out);
+        return std::move(out).take();
+    }
+    NoTarget keyboard{InputTarget::Kind::Keyboard};
+    NoTarget mouse{InputTarget::Kind::Pointer};
+    InputSwitch input{keyboard, mouse};
+    UsbPorts ports{dev, input, timers, "0000:00:01.2"};
+};
+
+TEST_F(UsbPortsTest, TheLastFreePortGetsAHub) {
+    EXPECT_TRUE(ports.plug(UsbModel::Tablet).ok());
+    EXPECT_TRUE(ports.plug(UsbModel::Keyboard).ok());
+    EXPECT_TRUE(ports.plug(UsbModel::Mouse).ok());
+    EXPECT_EQ(name(dev.device(0)), "usb-tablet/1");
+    EXPECT_EQ(name(dev.device(1)), "usb-hub/2");
+    EXPECT_EQ(name(hub(1).device(0)), "usb-keyboard/2.1");
+    EXPECT_EQ(name(hub(1).device(1)), "usb-mouse/2.2");
+}
+
+TEST_F(UsbPortsTest, PortsAreTakenAsAskedForAndNotTwice) {
+    EXPECT_TRUE(ports.plug(UsbModel::Hub, "h", "1").ok());
+    EXPECT_TRUE(ports.plug(UsbModel::Mouse, "m", "1.8").ok());
+    EXPECT_TRUE(ports.plug(UsbModel::Tablet, "t", "2").ok());
+    EXPECT_THAT(ports.plug(UsbModel::Mouse, "", "1.8").error().message, HasSubstr("taken"));
+    for (const char* bad : {"0", "3", "1.9", "1.0", "1.1.1", "x", ".", "1."})
+        EXPECT_FALSE(ports.plug(UsbModel::Mouse, "", bad).ok()) << bad;
+    EXPECT_THAT(ports.plug(UsbModel::Mouse, "", "2.1").error().message, HasSubstr("no hub"));
+    EXPECT_THAT(ports.plug(UsbModel::Hub, "", "1.1").error().message, HasSubstr("hub behind"));
+}
+
+TEST_F(UsbPortsTest, WhenAllPortsAreTakenNothingMoreFits) {
+    while (ports.plug(UsbModel::Mouse).ok()) {
+    }
+    EXPECT_EQ(name(hub(1).device(7)), "usb-mouse/2.8");
+    EXPECT_THAT(ports.plug(UsbModel::Tablet).error().message, HasSubstr("all USB ports"));
+}
+
+TEST_F(UsbPortsTest, UnpluggingAHubTakesWhatHangsOnIt) {
+    EXPECT_TRUE(ports.plug(UsbModel::Hub, "h", "1").ok());
+    EXPECT_TRUE(ports.plug(UsbModel::Mouse, "m", "1.2").ok());
+    EXPECT_TRUE(ports.has("m"));
+    EXPECT_TRUE(ports.unplug("h").ok());
+    EXPECT_FALSE(ports.has("h") || ports.has("m"));
+    EXPECT_FALSE(ports.unplug("m").ok());
+    EXPECT_FALSE(ports.unplug("").ok());
+    EXPECT_EQ(dev.device(0), nullptr);
+}
+
+TEST_F(UsbPortsTest, ARestoredMachineHasWhatTheSavedOneHad) {
+    EXPECT_TRUE(ports.plug(UsbModel::Tablet).ok());
+    EXPECT_TRUE(ports.plug(UsbModel::Mouse, "m").ok());
+    UsbRig other;
+    UsbPorts twin(other.dev, input, other.timers, "0000:00:01.2");
+    EXPECT_TRUE(twin.plug(UsbModel::Keyboard).ok());
+    const std::vector<u8> image = saved(ports);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && twin.load(*reader).ok());
+    EXPECT_EQ(name(other.dev.device(0)), "usb-tablet/1");
+    EXPECT_TRUE(twin.has("m"));
+    EXPECT_EQ(saved(twin), image);
+}
+
+TEST_F(UsbPortsTest, AnImpossibleTreeIsRefused) {
+    StateWriter out;
+    UsbPorts::State bad;
+    bad.slots[2].model = UsbModel::Mouse; // behind a hub that is not there
+    out.section("usb-ports", bad);
+    const std::vector<u8> image = std::move(out).take();
+    auto reader = StateReader::open(image);
+    EXPECT_FALSE(ports.load(*reader).ok());
+}
+
+} // namespace
+} // namespace dm::test

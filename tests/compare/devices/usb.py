@@ -1,0 +1,50 @@
+"""UHCI (Design Guide 1.1) of the PIIX3, with a tablet on its first port: registers and the root hub. Frames need time, which does not pass."""
+from ..device import Device, Register, config_registers
+from ..stream import Line
+from .pci import HEADER
+
+BASE = 0xc000
+RS, HCRESET, EGSM, FGR = 0x01, 0x02, 0x08, 0x10
+PED, SUSP, PR, CHANGES = 0x04, 0x1000, 0x200, 0x0a
+PORTS = {"PORTSC1": 0x10, "PORTSC2": 0x12}
+
+REGISTERS = [
+    Register("USBCMD", BASE, 2, bits=0xff, values=[0, RS, EGSM, EGSM | FGR, 0xc0, 0xc1], never=lambda value: value & 6),
+    Register("USBSTS", BASE + 2, 2, bits=0x3f, values=[0x1f, 1, 4], keep=0x20),
+    Register("USBINTR", BASE + 4, 2, bits=0x0f, values=[0x0f, 0x02]),
+    Register("FRNUM", BASE + 6, 2, bits=0x7ff),
+    Register("FLBASEADD", BASE + 8, 4, bits=0xfffff000),
+    Register("FLBASEADD", BASE + 10, 2, bits=0xffff),
+    Register("SOFMOD", BASE + 12, 1, bits=0x7f),
+    *(Register(name, BASE + where, 2, bits=0x13ff, values=[0, PED, PR, PED | SUSP, CHANGES, PED | CHANGES], weight=2)
+      for name, where in PORTS.items()),
+    *(Register("BEYOND", BASE + where, 2, write=False, weight=0.2) for where in range(0x14, 0x20, 2)),
+]
+
+
+def port_reset(rng):
+    """As drivers do it."""
+    name = rng.choice(list(PORTS))
+    where = BASE + PORTS[name]
+    lines = [Line(f"outw {where:#x} {PR:#x}", name), Line(f"outw {where:#x} 0", name), Line(f"inw {where:#x}", name),
+             Line(f"outw {where:#x} {PED | CHANGES:#x}", name), Line(f"inw {where:#x}", name)]
+    if rng.random() < 0.5:
+        lines += [Line(f"outw {where:#x} {PED | SUSP:#x}", name), Line(f"inw {where:#x}", name), Line(f"outw {where:#x} {PED:#x}", name),
+                  Line(f"inw {where:#x}", name)]
+    return lines
+
+
+def controller_reset(_):
+    names = {"USBCMD": 0, "USBSTS": 2, "USBINTR": 4, "FRNUM": 6, "PORTSC1": 0x10, "PORTSC2": 0x12}
+    return [Line(f"outw {BASE:#x} 0", "USBCMD"), Line(f"outw {BASE + 6:#x} 0", "FRNUM"), Line(f"outw {BASE:#x} {HCRESET:#x}", "USBCMD"), *(Line(f"inw {BASE + where:#x}", name) for name, where in names.items()),
+            Line(f"inl {BASE + 8:#x}", "FLBASEADD"), Line(f"inb {BASE + 12:#x}", "SOFMOD")]
+
+
+CONFIG = [*HEADER, ("PCICMD", 0x04, 2, {"bits": 0x0005, "values": [5], "never": lambda value: value & 5 != 5}), ("PCISTS", 0x06, 2),
+          ("SBRNUM", 0x60, 1, {"write": False}), ("BAR4", 0x20, 4, {"write": False})]
+
+DEVICES = [
+    Device("uhci", functions={"uhci": (0x8086, 0x7020)}, options=["-usb", "-usbdevice", "tablet"],
+           setup=[Line(f"config_writel uhci 0x20 {BASE:#x}", "BAR4"), Line("config_writew uhci 0x4 5", "PCICMD")], single=10,
+           registers=[*REGISTERS, *config_registers("uhci", CONFIG)], bursts=[(2, port_reset), (1, controller_reset)]),
+]
