@@ -320,6 +320,8 @@ rfbClient* connect() {
     rfb->format.blueShift = 16;
     rfb->canHandleNewFBSize = TRUE;
     rfb->connectTimeout = 20;
+    std::free(rfb->serverHost);
+    rfb->serverHost = strdup(options.host.c_str()); // whom a certificate must be for
     rfb->GetPassword = [](rfbClient*) { return strdup(options.password.c_str()); };
     rfb->GetCredential = credential;
     rfb->FinishedFrameBufferUpdate = [](rfbClient*) { ++updates; };
