@@ -11,14 +11,13 @@ struct SerialPort {
 };
 constexpr std::array<SerialPort, kSerialPorts> kComPorts{{{0x3f8, 4}, {0x2f8, 3}, {0x3e8, 4}, {0x2e8, 3}}};
 
-// Fixed places on bus 0; everything else takes the first free device number from 2 on, as guests are used to.
+// Fixed places on bus 0.
 constexpr Bdf kHostBridge{0, 0, 0};
 constexpr Bdf kIsaBridge{0, 1, 0};
 constexpr Bdf kIde{0, 1, 1};
+constexpr Bdf kUsb{0, 1, 2};
 constexpr Bdf kPowerManagement{0, 1, 3};
-constexpr u8 kFirstFreeDevice = 2;
-
-constexpr u8 kIntA = 1;
+constexpr u8 kIntD = 4;
 
 /// What the BIOS is told of a drive; only hard disks stand in the CMOS.
 std::optional<CmosContents::Disk> cmos_disk(const std::optional<DriveConfig>& drive) {
@@ -54,6 +53,8 @@ Status Board::build(BoardParts parts) {
     if (parts.scsi) DM_TRY(add_scsi(*parts.scsi));
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
+    DM_TRY(add_nics(std::move(parts.nics)));
+    if (parts.usb) DM_TRY(add_usb(*parts.usb));
     reset();
     return {};
 }
@@ -99,7 +100,11 @@ Status Board::add_bridges() {
 Status Board::add_power_management(const BoardParts& parts) {
     add(pm_, "piix4-pm", wiring(kPowerManagement.dev, kIntA),
         Piix4Pm::Wiring{.shutdown = [this](ShutdownReason reason) { shutdown(reason); },
-                        .sleep = [this](unsigned state) { hypervisor_.set_acpi_sleep_state(state); }},
+                        .sleep =
+                            [this, also = parts.on_sleep](unsigned state) {
+                                hypervisor_.set_acpi_sleep_state(state);
+                                if (also) also();
+                            }},
         Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr, .com2 = parts.serials[1] != nullptr});
     DM_TRY(attach(kPowerManagement, *pm_));
     map(0xb2, 2, pm_->apm(), 1);
@@ -142,7 +147,7 @@ void Board::add_fw_cfg(FwCfgContents contents) {
 void Board::add_input(const BoardParts& parts) {
     // Keyboard and mouse are loaded first: the controller's timer depends on what waits there.
     add(keyboard_, "ps2-keyboard", timers_, [this, also = parts.on_leds](u8 leds) {
-        if (input_ != nullptr) input_->leds_changed(leds);
+        if (keyboard_input_ != nullptr) keyboard_input_->leds_changed(leds);
         if (also) also(leds);
     });
     add(mouse_, "ps2-mouse");
@@ -155,7 +160,9 @@ void Board::add_input(const BoardParts& parts) {
                       .set_a20 = {}});
     map(0x60, 1, *i8042_, 1, I8042::DATA);
     map(0x64, 1, *i8042_, 1, I8042::STATUS_COMMAND);
-    input_ = std::make_unique<Ps2Input>(*keyboard_, *mouse_);
+    keyboard_input_ = std::make_unique<Ps2KeyboardInput>(*keyboard_);
+    mouse_input_ = std::make_unique<Ps2MouseInput>(*mouse_);
+    input_ = std::make_unique<InputSwitch>(*keyboard_input_, *mouse_input_);
 }
 
 void Board::add_serial(const BoardParts& parts) {
@@ -214,6 +221,17 @@ Status Board::add_ahci(const BoardParts::Ahci& parts) {
     return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
 }
 
+Status Board::add_usb(const BoardParts::Usb& parts) {
+    const Bdf place = parts.slot ? Bdf{0, *parts.slot, 0} : kUsb;
+    uhci_ = std::make_unique<Uhci>("uhci", hypervisor_.memory(), timers_, wiring(place.dev, kIntD));
+    DM_TRY(attach(place, *uhci_));
+    add(usb_ports_, *uhci_, *input_, timers_, fmt::format("0000:00:{:02x}.{}", place.dev, place.fn));
+    devices_.push_back(uhci_.get()); // what hangs on it is loaded with it
+    for (const BoardParts::Usb::Device& device : parts.devices)
+        DM_TRY(usb_ports_->plug(device.model, device.id, device.port));
+    return {};
+}
+
 /// SCSI disks go with all of the others, and their adapter with them; "all but the first" is of IDE and AHCI
 /// only.
 void Board::unplug_disks(UnplugDisks which) {
@@ -233,24 +251,29 @@ void Board::unplug_disks(UnplugDisks which) {
     if (good) log_.info("the guest's PV drivers took over {}", all ? "all disks" : "all disks but the first");
 }
 
-/// An adapter whose disks were unplugged is no function of the bus any more.
+/// What was unplugged is no function of the bus any more.
 void Board::follow_unplug() {
     if (scsi_ != nullptr && scsi_->unplugged()) pci_.detach(scsi_place_);
-}
-
-void Board::unplug_nics() {
-    log_.info("the guest's PV drivers took over the network");
+    for (const Nic& nic : nics_)
+        if (nic.card->unplugged()) pci_.detach(nic.place);
 }
 
 void Board::quiesce() {
     ide_->quiesce();
     if (ahci_ != nullptr) ahci_->quiesce();
     if (scsi_ != nullptr) scsi_->quiesce();
+    if (uhci_ != nullptr) uhci_->quiesce();
 }
 
 void Board::reset() {
     for (Device* device : devices_)
         device->reset();
+}
+
+void Board::wake() {
+    for (Device* device : devices_)
+        device->wake_reset();
+    hypervisor_.set_acpi_sleep_state(0);
 }
 
 void Board::save(StateWriter& out) const {

@@ -3,6 +3,7 @@
 // given.
 #pragma once
 
+#include "dm/board/usb_ports.hpp"
 #include "dm/core/char_backend.hpp"
 #include "dm/core/clock.hpp"
 #include "dm/core/display.hpp"
@@ -20,6 +21,8 @@
 #include "dm/devices/isa/cmos.hpp"
 #include "dm/devices/isa/dma_8257.hpp"
 #include "dm/devices/isa/misc_ports.hpp"
+#include "dm/devices/net/e1000.hpp"
+#include "dm/devices/net/rtl8139.hpp"
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
@@ -36,12 +39,20 @@
 namespace dm {
 
 inline constexpr unsigned kSerialPorts = 4;
+inline constexpr std::size_t kMostNics = 8; ///< as many as libxl takes
 
 struct VgaParts {
     enum class Model : u8 { Std, Cirrus };
     Model model = Model::Std;
     std::unique_ptr<VideoMemory> memory;
     std::vector<u8> rom;
+    std::optional<u8> slot; ///< first free one when not said
+};
+
+struct NicParts {
+    enum class Model : u8 { Rtl8139, E1000 };
+    Model model = Model::Rtl8139;
+    NetCardConfig config;
     std::optional<u8> slot; ///< first free one when not said
 };
 
@@ -67,7 +78,19 @@ struct BoardParts {
         std::optional<u8> slot; ///< first free one when not said
     };
     std::optional<Scsi> scsi;
+    std::vector<NicParts> nics;
+    struct Usb {
+        struct Device {
+            UsbModel model = UsbModel::Tablet;
+            std::string id;   ///< may be empty
+            std::string port; ///< "1", "2.3"; empty: the first free one
+        };
+        std::optional<u8> slot; ///< function 2 of the PIIX3 when not said
+        std::vector<Device> devices;
+    };
+    std::optional<Usb> usb;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
+    std::function<void()> on_sleep;                  ///< the guest goes to S3; may be empty
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
 };
 
@@ -84,7 +107,8 @@ public:
     AhciController* ahci() { return ahci_.get(); } ///< if there is one
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return display_; } ///< if there is a graphics adapter
-    Ps2Input& input() { return *input_; }
+    InputSink& input() { return *input_; }
+    UsbPorts* usb() { return usb_ports_.get(); } ///< if there is a controller
 
     /// Waits until nothing is in flight.
     void quiesce();
@@ -94,6 +118,10 @@ public:
         if (ahci_ != nullptr) ahci_->retry();
     }
     void reset();
+    /// The guest sleeps in S3, until wake().
+    bool asleep() const { return pm_->asleep(); }
+    /// Resets what loses its power in S3, and has the guest's CPU go on.
+    void wake();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
     Status load(StateReader& in);
@@ -101,6 +129,15 @@ public:
     std::vector<PciDeviceInfo> pci_devices() const;
 
 private:
+    // Everything without a fixed place takes the first free device number from 2 on, as guests are used to.
+    static constexpr u8 kFirstFreeDevice = 2;
+    static constexpr u8 kIntA = 1;
+
+    struct Nic {
+        std::unique_ptr<NetCard> card;
+        Bdf place;
+    };
+
     Board(TimerQueue& timers, Hypervisor& hypervisor) : timers_(timers), hypervisor_(hypervisor) {}
 
     Status build(BoardParts parts);
@@ -115,6 +152,8 @@ private:
     Status add_scsi(const BoardParts::Scsi& parts);
     Status add_vga(BoardParts::Vga parts);
     Status add_ahci(const BoardParts::Ahci& parts);
+    Status add_nics(std::vector<NicParts> nics);
+    Status add_usb(const BoardParts::Usb& parts);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -155,7 +194,9 @@ private:
     std::unique_ptr<Ps2Keyboard> keyboard_;
     std::unique_ptr<Ps2Mouse> mouse_;
     std::unique_ptr<I8042> i8042_;
-    std::unique_ptr<Ps2Input> input_;
+    std::unique_ptr<Ps2KeyboardInput> keyboard_input_;
+    std::unique_ptr<Ps2MouseInput> mouse_input_;
+    std::unique_ptr<InputSwitch> input_;
     std::array<std::unique_ptr<IrqOr>, 2> serial_irqs_; ///< IRQ 4: COM1 and COM3; IRQ 3: COM2 and COM4
     std::array<std::unique_ptr<Uart16550>, kSerialPorts> serials_;
     std::unique_ptr<Piix3Ide> ide_;
@@ -166,6 +207,9 @@ private:
     std::unique_ptr<CirrusVga> cirrus_; ///< instead of it
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
+    std::vector<Nic> nics_;
+    std::unique_ptr<Uhci> uhci_;
+    std::unique_ptr<UsbPorts> usb_ports_;
 
     std::vector<Device*> devices_;
     std::vector<IoWindow> windows_;

@@ -19,6 +19,22 @@ constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
 constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
 constexpr std::string_view kMachineSection = "machine";
+constexpr std::string_view kUhci = "piix3-usb-uhci";
+
+/// By QEMU's names of drivers, or of `-usbdevice`.
+std::optional<UsbModel> usb_model(std::string_view name) {
+    if (name == "usb-tablet" || name == "tablet") return UsbModel::Tablet;
+    if (name == "usb-mouse" || name == "mouse") return UsbModel::Mouse;
+    if (name == "usb-kbd" || name == "keyboard") return UsbModel::Keyboard;
+    if (name == "usb-hub") return UsbModel::Hub;
+    return std::nullopt;
+}
+
+std::string property(const toolstack::DeviceOptions& device, std::string_view name) {
+    for (const auto& [key, value] : device.properties)
+        if (key == name) return value;
+    return {};
+}
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -42,6 +58,23 @@ private:
     DisplaySource& adapter_;
 };
 
+std::optional<BoardParts::Usb> usb_parts(const toolstack::MachineOptions& options) {
+    BoardParts::Usb usb;
+    bool controller = options.usb;
+    for (const std::string& word : options.usb_devices)
+        if (const auto model = usb_model(word))
+            usb.devices.push_back({.model = *model, .id = {}, .port = {}});
+    for (const toolstack::DeviceOptions& device : options.devices) {
+        if (!device.emulated) continue;
+        if (const auto model = usb_model(device.driver))
+            usb.devices.push_back({.model = *model, .id = device.id, .port = property(device, "port")});
+        if (device.driver != kUhci) continue;
+        controller = true;
+        if (device.pci_slot) usb.slot = static_cast<u8>(*device.pci_slot);
+    }
+    return controller ? std::optional(std::move(usb)) : std::nullopt;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Machine>> Machine::create(host::Loop& loop, const toolstack::MachineOptions& options) {
@@ -59,8 +92,6 @@ Machine::~Machine() {
         board_->memory().set_range_sink(nullptr);
         board_->pci().set_function_sink(nullptr);
     }
-    for (const host::Tap& tap : taps_)
-        loop_.unwatch(tap.fd());
     loop_.set_round_end({});
 }
 
@@ -73,7 +104,7 @@ Status Machine::build() {
     if (!options_.record_file.empty()) DM_TRY(record());
     reboots_in_place_ =
         accelerator_->reboots_in_place([this] { reset_devices(toolstack::QmpCause::Guest, "guest-reset"); });
-    DM_TRY(open_taps());
+    DM_TRY(open_cables());
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     if (options_.incoming()) DM_TRY(restore());
@@ -126,6 +157,8 @@ Status Machine::record() {
         if (device.driver == "lsi53c895a")
             return fail(
                 "-hvmdm-record: SCSI adapters cannot be recorded yet; take the option or the sd* disks out");
+    if (usb_parts(options_))
+        return fail("-hvmdm-record: USB cannot be recorded yet; take the option out, or usb and usbdevice");
     DM_TRY_ASSIGN(auto recorder,
                   replay::Recorder::create(std::move(accelerator_), {options_.record_file, medium_ports()}));
     recorder_ = recorder.get();
@@ -181,7 +214,10 @@ BoardParts Machine::parts() {
         drive.errors = disk.options.errors;
         drive.events = watch(disk.options.id);
     }
+    add_nics(p);
+    p.usb = usb_parts(options_);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
+    p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
@@ -208,23 +244,6 @@ Status Machine::open_serials() {
         serials_[i] = std::make_unique<CharGate>(std::move(far_end));
     }
     return {};
-}
-
-/// libxl's hotplug script wants the tap to exist, whether there is a card behind it or not.
-Status Machine::open_taps() {
-    for (const toolstack::NicOptions& nic : options_.nics) {
-        if (nic.tap.empty()) continue;
-        DM_TRY_ASSIGN(host::Tap tap, host::Tap::open({.interface = nic.tap}));
-        taps_.push_back(std::move(tap));
-    }
-    for (std::size_t i = 0; i < taps_.size(); ++i)
-        loop_.watch(taps_[i].fd(), FdEvents::Readable, [this, i](FdReady) { drain_tap(i); });
-    return {};
-}
-
-/// No card takes the frames, and the bridge must not queue them for ever.
-void Machine::drain_tap(std::size_t index) {
-    if (!taps_[index].discard().ok()) loop_.unwatch(taps_[index].fd()); // the interface was deleted
 }
 
 std::vector<std::string> Machine::firmware_directories() const {
@@ -333,12 +352,16 @@ Status Machine::stop() {
 void Machine::open_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->open();
+    for (const Cable& cable : cables_)
+        if (cable.end != nullptr) cable.end->open();
     if (input_ != nullptr) input_->open();
 }
 
 void Machine::close_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->close();
+    for (const Cable& cable : cables_)
+        if (cable.end != nullptr) cable.end->close();
     if (input_ != nullptr) input_->close();
 }
 
@@ -367,6 +390,30 @@ void Machine::guest_shut_down(ShutdownReason reason) {
     else
         qmp_->shutdown(toolstack::QmpCause::Guest, "guest-shutdown");
     if (options_.exit_on_shutdown) loop_.quit(0);
+}
+
+RunState Machine::run_state() const {
+    return state_ == RunState::Running && board_->asleep() ? RunState::Suspended : state_;
+}
+
+void Machine::guest_sleeps() {
+    log_.info("the guest sleeps (S3); xl trigger {} s3resume wakes it", options_.name);
+    qmp_->suspended();
+}
+
+Status Machine::wake_up() {
+    if (!board_->asleep()) return fail("the guest does not sleep");
+    if (recorder_ != nullptr)
+        recorder_->finish(); // what a waking machine does is not of the recorded guest's doing
+    board_->wake();
+    log_.info("the guest is woken");
+    qmp_->woken();
+    return {};
+}
+
+Status Machine::power_down() {
+    return fail("the power button is the hypervisor's: use xl trigger {} power, or xl shutdown -F",
+                options_.name);
 }
 
 std::vector<CharDeviceInfo> Machine::char_devices() const {
@@ -411,6 +458,25 @@ Status Machine::save_devices(int fd, bool live) {
 Status Machine::log_dirty_pages(bool enable) {
     accelerator_->set_log_dirty(enable);
     return {};
+}
+
+/// USB devices are all that can be plugged in.
+Status Machine::add_device(const DeviceRequest& request) {
+    const auto model = usb_model(request.driver);
+    if (!model) return MachineControl::add_device(request);
+    if (board_->usb() == nullptr)
+        return fail("the guest has no USB controller; set usb=1 in its configuration");
+    const auto port = request.properties.find("port");
+    return board_->usb()->plug(*model, request.id, port == request.properties.end() ? "" : port->second);
+}
+
+Status Machine::remove_device(const std::string& id) {
+    if (board_->usb() == nullptr || !board_->usb()->has(id)) return MachineControl::remove_device(id);
+    return board_->usb()->unplug(id);
+}
+
+bool Machine::has_device(const std::string& id) const {
+    return MachineControl::has_device(id) || (board_->usb() != nullptr && board_->usb()->has(id));
 }
 
 } // namespace dm

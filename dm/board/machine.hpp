@@ -8,7 +8,7 @@
 #include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
 #include "dm/host/loop.hpp"
-#include "dm/host/tap.hpp"
+#include "dm/host/tap_cable.hpp"
 #include "dm/replay/recorder.hpp"
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/qmp_server.hpp"
@@ -33,14 +33,17 @@ public:
     Status start();
 
     // MachineControl
-    RunState run_state() const override { return state_; }
+    RunState run_state() const override;
     Status resume() override;
     Status stop() override;
     void quit() override;
     Status reset() override;
     std::string name() const override { return options_.name; }
-    unsigned vcpus() const override { return options_.cpus; }
+    unsigned vcpus() const override { return board_->hotplug().cpus(); }
     unsigned max_vcpus() const override { return options_.max_cpus; }
+    Status plug_cpu(unsigned index) override { return board_->hotplug().cpu_online(index); }
+    Status wake_up() override;
+    Status power_down() override;
     std::vector<CharDeviceInfo> char_devices() const override;
     std::optional<VncInfo> vnc() const override;
     Status set_vnc_password(const std::string& password) override;
@@ -54,7 +57,11 @@ public:
     }
     Status save_devices(int fd, bool live) override;
     Status dump_screen(ScreenDump dump) override;
+    Status set_link(const std::string& name, bool up) override;
     Status log_dirty_pages(bool enable) override;
+    Status add_device(const DeviceRequest& request) override;
+    Status remove_device(const std::string& id) override;
+    bool has_device(const std::string& id) const override;
 
 private:
     Machine(host::Loop& loop, const toolstack::MachineOptions& options) : loop_(loop), options_(options) {}
@@ -63,8 +70,6 @@ private:
     Status record();
     Status restore();
     Status open_serials();
-    Status open_taps();
-    void drain_tap(std::size_t index);
     Status open_vga();
     Status open_kernel();
     std::vector<std::string> firmware_directories() const;
@@ -77,7 +82,18 @@ private:
     void open_gates();
     void close_gates();
     void guest_shut_down(ShutdownReason reason);
+    void guest_sleeps();
     void reset_devices(toolstack::QmpCause cause, std::string_view reason);
+
+    // machine_net.cpp: taps and network cards
+    struct Cable {
+        toolstack::NicOptions options;
+        std::unique_ptr<host::TapCable> end; ///< null: the card has none
+    };
+    Status open_cables();
+    Result<std::unique_ptr<host::TapCable>> open_cable(const toolstack::NicOptions& nic);
+    void add_nics(BoardParts& parts);
+    std::vector<u8> nic_rom(const toolstack::NicOptions& nic) const;
 
     // machine_media.cpp: removable media, and drives that the host fails
     class DriveWatch;
@@ -112,7 +128,7 @@ private:
     Timer error_stop_{loop_.host_timers(), [this] { stop_for_error(); }};
     Timer disc_look_{loop_.host_timers(), [this] { look_at_disc_drives(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
-    std::vector<host::Tap> taps_;
+    std::vector<Cable> cables_;           ///< one for each network card, emulated or not
     std::optional<BoardParts::Vga> vga_;  ///< until the board takes it
     std::optional<FwCfgContents> fw_cfg_; ///< until the board takes it
     std::unique_ptr<Board> board_;

@@ -137,6 +137,12 @@ public:
         return unsupported("changing the medium of " + change.drive);
     }
 
+    /// Pulls the cable out of the network card `name` (its id, or its netdev's), or plugs it in.
+    virtual Status set_link(const std::string& name, bool up) {
+        static_cast<void>(up);
+        return unsupported("the cable of " + name);
+    }
+
     virtual Status dump_screen(ScreenDump dump) {
         return unsupported("writing the screen to " + dump.filename);
     }

@@ -170,6 +170,15 @@ void PciFunction::send_msi() {
     wiring_.msi->send_msi(addr, config16(msi_ + MESSAGE_DATA));
 }
 
+void PciFunction::wake_reset() {
+    const PciConfig before = config_;
+    reset();
+    config_ = before;
+    update_windows();
+    update_intx();
+    config_written(0, static_cast<unsigned>(config_.bytes.size()));
+}
+
 void PciFunction::reset_config() {
     config_.bytes = reset_;
     update_windows();

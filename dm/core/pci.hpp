@@ -75,6 +75,9 @@ class PciFunction : public Device {
 public:
     PciFunction(std::string_view name, const PciIdentity& identity, PciWiring wiring);
 
+    /// The header stays as firmware and system left it, so that firmware finds the device where it was.
+    void wake_reset() override;
+
     /// `size` 1, 2 or 4; bytes beyond the config space read as ones.
     u32 config_read(unsigned reg, unsigned size) const;
     void config_write(unsigned reg, unsigned size, u32 value);

@@ -16,7 +16,12 @@ Result<std::size_t> Tap::read(std::span<u8> buffer) const {
 }
 
 Result<Tap::Sent> Tap::write(std::span<const u8> frame) const {
-    if (::write(fd_.get(), frame.data(), frame.size()) >= 0) return Sent::Yes;
+    const iovec piece{const_cast<u8*>(frame.data()), frame.size()}; // writev() only reads it
+    return write(std::span(&piece, 1));
+}
+
+Result<Tap::Sent> Tap::write(std::span<const iovec> pieces) const {
+    if (::writev(fd_.get(), pieces.data(), static_cast<int>(pieces.size())) >= 0) return Sent::Yes;
     switch (errno) {
     case EAGAIN:
     case ENOBUFS:

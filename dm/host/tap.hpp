@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <sys/uio.h>
 
 namespace dm::host {
 
@@ -16,16 +17,33 @@ class Tap {
 public:
     struct Options {
         std::string interface; ///< "vif7.0-emu"
-        /// Frames carry a virtio_net_hdr in front, which tells of checksums and segments left to the host.
+        /// Frames shall carry a VnetHeader in front, if the host can: has_vnet_header() tells. Frames from
+        /// the host never leave anything to do: their header is all zeros.
         bool vnet_header = false;
     };
     static Result<Tap> open(const Options& options);
+    /// A tap that somebody else has opened.
+    static Result<Tap> adopt(UniqueFd fd);
 
     Tap(UniqueFd fd, bool vnet_header) : fd_(std::move(fd)), vnet_header_(vnet_header) {}
 
     /// For EventLoop::watch.
     int fd() const { return fd_.get(); }
     bool has_vnet_header() const { return vnet_header_; }
+
+    /// virtio_net_hdr, as Linux has it: what is left to the host of a frame that goes there.
+    struct VnetHeader {
+        static constexpr u8 kNeedsChecksum = 1;
+        static constexpr u8 kTcp4 = 1;
+        static constexpr u8 kTcp6 = 4;
+        u8 flags = 0;
+        u8 segments = 0;
+        u16 header_length = 0;
+        u16 segment_size = 0;
+        u16 checksum_start = 0;
+        u16 checksum_offset = 0;
+    };
+    static_assert(sizeof(VnetHeader) == 10);
 
     /// Largest frame that can come, header included.
     static constexpr std::size_t kFrameMax = 65536 + 64;
@@ -39,7 +57,12 @@ public:
         Later, ///< the queue is full; wait for FdEvents::Writable
     };
     /// An error: the interface is gone for good.
+    Result<Sent> write(std::span<const iovec> pieces) const;
     Result<Sent> write(std::span<const u8> frame) const;
+
+    /// While silent, frames for the guest are dropped before they are queued, which costs nobody anything.
+    /// Only a wish: not every host can.
+    void set_silent(bool silent) const;
 
     /// Throws away what has come, at most `frames` of it; for an owner that has no card for it. An error: the
     /// interface is gone for good.

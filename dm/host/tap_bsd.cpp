@@ -17,8 +17,6 @@ Result<Tap> Tap::open(const Options& options) {
     if (options.interface.empty() || options.interface.size() >= sizeof(request.ifr_name))
         return fail("tap interface \"{}\": a name has 1 to {} characters (vifname= of the guest is too long)",
                     options.interface, sizeof(request.ifr_name) - 1);
-    if (options.vnet_header)
-        return fail("tap interface {}: this system's taps have no virtio header", options.interface);
     UniqueFd fd(::open("/dev/tap", O_RDWR | O_CLOEXEC | O_NONBLOCK));
     if (!fd)
         return fail("tap interface {}: cannot open /dev/tap: {} (kldload if_tuntap)", options.interface,
@@ -35,6 +33,14 @@ Result<Tap> Tap::open(const Options& options) {
         return fail("tap interface {}: cannot rename {}: {}", options.interface, made, std::strerror(errno));
     return Tap(std::move(fd), false);
 }
+
+Result<Tap> Tap::adopt(UniqueFd fd) {
+    if (::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
+        return fail("fd={}: the tap cannot be set up: {}", fd.get(), std::strerror(errno));
+    return Tap(std::move(fd), false);
+}
+
+void Tap::set_silent(bool) const {}
 
 } // namespace dm::host
 #endif

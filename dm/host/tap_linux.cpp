@@ -1,9 +1,11 @@
 #ifdef __linux__
 #include "dm/host/tap.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
@@ -44,6 +46,25 @@ Result<Tap> Tap::open(const Options& options) {
         return fail("cannot make tap interface {}: {}{}", options.interface, std::strerror(errno),
                     remedy(errno));
     return Tap(std::move(fd), options.vnet_header);
+}
+
+Result<Tap> Tap::adopt(UniqueFd fd) {
+    ifreq request{};
+    if (::ioctl(fd.get(), TUNGETIFF, &request) != 0 || (request.ifr_flags & IFF_TAP) == 0 ||
+        (request.ifr_flags & IFF_NO_PI) == 0)
+        return fail("fd={} is no tap without packet information", fd.get());
+    const bool vnet_header = (request.ifr_flags & IFF_VNET_HDR) != 0;
+    int header = sizeof(VnetHeader);
+    if (::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0 || ::ioctl(fd.get(), TUNSETOFFLOAD, 0) != 0 ||
+        (vnet_header && ::ioctl(fd.get(), TUNSETVNETHDRSZ, &header) != 0))
+        return fail("fd={}: the tap cannot be set up: {}", fd.get(), std::strerror(errno));
+    return Tap(std::move(fd), vnet_header);
+}
+
+void Tap::set_silent(bool silent) const {
+    std::array<sock_filter, 1> take_nothing{BPF_STMT(BPF_RET | BPF_K, 0)};
+    sock_fprog program{static_cast<unsigned short>(take_nothing.size()), take_nothing.data()};
+    static_cast<void>(::ioctl(fd_.get(), silent ? TUNATTACHFILTER : TUNDETACHFILTER, &program));
 }
 
 } // namespace dm::host

@@ -15,6 +15,8 @@ namespace {
 constexpr unsigned kSlots = 32;
 constexpr unsigned kFirstFreeSlot = 2; // 0 is the host bridge, 1 the PIIX3 with its functions
 
+constexpr std::string_view kUhciDriver = "piix3-usb-uhci";
+
 bool wants_slot(DeviceKind kind) {
     switch (kind) {
     case DeviceKind::Vga:
@@ -108,9 +110,11 @@ std::string with_id(std::string_view sentence, const DeviceDraft& device) {
 }
 
 Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
-    const bool second = std::any_of(draft.out.devices.begin(), draft.out.devices.end(),
-                                    [](const DeviceOptions& d) { return d.driver == kAhciDriver; });
+    const bool second =
+        std::ranges::any_of(draft.out.devices, [&](const auto& d) { return d.driver == device.row->driver; });
     if (second && device.row->driver == kAhciDriver) return fail("there can be one AHCI controller only");
+    const bool uhci = device.row->driver == kUhciDriver;
+    if (uhci && (second || draft.out.usb)) return fail("there can be one USB controller only");
     DeviceOptions out;
     out.driver = device.row->driver;
     out.id = device.id;
@@ -137,6 +141,15 @@ Status finish_one(CommandLineDraft& draft, DeviceDraft& device) {
     return {};
 }
 
+/// "rtl8139 or e1000"
+std::string emulated_nics() {
+    std::string names;
+    for (const DeviceRow& row : device_rows())
+        if (row.kind == DeviceKind::Nic && row.support == Support::Implemented)
+            names += (names.empty() ? "" : " or ") + std::string(row.driver);
+    return names;
+}
+
 } // namespace
 
 Status take_device(CommandLineDraft& draft, const std::string& value) {
@@ -148,6 +161,8 @@ Status take_device(CommandLineDraft& draft, const std::string& value) {
     }
     DeviceDraft device;
     device.row = find_device(driver);
+    if (device.row == nullptr && opts.has("netdev"))
+        return fail("there is no network card '{}'; model= can be {}", driver, emulated_nics());
     if (device.row == nullptr) return fail("there is no device '{}'; see -device help", driver);
     if (device.row->support == Support::Refused && !draft.accept_refused)
         return fail("{}", device.row->consequence);
@@ -177,7 +192,10 @@ Status take_global(CommandLineDraft& draft, const std::string& value) {
     if (global.driver.empty() || global.property.empty()) return fail("expected DRIVER.PROPERTY=VALUE");
     const bool drive = global.driver == "ide-hd" || global.driver == "ide-cd";
     constexpr std::array<std::string_view, 5> kKnown{"serial", "ver", "model", "rerror", "werror"};
-    if (!drive || std::ranges::find(kKnown, global.property) == kKnown.end())
+    const DeviceRow* row = find_device(global.driver);
+    const bool nic = row != nullptr && row->kind == DeviceKind::Nic && global.property == "enforce-mac";
+    if (nic ? row->support != Support::Implemented
+            : !drive || std::ranges::find(kKnown, global.property) == kKnown.end())
         draft.note("not supported, has no effect");
     draft.globals.push_back(std::move(global));
     return {};
@@ -196,13 +214,16 @@ Status take_usb(CommandLineDraft& draft, const std::string&) {
 }
 
 Status take_usbdevice(CommandLineDraft& draft, const std::string& value) {
-    for (const std::string_view known : {"tablet", "mouse", "keyboard", "wacom-tablet", "braille"})
-        if (value == known) {
-            draft.out.usb = true;
-            draft.out.usb_devices.push_back(value);
-            return {};
-        }
-    return fail("there is no such USB device: use tablet, mouse or keyboard");
+    const auto one_of = [&](std::initializer_list<std::string_view> words) {
+        return std::ranges::find(words, value) != words.end();
+    };
+    const bool missing = one_of({"wacom-tablet", "braille"});
+    if (!missing && !one_of({"tablet", "mouse", "keyboard"}))
+        return fail("there is no such USB device: use tablet, mouse or keyboard");
+    if (missing) draft.note("not emulated yet, nothing is plugged in");
+    draft.out.usb = true;
+    draft.out.usb_devices.push_back(value);
+    return {};
 }
 
 Status finish_devices(CommandLineDraft& draft) {

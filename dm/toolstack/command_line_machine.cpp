@@ -43,10 +43,7 @@ Status take_machine(CommandLineDraft& draft, const std::string& value) {
     if (igd)
         draft.note("passing through a graphics card is not supported yet, the guest gets the VGA it has");
     DM_TRY_ASSIGN(const bool usb, opts.take_bool("usb", false));
-    if (usb) {
-        draft.out.usb = true;
-        if (find_option("usb")->support == Support::Logged) draft.note(find_option("usb")->consequence);
-    }
+    if (usb) draft.out.usb = true;
     // About migration streams, KVM, memory sharing and chips that are Xen's.
     opts.ignore({"suppress-vmdesc", "dump-guest-core", "mem-merge", "kernel-irqchip", "kernel_irqchip",
                  "vmport", "smm", "hpet", "pit", "sata", "smbus", "graphics", "acpi", "i8042", "nvdimm",

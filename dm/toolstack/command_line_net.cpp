@@ -56,6 +56,16 @@ Status plug_cable(CommandLineDraft& draft, NicOptions& nic) {
     return {};
 }
 
+/// romfile=, rombar=, enforce-mac=, which `-global rtl8139.enforce-mac=on` sets for all cards of a model.
+Status take_card_options(CommandLineDraft& draft, DeviceDraft& device, NicOptions& nic) {
+    nic.rom_file = device.opts.take("romfile");
+    DM_TRY_ASSIGN(const auto bar, device.opts.take_number("rombar", 1));
+    if (bar && *bar == 0) nic.rom_file = "";
+    const std::string global = global_of(draft, nic.model, "enforce-mac");
+    DM_TRY_ASSIGN(nic.enforce_mac, device.opts.take_bool("enforce-mac", global == "on"));
+    return {};
+}
+
 } // namespace
 
 Status take_net(CommandLineDraft&, const std::string& value) {
@@ -102,7 +112,8 @@ Status finish_nic(CommandLineDraft& draft, DeviceDraft& device) {
         nic.mac = {0x52, 0x54, 0x00, 0x12, 0x34, static_cast<u8>(0x56 + draft.out.nics.size())};
     }
     if (nic.emulated) {
-        device.opts.ignore({"id", "bus", "addr", "bootindex", "romfile", "rombar", "multifunction"});
+        DM_TRY(take_card_options(draft, device, nic));
+        device.opts.ignore({"id", "bus", "addr", "bootindex", "multifunction"});
         DM_TRY(device.opts.finish());
     }
     draft.out.nics.push_back(std::move(nic));

@@ -105,6 +105,15 @@ std::string run_eject(QmpContext& context, std::string_view argument) {
     return said(run_command(context, "eject", arguments));
 }
 
+/// NAME on|off
+std::string run_set_link(QmpContext& context, std::string_view argument) {
+    const std::size_t blank = argument.rfind(' ');
+    const std::string_view state = blank == std::string_view::npos ? "" : argument.substr(blank + 1);
+    if (state != "on" && state != "off") return "set_link NAME on|off\r\n";
+    const Json arguments{{"name", std::string(argument.substr(0, blank))}, {"up", state == "on"}};
+    return said(run_command(context, "set_link", arguments));
+}
+
 /// FILENAME [-f FORMAT] [DEVICE [HEAD]]
 std::string run_screendump(QmpContext& context, std::string_view argument) {
     Json arguments = Json::object();
@@ -180,6 +189,7 @@ constexpr std::array kCommands{
     HumanCommand{"info vnc", "VNC server and its viewers", info_vnc},
     HumanCommand{"quit", "end the device model", run_quit},
     HumanCommand{"screendump", "screendump FILENAME [-f png|ppm] [DEVICE [HEAD]]", run_screendump},
+    HumanCommand{"set_link", "set_link NAME on|off", run_set_link},
     HumanCommand{"set_password", "set_password vnc PASSWORD", run_set_password},
     HumanCommand{"stop", "stop", run_action<&MachineControl::stop>},
     HumanCommand{"system_powerdown", "press the power button", run_action<&MachineControl::power_down>},

@@ -17,7 +17,6 @@ constexpr auto kNo = Support::Refused;
 
 constexpr std::string_view kXens = "this is Xen's, the option has no effect";
 constexpr std::string_view kNoEffect = "not supported, has no effect";
-constexpr std::string_view kNoUsb = "no USB controller is emulated yet, the guest has a PS/2 mouse only";
 constexpr std::string_view kNoFloppy = "no floppy drive is emulated";
 constexpr std::string_view kNoRestrict = "not supported yet; take dm_restrict and device_model_user out";
 
@@ -177,8 +176,14 @@ constexpr std::array kRows{
               "LAYOUT  keyboard layout of the viewers, for example de",
               "keymap"},
     OptionRow{"vga", kValue, kDone, take_vga, {}, "std | cirrus | qxl | none  graphics card"},
-    OptionRow{"usb", kAlone, kLog, take_usb, kNoUsb, {}, "usb"},
-    OptionRow{"usbdevice", kValue, kLog, take_usbdevice, kNoUsb, {}, "usbdevice"},
+    OptionRow{"usb", kAlone, kDone, take_usb, {}, "a USB controller (UHCI)", "usb"},
+    OptionRow{"usbdevice",
+              kValue,
+              kDone,
+              take_usbdevice,
+              {},
+              "tablet | mouse | keyboard  and plug that in",
+              "usbdevice"},
     OptionRow{"spice", kValue, kLog, nullptr, "there is no SPICE server; use vnc=1", {}, "spice and spice*"},
     OptionRow{"parallel", kValue, kDone, take_parallel},
     OptionRow{"fda", kValue, kLog, nullptr, kNoFloppy},

@@ -61,6 +61,9 @@ struct NicOptions {
     std::string bridge;   ///< informational: hotplug scripts attach the tap
     bool emulated = true; ///< false: open the tap, build no card
     std::optional<unsigned> pci_slot;
+    /// Option ROM: a name or a path; nothing: the model's own; empty: none.
+    std::optional<std::string> rom_file;
+    bool enforce_mac = false; ///< frames with another source address do not leave the guest
 };
 
 /// A `-device` that is none of the above.

@@ -61,6 +61,7 @@ constexpr std::array kCommands{
         "screendump",
         screendump,
         {{{"filename", kString, kRequired}, {"device", kString}, {"head", kInteger}, {"format", kString}}}},
+    QmpCommand{"set_link", set_link, {{{"name", kString, kRequired}, {"up", kBoolean, kRequired}}}},
     QmpCommand{"set_password",
                set_password,
                {{{"protocol", kString, kRequired},

@@ -1,4 +1,4 @@
-// QMP: hotplug.
+// QMP: hotplug, and the cables of network cards.
 #include "dm/toolstack/qemu_opts.hpp"
 #include "dm/toolstack/qmp_handlers.hpp"
 
@@ -61,6 +61,10 @@ QmpReply device_del(QmpContext& context, const Json& arguments) {
     if (!context.machine().has_device(id))
         return QmpError{kDeviceNotFound, fmt::format("Device '{}' not found", id)};
     return reply_to(context.machine().remove_device(id));
+}
+
+QmpReply set_link(QmpContext& context, const Json& arguments) {
+    return reply_to(context.machine().set_link(string_in(arguments, "name"), bool_in(arguments, "up", true)));
 }
 
 } // namespace dm::toolstack

@@ -50,9 +50,10 @@ QmpReply remove_fd(QmpContext& context, const Json& arguments);
 // qmp_screen.cpp: the picture
 QmpReply screendump(QmpContext& context, const Json& arguments);
 
-// qmp_device.cpp: hotplug
+// qmp_device.cpp: hotplug, cables
 QmpReply device_add(QmpContext& context, const Json& arguments);
 QmpReply device_del(QmpContext& context, const Json& arguments);
+QmpReply set_link(QmpContext& context, const Json& arguments);
 
 // hmp.cpp: the human monitor
 QmpReply human_monitor_command(QmpContext& context, const Json& arguments);

@@ -103,6 +103,40 @@ TEST_F(BoardTest, ATakenPciPlaceIsAnError) {
     EXPECT_THAT(made.error().message, testing::HasSubstr("01.0 is taken"));
 }
 
+TEST_F(BoardTest, AGuestThatSleepsWakesUpWithItsBarsButWithoutItsTransfers) {
+    unsigned slept = 0;
+    build([&](BoardParts& parts) { parts.on_sleep = [&] { ++slept; }; });
+    set_config(1, 3, 0x40, 0xb001);
+    set_config(1, 3, 0x80, 1, 1);
+    place(3, pci::BAR0, 0xf0000000);
+    set_config(1, 1, 0x40, 0x80008000);
+    out(0x3ff, 0x77); // a scratch register
+    out(0xb004, 0x2401, 2);
+    EXPECT_EQ(slept, 1U);
+    EXPECT_EQ(hypervisor.sleep_state, 3U);
+    EXPECT_TRUE(board->asleep());
+    board->wake();
+    EXPECT_FALSE(board->asleep());
+    EXPECT_EQ(hypervisor.sleep_state, 0U);
+    EXPECT_EQ(config(3, 0, pci::BAR0), 0xf0000008U);
+    EXPECT_EQ(config(3, 0, pci::COMMAND, 2), 7U);
+    EXPECT_EQ(config(1, 1, 0x40), 0x80008000U) << "IDE timing, which no system restores";
+    EXPECT_EQ(in(0x3ff), 0U);
+    EXPECT_EQ(in(0xb004, 2) & 1, 1U) << "SCI_EN";
+    out(0x70, 0x0f);
+    EXPECT_EQ(in(0x71), 0xfeU) << "SeaBIOS goes to the waking vector";
+}
+
+TEST_F(BoardTest, AProcessorIsPluggedInOnceAndTheGuestHears) {
+    EXPECT_EQ(board->hotplug().cpus(), 2U);
+    out(0xafe2, 4, 2);
+    ASSERT_TRUE(board->hotplug().cpu_online(2).ok());
+    EXPECT_EQ(board->hotplug().cpus(), 3U);
+    EXPECT_EQ(in(0xaf00), 7U);
+    EXPECT_TRUE(hypervisor.isa.level(9));
+    EXPECT_FALSE(board->hotplug().cpu_online(4).ok());
+}
+
 TEST_F(BoardTest, SeaBiosFindsTheBootOrderInTheCmos) {
     out(0x70, 0x3d);
     EXPECT_EQ(in(0x71), 0x23U); // CD first, then disk

@@ -132,11 +132,12 @@ TEST(Cmos, TheCenturyIsBcd) {
     EXPECT_EQ(CmosRig{}.get(Cmos::CENTURY_PS2), 0x20);
 }
 
-TEST(Cmos, TheShutdownCodeSurvivesSleepButNotPowerOn) {
+TEST(Cmos, AfterSleepTheShutdownCodeLeadsToTheWakingVectorAndTheRestIsKept) {
     CmosRig r;
-    r.set(Cmos::SHUTDOWN_CODE, 0xfe);
+    r.set(Cmos::BOOT_ORDER_3, 0x5a);
     r.dev.wake_reset();
     EXPECT_EQ(r.get(Cmos::SHUTDOWN_CODE), 0xfe);
+    EXPECT_EQ(r.get(Cmos::BOOT_ORDER_3), 0x5a);
     r.dev.reset();
     EXPECT_EQ(r.get(Cmos::SHUTDOWN_CODE), 0x00);
 }

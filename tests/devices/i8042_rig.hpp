@@ -52,7 +52,9 @@ struct I8042Rig : Rig {
                             .aux = mouse,
                             .reset_machine = [this] { ++resets; },
                             .set_a20 = [this](bool on) { a20.push_back(on); }}};
-    Ps2Input input{keyboard, mouse};
+    Ps2KeyboardInput keyboard_input{keyboard};
+    Ps2MouseInput mouse_input{mouse};
+    InputSwitch input{keyboard_input, mouse_input};
     I8042Trio trio{keyboard, mouse, dev}; ///< in the board's order
     IoWindow data = ports.map({.base = kData, .length = 1, .max_width = 1}, dev);
     IoWindow status =

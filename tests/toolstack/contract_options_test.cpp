@@ -55,12 +55,12 @@ constexpr ContractRow kContract[] = {
     {"-device VGA,vgamem_mb=16", kDone},
     {"-device qxl-vga,vram_size_mb=64,ram_size_mb=64", kLog, 1},
     {"-boot order=cda", kDone},
-    {"-usb", kLog, 1},
-    {"-usb -usbdevice tablet -usbdevice mouse", kLog, 3},
-    {"-usb -usbdevice keyboard", kLog, 2},
-    {"-usb -usbdevice wacom-tablet", kLog, 2},
-    {"-usb -usbdevice braille", kLog, 2},
-    {"-device piix3-usb-uhci,id=usb", kLog, 1},
+    {"-usb", kDone, 0},
+    {"-usb -usbdevice tablet -usbdevice mouse", kDone, 0},
+    {"-usb -usbdevice keyboard", kDone, 0},
+    {"-usb -usbdevice wacom-tablet", kLog, 1},
+    {"-usb -usbdevice braille", kLog, 1},
+    {"-device piix3-usb-uhci,id=usb", kDone, 0},
     {"-device ich9-usb-ehci1,id=usb,addr=0x1d.0x7,multifunction=on "
      "-device ich9-usb-uhci1,masterbus=usb.0,firstport=0,addr=0x1d.0,multifunction=on "
      "-device ich9-usb-uhci2,masterbus=usb.0,firstport=2,addr=0x1d.0x1,multifunction=on "
@@ -81,6 +81,9 @@ constexpr ContractRow kContract[] = {
     {"-smp 2,maxcpus=4", kDone},
     {"-smp 4", kDone},
     {"-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:00:00:01 -netdev "
+     "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no",
+     kDone},
+    {"-device vmxnet3,id=nic0,netdev=net0,mac=00:16:3e:00:00:01 -netdev "
      "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no",
      kLog, 1},
     {"-device e1000,id=nic0,netdev=net0,mac=00:16:3e:00:00:01 -netdev "

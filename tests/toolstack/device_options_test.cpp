@@ -434,15 +434,32 @@ TEST(DiskOption, MistakesAreNamed) {
 }
 
 TEST(NicOption, ACardThatIsNotEmulatedStillOpensItsTap) {
-    const MachineOptions m = machine("-device rtl8139,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 -netdev "
+    const MachineOptions m = machine("-device vmxnet3,id=nic0,netdev=net0,mac=00:16:3e:01:02:03 -netdev "
                                      "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no");
     ASSERT_THAT(m.nics, SizeIs(1));
     EXPECT_EQ(m.nics[0].tap, "vif1.0-emu");
-    EXPECT_EQ(m.nics[0].emulated, find_device("rtl8139")->support == Support::Implemented);
-    if (!m.nics[0].emulated) {
-        EXPECT_THAT(m.unsupported, ElementsAre(AllOf(StartsWith("-device rtl8139,id=nic0,"),
-                                                     HasSubstr("guest nic0 has only the PV interface"))));
-    }
+    EXPECT_FALSE(m.nics[0].emulated);
+    EXPECT_THAT(m.unsupported, ElementsAre(AllOf(StartsWith("-device vmxnet3,id=nic0,"),
+                                                 HasSubstr("guest nic0 has only the PV interface"))));
+}
+
+TEST(NicOption, AnUnknownModelIsRefusedWithThoseThatThereAre) {
+    EXPECT_THAT(error("-device rtl8169,id=nic0,netdev=net0,mac=00:16:3e:01:02:03"),
+                AllOf(HasSubstr("'rtl8169'"), HasSubstr("model= can be rtl8139")));
+}
+
+TEST(NicOption, ACardTakesItsRomAndItsRules) {
+    const MachineOptions plain = machine("-device rtl8139");
+    EXPECT_EQ(plain.nics.at(0).rom_file, std::nullopt);
+    EXPECT_FALSE(plain.nics.at(0).enforce_mac);
+    EXPECT_EQ(machine("-device rtl8139,romfile=/r.rom").nics.at(0).rom_file, "/r.rom");
+    EXPECT_EQ(machine("-device rtl8139,rombar=0").nics.at(0).rom_file, "");
+    EXPECT_EQ(machine("-device rtl8139,romfile=").nics.at(0).rom_file, "");
+    EXPECT_TRUE(machine("-device rtl8139,enforce-mac=on").nics.at(0).enforce_mac);
+    const MachineOptions global = machine("-global rtl8139.enforce-mac=on -device rtl8139");
+    EXPECT_TRUE(global.nics.at(0).enforce_mac);
+    EXPECT_THAT(global.unsupported, IsEmpty());
+    EXPECT_THAT(error("-device rtl8139,rombar=2"), HasSubstr("rombar"));
 }
 
 TEST(NicOption, CardsAreInOrderWithMacsOfTheirOwn) {

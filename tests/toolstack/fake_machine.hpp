@@ -56,6 +56,9 @@ public:
                                     change.read_only ? "ro" : "rw", change.fd ? "fd" : "path"));
         return verdict();
     }
+    Status set_link(const std::string& name, bool up) override {
+        return note("link " + name + (up ? " up" : " down"));
+    }
     Status resize_drive(const std::string& drive, unsigned long long bytes) override {
         return note(fmt::format("resize {} {}", drive, bytes));
     }

@@ -83,6 +83,7 @@ constexpr CommandRow kContract[] = {
      "insert ide-5632 /i.iso raw ro path"},
     {"block_resize", R"({"device":"ide0-hd0","size":1073741824})", "resize ide0-hd0 1073741824"},
     {"block_resize", R"({"node-name":"d","size":512})", "resize d 512"},
+    {"set_link", R"({"name":"nic0","up":false})", "link nic0 down"},
     {"query-fdsets", "{}", ""},
     {"device_add",
      R"({"driver":"xen-pci-passthrough","id":"pci-pt-03_00.0","hostaddr":"0000:03:00.0","addr":"5.0","permissive":true})",

@@ -49,6 +49,13 @@ Status GpeHotplug::cpu_online(unsigned n) {
     return {};
 }
 
+unsigned GpeHotplug::cpus() const {
+    unsigned n = 0;
+    while (n < kMostCpus && bit(state_.cpus, n))
+        ++n;
+    return n;
+}
+
 Status GpeHotplug::removable(unsigned slot) const {
     if (slot >= kSlots || (options_.removable_slots >> slot & 1) == 0)
         return fail("PCI slot {} does not support hotplug", slot);

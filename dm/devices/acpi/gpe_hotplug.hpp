@@ -63,6 +63,8 @@ public:
 
     /// Brings CPU `n` into the guest. Nothing happens when it is there already.
     Status cpu_online(unsigned n);
+    /// How many CPUs from 0 on the guest has.
+    unsigned cpus() const;
     /// Tells the guest of a device in `slot`, after it was attached to the bus.
     Status pci_inserted(unsigned slot);
     /// Asks the guest to let the device go; Options::eject follows when it does.

@@ -29,11 +29,13 @@ public:
         std::array<u8, kPmBlockSize> pm{};
         u8 apmc = 0;
         u8 apms = 0;
+        bool asleep = false; ///< in S3
         bool operator==(const State&) const = default;
         static constexpr void fields(auto&& v, auto& s) {
             v("pm", s.pm);
             v("apmc", s.apmc);
             v("apms", s.apms);
+            v("asleep", s.asleep);
         }
     };
 
@@ -56,7 +58,8 @@ public:
 
     void reset() override;
     /// PMBASE, the enable bit and SCI_EN stay: without them the guest could not reach PM1_CNT again.
-    void wake_reset() override {}
+    void wake_reset() override { state_.asleep = false; }
+    bool asleep() const { return state_.asleep; }
     void save(StateWriter& out) const override;
     Status load(StateReader& in) override;
 

@@ -68,6 +68,8 @@ public:
         VCPUS = 0x5f,
     };
 
+    static constexpr u8 kWakesFromS3 = 0xfe; ///< of SHUTDOWN_CODE
+
     struct State {
         u8 index = 0;
         Bytes bytes{};
@@ -85,8 +87,11 @@ public:
     void write(u64 offset, unsigned size, u64 value) override;
 
     void reset() override { state_ = {.bytes = contents_}; }
-    /// The battery keeps the contents, the shutdown code above all.
-    void wake_reset() override { state_.index = 0; }
+    /// The battery keeps the contents. The shutdown code tells SeaBIOS what it has to do, as on QEMU's board.
+    void wake_reset() override {
+        state_.index = 0;
+        state_.bytes[SHUTDOWN_CODE] = kWakesFromS3;
+    }
     void save(StateWriter& out) const override { out.section(name(), state_); }
     Status load(StateReader& in) override;
 

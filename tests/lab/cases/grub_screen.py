@@ -68,7 +68,7 @@ def grub_halt_reboot(lab):
     guest.wait_gone(60)
 
 
-@case("with boot=d the CD-ROM drive's medium is booted, not the disk", limit=240, order=15)
+@case("with boot=d the CD-ROM drive's medium is booted, not the disk", limit=240, order=15, every_time=False)
 def cdrom_boot(lab):
     disks = [xl_disk(blank("target", 64 << 20), "hda"), xl_disk(bootable("grub", "disc"), "hdc", "r", cdrom=True)]
     guest = lab.guest("disc", boot="d", disk=disks).create()

@@ -74,3 +74,49 @@ def save_restore_nopv(lab):
     worker = Worker(lab, "stayer", "nopv")
     worker.works("born", 2)
     save_and_restore(lab, worker)
+
+
+class Shell:
+    """A guest's shell on its serial line."""
+
+    def __init__(self, lab, name, **keys):
+        self._lab, self._asked = lab, 0
+        self.guest = lab.linux(name, "shell", "loglevel=4", direct=True, **keys).create()
+        self.ready()
+
+    def ready(self):
+        self.guest.expect("GUEST done", 240)
+
+    def run(self, command, seconds=60):
+        """What the command prints; a mark of its own tells its end."""
+        self._asked += 1
+        mark = f"END{self._asked}"
+        self.guest.send(f"{command}; echo {mark[:1]}''{mark[1:]} $?\n")
+        found = self.guest.expect(rf"(?s)\n(?P<text>[^\0]*?){mark} (?P<status>\d+)\s", seconds)
+        self._lab.equal(f"status of {command}", found["status"], "0")
+        return found["text"]
+
+
+@case("xl vcpu-set, mem-set, sleep in S3 and waking, a crash with on_crash=restart", 600, order=38, every_time=False)
+def turns(lab):
+    shell = Shell(lab, "turns", vcpus=1, maxvcpus=3, memory=160, acpi_s3=1, on_crash="restart")
+    guest = shell.guest
+    guest.xl("vcpu-set", "3")
+    shell.run("until [ -d /sys/devices/system/cpu/cpu2 ]; do sleep 1; done", 60)
+    shell.run("for n in 1 2; do grep -q 1 /sys/devices/system/cpu/cpu$n/online || echo 1 >/sys/devices/system/cpu/cpu$n/online; done", 60)
+    lab.equal("processors", shell.run("grep -c ^processor /proc/cpuinfo").split()[-1], "3")
+    guest.xl("vcpu-set", "2")
+
+    guest.xl("mem-set", "120")
+    lab.sh(f"for n in $(seq 30); do m=$(xl list {guest.name} | awk 'NR == 2 {{print $3}}'); [ $m -le 121 ] && exit 0; sleep 1; done; exit 1")
+    shell.run("dd if=/dev/sda of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null", 60)
+
+    guest.send("echo mem >/sys/power/state; echo AWAKE $(cat /sys/power/suspend_stats/success)\n")
+    lab.sh(f"for n in $(seq 60); do xl list {guest.name} | grep -q -- s-- && exit 0; grep -q 'sleeps (S3)' /var/log/xen/qemu-dm-{guest.name}.log && exit 0; sleep 1; done; exit 0")
+    guest.xl("trigger", "s3resume")
+    guest.expect("AWAKE", 120)
+    shell.run("dd if=/dev/sda of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null", 60)
+
+    guest.send("echo c >/proc/sysrq-trigger\n")
+    guest.wait_reborn(120)
+    shell.ready()

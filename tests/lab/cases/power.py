@@ -19,7 +19,7 @@ def power(lab):
     lab.matches("xl's log", guest.xl_log(), r"Action for shutdown reason code 0 is destroy")
 
 
-@case("with on_reboot=destroy a restart ends the guest", 240, order=34)
+@case("with on_reboot=destroy a restart ends the guest", 240, order=34, every_time=False)
 def reboot_destroys(lab):
     guest = lab.grub("once", on_reboot="destroy").create()
     guest.expect("entry echo", 120)

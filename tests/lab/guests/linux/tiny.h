@@ -4,20 +4,20 @@
 
 typedef unsigned long u64;
 
-static long call(long number, long a, long b, long c) {
+static inline long call(long number, long a, long b, long c) {
     long result;
     __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
     return result;
 }
 
-static void print(const char* text) {
+static inline void print(const char* text) {
     unsigned length = 0;
     while (text[length])
         length++;
     call(1, 1, (long)text, length);
 }
 
-static void print_number(u64 number) {
+static inline void print_number(u64 number) {
     char text[24], *p = text + sizeof(text) - 1;
     *p = 0;
     do
@@ -27,7 +27,7 @@ static void print_number(u64 number) {
     print(p);
 }
 
-static u64 parse(const char* text) {
+static inline u64 parse(const char* text) {
     u64 value = 0, base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
     if (base == 16) text += 2;
     for (; *text; text++)

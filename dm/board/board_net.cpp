@@ -1,0 +1,38 @@
+// The board's network cards.
+#include "dm/board/board.hpp"
+
+namespace dm {
+
+Status Board::add_nics(std::vector<NicParts> nics) {
+    if (nics.size() > kMostNics)
+        return fail("{} network cards: there is room for {}", nics.size(), kMostNics);
+    for (NicParts& parts : nics) {
+        const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
+        if (!device) return fail("no PCI place is free for a network card");
+        const std::string name = fmt::format("nic{}", nics_.size());
+        Nic& nic = nics_.emplace_back();
+        nic.place = {0, *device, 0};
+        switch (parts.model) {
+        case NicParts::Model::Rtl8139:
+            nic.card = std::make_unique<Rtl8139>(name, std::move(parts.config), hypervisor_.memory(), timers_,
+                                                 wiring(*device, kIntA));
+            break;
+        case NicParts::Model::E1000:
+            nic.card = std::make_unique<E1000>(name, std::move(parts.config), hypervisor_.memory(), timers_,
+                                               wiring(*device, kIntA));
+            break;
+        }
+        devices_.push_back(nic.card.get());
+        DM_TRY(attach(nic.place, *nic.card));
+    }
+    return {};
+}
+
+void Board::unplug_nics() {
+    for (const Nic& nic : nics_)
+        nic.card->unplug();
+    follow_unplug();
+    log_.info("the guest's PV drivers took over the network");
+}
+
+} // namespace dm

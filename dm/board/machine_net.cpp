@@ -1,0 +1,82 @@
+// Network cards, and the taps that their cables end in.
+#include "dm/board/machine.hpp"
+#include "firmware/rom_files.hpp"
+
+#include <algorithm>
+
+namespace dm {
+namespace {
+
+/// As packages have them: with UEFI's part beside the BIOS' one, or that alone.
+std::vector<std::string> rom_names(const std::string& model) {
+    return {"efi-" + model + ".rom", "pxe-" + model + ".rom"};
+}
+
+} // namespace
+
+/// libxl's hotplug script wants the tap to exist, whether there is a card behind it or not.
+Status Machine::open_cables() {
+    for (const toolstack::NicOptions& nic : options_.nics) {
+        DM_TRY_ASSIGN(auto end, open_cable(nic));
+        cables_.push_back({nic, std::move(end)});
+    }
+    return {};
+}
+
+Result<std::unique_ptr<host::TapCable>> Machine::open_cable(const toolstack::NicOptions& nic) {
+    if (nic.tap.empty() && nic.tap_fd < 0) return std::unique_ptr<host::TapCable>();
+    DM_TRY_ASSIGN(host::Tap tap, nic.tap_fd >= 0
+                                     ? host::Tap::adopt(UniqueFd(nic.tap_fd))
+                                     : host::Tap::open({.interface = nic.tap, .vnet_header = true}));
+    host::TapCable::Options options{.name = nic.tap.empty() ? fmt::format("tap fd {}", nic.tap_fd)
+                                                            : "tap " + nic.tap};
+    if (nic.enforce_mac) options.only_source = nic.mac;
+    return std::make_unique<host::TapCable>(loop_, std::move(tap), std::move(options));
+}
+
+void Machine::add_nics(BoardParts& parts) {
+    for (const Cable& cable : cables_) {
+        if (!cable.options.emulated) continue;
+        if (recorder_ != nullptr) {
+            log_.warning("{}: a recorded guest has no emulated network card", cable.options.id);
+            continue;
+        }
+        NicParts& nic = parts.nics.emplace_back();
+        if (cable.options.model == "e1000") nic.model = NicParts::Model::E1000;
+        nic.config = {.mac = cable.options.mac, .cable = cable.end.get(), .rom = nic_rom(cable.options)};
+        if (cable.options.pci_slot) nic.slot = static_cast<u8>(*cable.options.pci_slot);
+    }
+}
+
+/// A guest that does not boot from the network does without it.
+std::vector<u8> Machine::nic_rom(const toolstack::NicOptions& nic) const {
+    std::vector<std::string> names = rom_names(nic.model);
+    std::vector<std::string> directories = firmware_directories();
+    if (nic.rom_file) {
+        if (nic.rom_file->empty()) return {};
+        const std::size_t slash = nic.rom_file->rfind('/');
+        if (slash != std::string::npos) directories = {nic.rom_file->substr(0, slash)};
+        names = {nic.rom_file->substr(slash + 1)}; // all of it without a slash
+    }
+    std::string reason;
+    for (const std::string& name : names) {
+        auto rom = firmware::load_rom(name, directories);
+        if (rom) return std::move(rom).value();
+        reason = rom.error().message;
+    }
+    log_.warning("{}: no boot from the network: {}", nic.id.empty() ? nic.model : nic.id, reason);
+    return {};
+}
+
+Status Machine::set_link(const std::string& name, bool up) {
+    const auto cable = std::ranges::find_if(cables_, [&](const Cable& c) {
+        return !name.empty() && (c.options.id == name || c.options.netdev == name);
+    });
+    if (cable == cables_.end()) return fail("Device '{}' not found", name);
+    if (cable->end == nullptr) return fail("the network card {} has no cable", name);
+    cable->end->set_link(up);
+    log_.info("{}: the cable of {} is {}", cable->end->description(), name, up ? "plugged in" : "pulled out");
+    return {};
+}
+
+} // namespace dm

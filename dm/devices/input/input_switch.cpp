@@ -1,0 +1,60 @@
+#include "dm/devices/input/input_switch.hpp"
+
+namespace dm {
+
+InputSwitch::InputSwitch(InputTarget& keyboard, InputTarget& pointer)
+    : plain_keyboard_(keyboard), plain_pointer_(pointer), keyboard_(&keyboard), pointer_(&pointer) {
+    keyboard.observe(this);
+    pointer.observe(this);
+    told_ = status();
+}
+
+InputSwitch::~InputSwitch() {
+    for (InputTarget* target : targets_)
+        target->observe(nullptr);
+    plain_keyboard_.observe(nullptr);
+    plain_pointer_.observe(nullptr);
+}
+
+void InputSwitch::add(InputTarget& target) {
+    targets_.push_back(&target);
+    target.observe(this);
+    update();
+}
+
+void InputSwitch::remove(InputTarget& target) {
+    target.observe(nullptr);
+    std::erase(targets_, &target);
+    update();
+}
+
+InputTarget* InputSwitch::choose(InputTarget::Kind kind, InputTarget& otherwise) const {
+    for (InputTarget* const target : targets_)
+        if (target->kind() == kind && target->in_use()) return target;
+    return &otherwise;
+}
+
+InputStatus InputSwitch::status() const {
+    return {.leds = keyboard_->status().leds, .absolute = pointer_->status().absolute};
+}
+
+void InputSwitch::input_status(const InputStatus&) {
+    update();
+}
+
+void InputSwitch::update() {
+    const auto turn = [](InputTarget*& now, InputTarget* next) {
+        if (now == next) return;
+        InputTarget* const before = now;
+        now = next; // first: what is let go may tell us about it
+        before->release_all();
+    };
+    turn(keyboard_, choose(InputTarget::Kind::Keyboard, plain_keyboard_));
+    turn(pointer_, choose(InputTarget::Kind::Pointer, plain_pointer_));
+    const InputStatus now = status();
+    if (now == told_) return;
+    told_ = now;
+    if (observer_ != nullptr) observer_->input_status(now);
+}
+
+} // namespace dm

@@ -1,0 +1,57 @@
+// Several keyboards and pointers, and the viewers' events go to those that the guest listens to.
+//
+// A guest has a PS/2 keyboard and mouse in any case. Those on USB come first as soon as its drivers read
+// them, and are left again when it stops doing so: firmware, boot menu, installer and system each have
+// whatever they can drive.
+#pragma once
+
+#include "dm/core/input.hpp"
+
+#include <vector>
+
+namespace dm {
+
+/// A keyboard or a pointer that a guest may or may not use.
+class InputTarget : public InputSink {
+public:
+    enum class Kind : u8 { Keyboard, Pointer };
+    virtual Kind kind() const = 0;
+    virtual bool in_use() const = 0;
+    /// Nothing is held down any more: events go elsewhere from here on.
+    virtual void release_all() = 0;
+};
+
+class InputSwitch final : public InputSink, public InputObserver {
+public:
+    /// Where events go while nothing better is in use.
+    InputSwitch(InputTarget& keyboard, InputTarget& pointer);
+    ~InputSwitch() override;
+
+    /// The one that was added first comes first among those in use.
+    void add(InputTarget& target);
+    void remove(InputTarget& target);
+    /// Something about a target changed: use, lights.
+    void input_status(const InputStatus& now) override;
+
+    void key(KeyCode code, bool down) override { keyboard_->key(code, down); }
+    void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override {
+        pointer_->pointer(x, y, width, height, buttons);
+    }
+    void motion(s32 dx, s32 dy, u8 buttons) override { pointer_->motion(dx, dy, buttons); }
+    InputStatus status() const override;
+    void observe(InputObserver* observer) override { observer_ = observer; }
+
+private:
+    InputTarget* choose(InputTarget::Kind kind, InputTarget& otherwise) const;
+    void update();
+
+    InputTarget& plain_keyboard_;
+    InputTarget& plain_pointer_;
+    std::vector<InputTarget*> targets_;
+    InputTarget* keyboard_;
+    InputTarget* pointer_;
+    InputObserver* observer_ = nullptr;
+    InputStatus told_;
+};
+
+} // namespace dm

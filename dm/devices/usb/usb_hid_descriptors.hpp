@@ -1,0 +1,180 @@
+// Descriptors of the keyboard and the pointers (Universal Serial Bus Specification 1.1, 9.6; HID 1.11,
+// section 6, appendices B and E).
+#pragma once
+
+#include "dm/devices/usb/usb.hpp"
+
+namespace dm::usb_hid {
+
+/// Indices of strings.
+enum Text : u8 { kManufacturer = 1, kProduct, kSerial, kConfigurationName };
+
+inline constexpr u8 kBootInterface = 1;
+enum BootProtocol : u8 { kNoBoot = 0, kBootKeyboard = 1, kBootMouse = 2 };
+
+constexpr std::array<u8, 18> device_descriptor() {
+    return {18,
+            usb::kDevice,
+            0x00,
+            0x01, // USB 1.0
+            0,
+            0,
+            0,
+            8, // class of the interface; packets of 8 bytes
+            0x27,
+            0x06,
+            0x01,
+            0x00, // 0627:0001
+            0x00,
+            0x00,
+            kManufacturer,
+            kProduct,
+            kSerial,
+            1};
+}
+
+/// One interface, one interrupt endpoint that wants to be asked every 10 ms.
+constexpr std::array<u8, 34> configuration_descriptor(BootProtocol boot, u8 report_length, u8 packet) {
+    const u8 subclass = boot == kNoBoot ? u8{0} : kBootInterface;
+    return {9,
+            usb::kConfiguration,
+            34,
+            0,
+            1,
+            1,
+            kConfigurationName,
+            0xa0,
+            50, // wakes up; 100 mA
+            9,
+            usb::kInterface,
+            0,
+            0,
+            1,
+            3,
+            subclass,
+            boot,
+            0, // HID
+            9,
+            0x21,
+            0x01,
+            0x00,
+            0,
+            1,
+            0x22,
+            report_length,
+            0, //
+            7,
+            usb::kEndpoint,
+            0x81,
+            3,
+            packet,
+            0,
+            10};
+}
+
+inline constexpr std::array<u8, 74> kTabletReport{
+    0x05, 0x01,       // Usage Page (Generic Desktop)
+    0x09, 0x02,       // Usage (Mouse)
+    0xa1, 0x01,       // Collection (Application)
+    0x09, 0x01,       //   Usage (Pointer)
+    0xa1, 0x00,       //   Collection (Physical)
+    0x05, 0x09,       //     Usage Page (Button)
+    0x19, 0x01,       //     Usage Minimum (1)
+    0x29, 0x03,       //     Usage Maximum (3)
+    0x15, 0x00,       //     Logical Minimum (0)
+    0x25, 0x01,       //     Logical Maximum (1)
+    0x95, 0x03,       //     Report Count (3)
+    0x75, 0x01,       //     Report Size (1)
+    0x81, 0x02,       //     Input (Data, Variable, Absolute)
+    0x95, 0x01,       //     Report Count (1)
+    0x75, 0x05,       //     Report Size (5)
+    0x81, 0x01,       //     Input (Constant)
+    0x05, 0x01,       //     Usage Page (Generic Desktop)
+    0x09, 0x30,       //     Usage (X)
+    0x09, 0x31,       //     Usage (Y)
+    0x15, 0x00,       //     Logical Minimum (0)
+    0x26, 0xff, 0x7f, //     Logical Maximum (32767)
+    0x35, 0x00,       //     Physical Minimum (0)
+    0x46, 0xff, 0x7f, //     Physical Maximum (32767)
+    0x75, 0x10,       //     Report Size (16)
+    0x95, 0x02,       //     Report Count (2)
+    0x81, 0x02,       //     Input (Data, Variable, Absolute)
+    0x05, 0x01,       //     Usage Page (Generic Desktop)
+    0x09, 0x38,       //     Usage (Wheel)
+    0x15, 0x81,       //     Logical Minimum (-127)
+    0x25, 0x7f,       //     Logical Maximum (127)
+    0x35, 0x00,       //     Physical Minimum (as logical)
+    0x45, 0x00,       //     Physical Maximum (as logical)
+    0x75, 0x08,       //     Report Size (8)
+    0x95, 0x01,       //     Report Count (1)
+    0x81, 0x06,       //     Input (Data, Variable, Relative)
+    0xc0,             //   End Collection
+    0xc0,             // End Collection
+};
+
+inline constexpr std::array<u8, 52> kMouseReport{
+    0x05, 0x01, // Usage Page (Generic Desktop)
+    0x09, 0x02, // Usage (Mouse)
+    0xa1, 0x01, // Collection (Application)
+    0x09, 0x01, //   Usage (Pointer)
+    0xa1, 0x00, //   Collection (Physical)
+    0x05, 0x09, //     Usage Page (Button)
+    0x19, 0x01, //     Usage Minimum (1)
+    0x29, 0x05, //     Usage Maximum (5)
+    0x15, 0x00, //     Logical Minimum (0)
+    0x25, 0x01, //     Logical Maximum (1)
+    0x95, 0x05, //     Report Count (5)
+    0x75, 0x01, //     Report Size (1)
+    0x81, 0x02, //     Input (Data, Variable, Absolute)
+    0x95, 0x01, //     Report Count (1)
+    0x75, 0x03, //     Report Size (3)
+    0x81, 0x01, //     Input (Constant)
+    0x05, 0x01, //     Usage Page (Generic Desktop)
+    0x09, 0x30, //     Usage (X)
+    0x09, 0x31, //     Usage (Y)
+    0x09, 0x38, //     Usage (Wheel)
+    0x15, 0x81, //     Logical Minimum (-127)
+    0x25, 0x7f, //     Logical Maximum (127)
+    0x75, 0x08, //     Report Size (8)
+    0x95, 0x03, //     Report Count (3)
+    0x81, 0x06, //     Input (Data, Variable, Relative)
+    0xc0,       //   End Collection
+    0xc0,       // End Collection
+};
+
+inline constexpr std::array<u8, 63> kKeyboardReport{
+    0x05, 0x01, // Usage Page (Generic Desktop)
+    0x09, 0x06, // Usage (Keyboard)
+    0xa1, 0x01, // Collection (Application)
+    0x75, 0x01, //   Report Size (1)
+    0x95, 0x08, //   Report Count (8)
+    0x05, 0x07, //   Usage Page (Key Codes)
+    0x19, 0xe0, //   Usage Minimum (224)
+    0x29, 0xe7, //   Usage Maximum (231)
+    0x15, 0x00, //   Logical Minimum (0)
+    0x25, 0x01, //   Logical Maximum (1)
+    0x81, 0x02, //   Input (Data, Variable, Absolute)
+    0x95, 0x01, //   Report Count (1)
+    0x75, 0x08, //   Report Size (8)
+    0x81, 0x01, //   Input (Constant)
+    0x95, 0x05, //   Report Count (5)
+    0x75, 0x01, //   Report Size (1)
+    0x05, 0x08, //   Usage Page (LEDs)
+    0x19, 0x01, //   Usage Minimum (1)
+    0x29, 0x05, //   Usage Maximum (5)
+    0x91, 0x02, //   Output (Data, Variable, Absolute)
+    0x95, 0x01, //   Report Count (1)
+    0x75, 0x03, //   Report Size (3)
+    0x91, 0x01, //   Output (Constant)
+    0x95, 0x06, //   Report Count (6)
+    0x75, 0x08, //   Report Size (8)
+    0x15, 0x00, //   Logical Minimum (0)
+    0x25, 0xff, //   Logical Maximum (255)
+    0x05, 0x07, //   Usage Page (Key Codes)
+    0x19, 0x00, //   Usage Minimum (0)
+    0x29, 0xff, //   Usage Maximum (255)
+    0x81, 0x00, //   Input (Data, Array)
+    0xc0,       // End Collection
+};
+
+} // namespace dm::usb_hid

@@ -1,0 +1,100 @@
+"""Network cards: a guest and dom0 on a bridge, by the emulated card and by the PV interface after the hand-off."""
+from lablib.case import case
+from lablib.images import WORK, Data, sha256
+
+MIB = 1024 * 1024
+BRIDGE = "xenbr0"
+NET = 77  # of dom0's address on that bridge, as dom0/init has it
+MAC = "00:16:3e:77:00:02"
+
+
+class Transfer:
+    """A file that dom0 sends on port 5001, and where what comes on port 5002 goes; once each."""
+
+    def __init__(self, lab, mib):
+        self.lab, self.data, self.came = lab, Data(mib * MIB), f"{WORK}/came"
+        goes = self.data.image("goes")
+        lab.sh(f"rm -f {self.came}; "
+               f"setsid socat -u OPEN:{goes} TCP-LISTEN:5001,reuseaddr >/dev/null 2>&1 </dev/null & "
+               f"setsid socat -u TCP-LISTEN:5002,reuseaddr OPEN:{self.came},creat >/dev/null 2>&1 </dev/null &")
+
+    def check(self, found):
+        self.lab.matches("what the guest received", found["received"][0], f"^{self.data.sum} ")
+        size = len(self.data.content)
+        self.lab.sh(f"for n in $(seq 50); do [ $(stat -c %s {self.came}) = {size} ] && break; sleep 0.2; done")
+        self.lab.equal("sum of what the guest sent", sha256(self.came), self.data.sum)
+
+
+def vif(model="rtl8139", **more):
+    return ",".join([f"bridge={BRIDGE}", f"mac={MAC}", *([f"model={model}"] if model else []),
+                     *(f"{key}={value}" for key, value in more.items())])
+
+
+def dhcp_server(lab, address):
+    """Gives that one address on the bridge."""
+    lines = [f"start 192.168.{NET}.{address}", f"end 192.168.{NET}.{address}", f"interface {BRIDGE}", f"lease_file {WORK}/leases",
+             f"pidfile {WORK}/udhcpd.pid"]
+    lab.sh(f"touch {WORK}/leases; printf '%s\\n' {' '.join(repr(line) for line in lines)} >{WORK}/udhcpd.conf; "
+           f"setsid busybox udhcpd -f {WORK}/udhcpd.conf >/dev/null 2>&1 </dev/null &")
+
+
+def no_loss(lab, found):
+    for size in ("small", "large"):
+        lab.matches(f"{size} pings that were answered", found[f"ping-{size}"][0], r"^50 ")
+
+
+def taps(lab, domid):
+    return lab.sh(f"ls /sys/class/net | grep -x 'vif{domid}[.].*-emu'", check=False).split()
+
+
+@case("rtl8139, libxl's own card: the guest gets its address by DHCP, pings dom0 without loss, moves files both ways by TCP; no tap is left", 240,
+      order=24)
+def net_rtl8139(lab):
+    transfer = Transfer(lab, 4)
+    dhcp_server(lab, 50)
+    guest = lab.linux("net", "net", f"nets={NET} udhcpc=1", direct=True, vif=[vif()]).create()
+    lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
+    lab.matches("xl network-list", guest.xl("network-list").stdout, MAC)
+    found = guest.results(120)
+    lab.check("error" not in found, f"the guest says: {found.get('error')}")
+    lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 8139cp {MAC}$")
+    lab.equal("its address", found["address"], [f"192.168.{NET}.50"])
+    no_loss(lab, found)
+    transfer.check(found)
+    lab.matches("errors", found["errors"][0], r"^0 ")
+    lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
+    guest.destroy()
+    lab.equal("taps that are left", taps(lab, guest.domid), [])
+    lab.sh(f"kill $(cat {WORK}/udhcpd.pid)", check=False)
+
+
+@case("e1000: pings without loss, also of 9000 bytes; files both ways by TCP, checksums and segments left to the card", 240, order=24)
+def net_e1000(lab):
+    transfer = Transfer(lab, 8)
+    guest = lab.linux("e1000", "net", f"nets={NET} jumbo=1", direct=True, vif=[vif("e1000")]).create()
+    tap = f"vif{guest.domid}.0-emu"
+    lab.equal("taps while it runs", taps(lab, guest.domid), [tap])
+    lab.sh(f"for port in {tap} vif{guest.domid}.0 {BRIDGE}; do ip link set $port mtu 9000; done")
+    found = guest.results(120)
+    lab.check("error" not in found, f"the guest says: {found.get('error')}")
+    lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 e1000 {MAC}$")
+    no_loss(lab, found)
+    lab.matches("pings of 9000 bytes that were answered", found["ping-jumbo"][0], r"^50 ")
+    transfer.check(found)
+    lab.matches("errors", found["errors"][0], r"^0 ")
+    lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
+
+
+@case("PV drivers take the network over: the card leaves the bus, the PV interface works, the tap goes with the guest", 240, order=24)
+def net_hand_off(lab):
+    transfer = Transfer(lab, 4)
+    guest = lab.linux("netpv", "net", f"nets={NET}", direct=True, pv=True, vif=[vif(None)]).create()
+    lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
+    found = guest.results(120)
+    lab.check("error" not in found, f"the guest says: {found.get('error')}")
+    lab.matches("the interface", found["card"][0], rf"^eth0 vif-0 vif {MAC}$")
+    lab.check("nic" not in found, f"the emulated card is still there: {found.get('nic')}")
+    no_loss(lab, found)
+    transfer.check(found)
+    guest.destroy()
+    lab.equal("taps that are left", taps(lab, guest.domid), [])

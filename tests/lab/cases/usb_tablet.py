@@ -1,0 +1,123 @@
+"""USB keyboards and pointers: what a viewer does is what a Linux guest's evdev tells."""
+import re
+import time
+
+from lablib import machine
+from lablib.case import case
+from lablib.say import LabError
+from lablib.settings import patience
+
+KEY, REL, ABS = 1, 2, 3
+X, Y, WHEEL = 0, 1, 8
+LEFT, RIGHT, MIDDLE = 272, 273, 274
+TABLET, KEYBOARD, PS2_MOUSE = "QEMU_QEMU_USB_Tablet", "QEMU_QEMU_USB_Keyboard", "PS/2"
+MOST = 0x7fff
+REST = 10
+MOST_WAKE_UPS = 10  # a second
+
+
+def events(guest, device):
+    """(type, code, value) of all that the guest heard from the device so far."""
+    found = re.findall(r"^GUEST event (\S+) (\d+) (\d+) (-?\d+)", guest.serial.text, re.MULTILINE)
+    return [tuple(map(int, each[1:])) for each in found if device in each[0]]
+
+
+def wait_for(guest, device, wanted, what, seconds=20):
+    deadline = time.monotonic() + seconds * patience()
+    while not wanted(events(guest, device)):
+        if time.monotonic() > deadline:
+            raise LabError(f"{what}: the guest heard from {device} {events(guest, device)[-8:]}")
+        time.sleep(0.05)
+
+
+def place(heard):
+    """Where the guest's pointer is."""
+    at = {X: 0, Y: 0}
+    at.update({code: value for kind, code, value in heard if kind == ABS})
+    return at[X], at[Y]
+
+
+def scaled(lab, at, size):
+    """The tablet's coordinate for a viewer's; the packaged device model never reaches the border."""
+    if lab.device_model == "qemu":
+        return at * MOST // size
+    return -(-at * MOST // (size - 1))
+
+
+def point(lab, guest, vnc, x, y):
+    width, height = vnc.size()
+    vnc.do(f"pointer {x} {y} 0")
+    wanted = scaled(lab, x, width), scaled(lab, y, height)
+    wait_for(guest, TABLET, lambda heard: place(heard) == wanted, f"the pointer is at {x}, {y} of {width}x{height}, in the guest at {wanted}")
+    return wanted
+
+
+def click_and_turn(guest, vnc, x, y):
+    for mask, button in ((1, LEFT), (4, RIGHT), (2, MIDDLE)):
+        for down in (1, 0):
+            vnc.do(f"pointer {x} {y} {mask * down}")
+            wait_for(guest, TABLET, lambda heard: heard[-1] == (KEY, button, down), f"button {button} {'down' if down else 'up'}")
+    for mask, turned in ((8, 1), (16, -1), (16, -1)):
+        before = len(events(guest, TABLET))
+        vnc.do(f"pointer {x} {y} {mask}")
+        vnc.do(f"pointer {x} {y} 0")
+        wait_for(guest, TABLET, lambda heard: (REL, WHEEL, turned) in heard[before:], f"the wheel turned by {turned}")
+
+
+def wake_ups(lab, guest):
+    """How often the device model's threads were woken, a second."""
+    count = f"cat /proc/{guest.dm_pid()}/task/*/status | awk '/^voluntary_ctxt/ {{sum += $2}} END {{print sum}}'"
+    before, after = lab.sh(f"{count}; sleep {REST}; {count}").split()
+    return (int(after) - int(before)) / REST
+
+
+def usb_guest(lab, **keys):
+    guest = lab.linux("tablet", "input", direct=True, usb=1, usbdevice=["tablet", "keyboard"], vncunused=1, **keys).create()
+    guest.expect("^GUEST listening", 240)
+    return guest
+
+
+@case("a Linux guest's evdev has exactly the viewer's places, clicks, wheel and keys from USB; at rest it wakes nobody", 240,
+      order=21)
+def usb_tablet(lab):
+    guest = usb_guest(lab)
+    vnc = guest.vnc()
+    width, height = vnc.size()
+    right, bottom = width - 1, height - 1
+    corners = [(width // 2, height // 2), (right, 0), (right, bottom), (0, bottom), (0, 0), (right // 3, bottom // 3)]
+    told = [point(lab, guest, vnc, x, y) for x, y in corners]
+    lab.note(f"{width}x{height}: {', '.join(f'{at} is {value}' for at, value in zip(corners, told))}")
+    if lab.device_model == "hvmdm":
+        lab.equal("the corners", told[1:5], [(MOST, 0), (MOST, MOST), (0, MOST), (0, 0)])
+    click_and_turn(guest, vnc, right // 3, bottom // 3)
+    lab.equal("what the PS/2 mouse told", events(guest, PS2_MOUSE), [])
+
+    vnc.tap("a")
+    wait_for(guest, KEYBOARD, lambda heard: [each for each in heard if each[0] == KEY][-2:] == [(KEY, 30, 1), (KEY, 30, 0)], "the key a")
+    lab.equal("what the PS/2 keyboard told", [each for each in events(guest, "AT_Translated") if each[0] == KEY], [])
+
+    vnc.close()
+    time.sleep(3)
+    woken = wake_ups(lab, guest)
+    lab.note(f"wake-ups a second of the device model, guest at rest, tablet and keyboard plugged in: {woken:.1f}")
+    if lab.device_model == "hvmdm":
+        lab.check(woken <= MOST_WAKE_UPS, f"{woken} wake-ups a second")
+
+
+@case("a guest with a tablet is saved and restored: its pointer follows at once, and buttons and keys still work", 420, ("hvmdm",),
+      order=22, every_time=False)
+def usb_restore(lab):
+    guest = usb_guest(lab)
+    vnc = guest.vnc()
+    point(lab, guest, vnc, 100, 100)
+    guest.xl("save", "/lab/work/tablet.saved", 240)
+    guest.close()
+    machine.ssh("xl restore -p /lab/work/tablet.saved", 240)
+    guest.adopt()
+    guest.xl("unpause")
+    vnc = guest.vnc()
+    width, height = vnc.size()
+    point(lab, guest, vnc, width - 1, height // 2)
+    click_and_turn(guest, vnc, width - 1, height // 2)
+    vnc.tap("b")
+    wait_for(guest, KEYBOARD, lambda heard: (KEY, 48, 0) in heard, "the key b")
