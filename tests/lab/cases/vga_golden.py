@@ -58,8 +58,7 @@ def screendump(lab, guest, golden, scene):
     return [] if any(same(each, picture) for each in golden.wanted(scene)) else [f"screendump of {scene.name} differs"]
 
 
-@case("the standard VGA in every mode: a VNC client receives exactly the golden pictures", 300, order=16,
-      every_time=False)
+@case("the standard VGA in every mode: a VNC client receives exactly the golden pictures", 300, order=16)
 def vga_golden_std(lab):
     all_scenes(lab, "std")
 
