@@ -15,11 +15,16 @@ if(HVMDM_SANITIZE)
 else()
   target_compile_options(hvmdm_rules INTERFACE -fstack-protector-strong -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections)
   target_link_options(hvmdm_rules INTERFACE LINKER:-z,relro,-z,now,--as-needed,--gc-sections)
+  include(CheckLinkerFlag)
+  check_linker_flag(CXX LINKER:-z,pack-relative-relocs HVMDM_PACKS_RELOCATIONS) # glibc 2.36 knows what to do with them
+  if(HVMDM_PACKS_RELOCATIONS)
+    target_link_options(hvmdm_rules INTERFACE LINKER:-z,pack-relative-relocs)
+  endif()
 endif()
 
 # hvmdm_room(NAME [COLD] [FILES files...] [BUT files...] DEPENDS libs...): the library dm_NAME from these .cpp files;
-# without FILES, from all those of the calling folder and below it, BUT some. A COLD room runs at start and on the
-# toolstack's word: its code is to be small.
+# without FILES, from all those of the calling folder and below it, BUT some. In a COLD room no guest waits for the code: it runs
+# at start, on the toolstack's word, or beside libraries that do the work, and is to be small.
 # The arrows of docs/architecture.md are the DEPENDS; tests/arrows checks the #includes against them.
 function(hvmdm_room name)
   cmake_parse_arguments(ARG "COLD" "" "FILES;BUT;DEPENDS" ${ARGN})

@@ -11,13 +11,6 @@ constexpr std::string_view kMagic = "HVMDM-ST";
 /// all pairs.
 constexpr std::size_t kMostRecords = 1024;
 
-u64 little_endian(std::span<const u8> bytes) {
-    u64 value = 0;
-    for (std::size_t i = 0; i < bytes.size(); ++i)
-        value |= u64{bytes[i]} << (i * 8);
-    return value;
-}
-
 } // namespace
 
 std::vector<u8> StateWriter::take() && {
@@ -83,23 +76,21 @@ Result<std::vector<StateReader::Record>> StateReader::split(std::span<const u8> 
     return records;
 }
 
-Result<u64> StateReader::number(std::span<const u8> bytes, std::size_t width, std::string_view where) {
-    if (bytes.size() != width) return fail("saved state: {} has the wrong width", where);
-    return little_endian(bytes);
+u64 StateReader::little_endian(std::span<const u8> bytes) {
+    u64 value = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        value |= u64{bytes[i]} << (i * 8);
+    return value;
 }
 
-Status StateReader::kind(const Record& record, char wanted, std::string_view where) {
-    if (record.kind != wanted) return fail("saved state: {} is of another kind than expected", where);
-    return {};
-}
-
-StateReader::Record* StateReader::find_section(std::string_view name) {
+Status StateReader::open_section(std::string_view name, Struct& reader) {
     for (Record& section : sections_)
         if (section.name == name && section.kind == 's') {
             section.used = true;
-            return &section;
+            reader = Struct(section.payload, std::string(name));
+            return {};
         }
-    return nullptr;
+    return fail("saved state: no section for device {}", name);
 }
 
 Status StateReader::finish() const {
@@ -109,6 +100,8 @@ Status StateReader::finish() const {
     return {};
 }
 
+// ---- one struct
+
 StateReader::Struct::Struct(std::span<const u8> bytes, std::string where) : where_(std::move(where)) {
     Result<std::vector<Record>> records = split(bytes, where_);
     if (records.ok())
@@ -117,19 +110,114 @@ StateReader::Struct::Struct(std::span<const u8> bytes, std::string where) : wher
         error_ = records.error();
 }
 
-StateReader::Record* StateReader::Struct::take(std::string_view name) {
+StateReader::Struct::~Struct() = default;
+
+void StateReader::Struct::wrong(std::string_view where, std::string_view what) {
+    if (!error_) error_ = fail("saved state: {} {}", where, what);
+}
+
+StateReader::Record* StateReader::Struct::take(std::string_view name, char kind) {
     if (error_) return nullptr;
     for (Record& record : records_)
         if (record.name == name) {
             record.used = true;
-            return &record;
+            if (record.kind == kind) return &record;
+            wrong(path(name), "is of another kind than expected");
+            return nullptr;
         }
-    error_ = fail("saved state: {}.{} is missing", where_, name);
+    wrong(path(name), "is missing");
     return nullptr;
 }
 
-void StateReader::Struct::check(std::string_view, const Status& status) {
-    if (!error_ && !status.ok()) error_ = status.error();
+bool StateReader::Struct::number_is(u64 raw, Form form, std::string_view name) {
+    if (!form.truth || raw <= 1) return true;
+    wrong(path(name), fmt::format("is {}, not a truth value", raw));
+    return false;
+}
+
+bool StateReader::Struct::count_is(std::size_t count, std::size_t wanted, std::string_view where) {
+    if (count == wanted) return true;
+    wrong(where, fmt::format("has {} items instead of {}", count, wanted));
+    return false;
+}
+
+std::optional<u64> StateReader::Struct::number_of(const Record& record, Form form) {
+    if (record.payload.size() != form.width) {
+        wrong(path(record.name), "has the wrong width");
+        return std::nullopt;
+    }
+    const u64 raw = little_endian(record.payload);
+    if (!number_is(raw, form, record.name)) return std::nullopt;
+    return raw;
+}
+
+std::optional<u64> StateReader::Struct::number(std::string_view name, Form form) {
+    const Record* const record = take(name, 'u');
+    if (record == nullptr) return std::nullopt;
+    return number_of(*record, form);
+}
+
+std::optional<u64> StateReader::Struct::number_if_any(std::string_view name, Form form) {
+    const Record* const record = take(name, 'o');
+    if (record == nullptr || record->payload.empty()) return std::nullopt;
+    return number_of(*record, form);
+}
+
+std::span<const u8> StateReader::Struct::numbers(std::string_view name, Form form, std::size_t most,
+                                                 bool exact) {
+    const Record* const record = take(name, form.width == 1 ? 'b' : 'l');
+    if (record == nullptr) return {};
+    std::span<const u8> bytes = record->payload;
+    if (form.width > 1) {
+        if (bytes.empty() || bytes[0] != form.width) {
+            wrong(path(name), "has the wrong width");
+            return {};
+        }
+        bytes = bytes.subspan(1);
+    }
+    if (bytes.size() % form.width != 0 || bytes.size() / form.width > most) {
+        wrong(path(name), "has an impossible length");
+        return {};
+    }
+    for (std::size_t at = 0; form.truth && at < bytes.size(); at += form.width)
+        if (!number_is(little_endian(bytes.subspan(at, form.width)), form, name)) return {};
+    if (exact && !count_is(bytes.size() / form.width, most, path(name))) return {};
+    return bytes;
+}
+
+StateReader::Items StateReader::Struct::structs(std::string_view name) {
+    const Record* const record = take(name, 'a');
+    return record == nullptr ? Items{} : Items{record->payload, 0, path(name)};
+}
+
+bool StateReader::Struct::next(Items& items, std::size_t most, Struct& item) {
+    if (error_ || items.rest.empty()) return false;
+    if (items.rest.size() < 4 || items.count == most) {
+        wrong(items.where, "has an impossible length");
+        return false;
+    }
+    const u64 length = little_endian(items.rest.first(4));
+    items.rest = items.rest.subspan(4);
+    if (length > items.rest.size()) {
+        wrong(items.where, "is cut off");
+        return false;
+    }
+    item = Struct(items.rest.first(length), items.where + "[]");
+    items.rest = items.rest.subspan(length);
+    return true;
+}
+
+bool StateReader::Struct::open(std::string_view name, Struct& inner) {
+    const Record* const record = take(name, 's');
+    if (record == nullptr) return false;
+    inner = Struct(record->payload, path(name));
+    return true;
+}
+
+bool StateReader::Struct::take_error_of(const Struct& inner) {
+    const Status status = inner.finish();
+    if (!status.ok() && !error_) error_ = status.error();
+    return status.ok();
 }
 
 Status StateReader::Struct::finish() const {

@@ -131,9 +131,8 @@ public:
 
     /// Fills `state` from the section `name`. On error `state` is unspecified: load into a copy.
     template <HasFields S> Status section(std::string_view name, S& state) {
-        const Record* record = find_section(name);
-        if (record == nullptr) return fail("saved state: no section for device {}", name);
-        Struct reader{record->payload, std::string(name)};
+        Struct reader;
+        DM_TRY(open_section(name, reader));
         S::fields(reader, state);
         return reader.finish();
     }
@@ -148,113 +147,100 @@ private:
         std::span<const u8> payload;
         bool used = false;
     };
+    /// A list of structs, as far as it has been read.
+    struct Items {
+        std::span<const u8> rest;
+        std::size_t count = 0;
+        std::string where;
+    };
 
     static Result<std::vector<Record>> split(std::span<const u8> bytes, std::string_view where);
-    static Result<u64> number(std::span<const u8> bytes, std::size_t width, std::string_view where);
-    Record* find_section(std::string_view name);
+    static u64 little_endian(std::span<const u8> bytes);
 
-    /// Visitor over the records of one struct.
-    struct Struct {
+    /// Visitor over the records of one struct. Its templates are thin, for every type of a member makes its
+    /// own. After the first error nothing more is read.
+    class Struct {
+    public:
+        Struct() = default;
         Struct(std::span<const u8> bytes, std::string where);
+        ~Struct();
+        Struct(Struct&&) = default;
+        Struct& operator=(Struct&&) = default;
 
         template <class T> void operator()(std::string_view name, T& value) {
-            if (Record* record = take(name))
-                check(name, load(*record, value, where_ + "." + std::string(name)));
+            using namespace detail;
+            if constexpr (Scalar<T> || IsBits<T>::value) {
+                if (const auto raw = number(name, kForm<T>)) value = from_raw<T>(*raw);
+            } else if constexpr (IsOptional<T>::value) {
+                using V = typename T::value_type;
+                value.reset();
+                if (const auto raw = number_if_any(name, kForm<V>)) value = from_raw<V>(*raw);
+            } else if constexpr (IsFifo<T>::value) {
+                using V = std::remove_cvref_t<decltype(value.at(0))>;
+                value.clear();
+                list<V>(name, T::kCapacity, false, [&](std::size_t, const V& item) { value.push(item); });
+            } else if constexpr (IsArray<T>::value) {
+                using V = typename T::value_type;
+                list<V>(name, value.size(), true, [&](std::size_t i, const V& item) { value[i] = item; });
+            } else {
+                Struct inner;
+                if (!open(name, inner)) return;
+                T::fields(inner, value);
+                take_error_of(inner);
+            }
         }
         Status finish() const;
 
     private:
-        Record* take(std::string_view name);
-        void check(std::string_view name, const Status& status);
+        struct Form {
+            u8 width;
+            bool truth; ///< 0 or 1
+        };
+        template <class T> static constexpr Form kForm{sizeof(T), std::is_same_v<T, bool>};
+
+        /// `exact`: there must be `most` items.
+        template <class V, class Store>
+        void list(std::string_view name, std::size_t most, bool exact, Store store) {
+            if constexpr (detail::Scalar<V> || detail::IsBits<V>::value) {
+                const std::span<const u8> bytes = numbers(name, kForm<V>, most, exact);
+                for (std::size_t i = 0; i < bytes.size() / sizeof(V); ++i)
+                    store(i, detail::from_raw<V>(little_endian(bytes.subspan(i * sizeof(V), sizeof(V)))));
+            } else {
+                Items items = structs(name);
+                Struct inner;
+                while (next(items, most, inner)) {
+                    V item{};
+                    V::fields(inner, item);
+                    if (!take_error_of(inner)) return;
+                    store(items.count++, item);
+                }
+                if (exact && !error_) count_is(items.count, most, items.where);
+            }
+        }
+
+        Record* take(std::string_view name, char kind);
+        std::string path(std::string_view name) const { return where_ + "." + std::string(name); }
+        void wrong(std::string_view where, std::string_view what);
+        bool number_is(u64 raw, Form form, std::string_view name);
+        bool count_is(std::size_t count, std::size_t wanted, std::string_view where);
+        std::optional<u64> number_of(const Record& record, Form form);
+        std::optional<u64> number(std::string_view name, Form form);
+        std::optional<u64> number_if_any(std::string_view name, Form form);
+        /// The numbers of a list, one after the other; empty after an error.
+        std::span<const u8> numbers(std::string_view name, Form form, std::size_t most, bool exact);
+        Items structs(std::string_view name);
+        /// False: there are no more, or an error.
+        bool next(Items& items, std::size_t most, Struct& item);
+        bool open(std::string_view name, Struct& inner);
+        /// False: there is one.
+        bool take_error_of(const Struct& inner);
 
         std::vector<Record> records_;
         std::string where_;
         std::optional<Error> error_;
     };
 
-    template <class T>
-    static Status load_number(std::span<const u8> bytes, T& value, std::string_view where) {
-        DM_TRY_ASSIGN(const u64 raw, number(bytes, sizeof(T), where));
-        if constexpr (std::is_same_v<T, bool>)
-            if (raw > 1) return fail("saved state: {} is {}, not a truth value", where, raw);
-        value = detail::from_raw<T>(raw);
-        return {};
-    }
-
-    template <class T> static Status load(const Record& record, T& value, const std::string& where) {
-        using namespace detail;
-        if constexpr (Scalar<T> || IsBits<T>::value) {
-            DM_TRY(kind(record, 'u', where));
-            return load_number(record.payload, value, where);
-        } else if constexpr (IsOptional<T>::value) {
-            DM_TRY(kind(record, 'o', where));
-            value.reset();
-            if (record.payload.empty()) return {};
-            typename T::value_type inner{};
-            DM_TRY(load_number(record.payload, inner, where));
-            value = inner;
-            return {};
-        } else if constexpr (IsFifo<T>::value) {
-            value.clear();
-            return load_list<decltype(value.at(0))>(
-                record, T::kCapacity, where, [&](std::size_t, const auto& item) { value.push(item); },
-                nullptr);
-        } else if constexpr (IsArray<T>::value) {
-            std::size_t count = 0;
-            DM_TRY((load_list<typename T::value_type>(
-                record, value.size(), where, [&](std::size_t i, const auto& item) { value[i] = item; },
-                &count)));
-            if (count != value.size())
-                return fail("saved state: {} has {} items instead of {}", where, count, value.size());
-            return {};
-        } else {
-            DM_TRY(kind(record, 's', where));
-            Struct reader{record.payload, where};
-            T::fields(reader, value);
-            return reader.finish();
-        }
-    }
-
-    template <class T, class Store>
-    static Status load_list(const Record& record, std::size_t most, const std::string& where, Store store,
-                            std::size_t* count_out) {
-        std::span<const u8> bytes = record.payload;
-        std::size_t count = 0;
-        if constexpr (detail::Scalar<T> || detail::IsBits<T>::value) {
-            DM_TRY(kind(record, sizeof(T) == 1 ? 'b' : 'l', where));
-            if constexpr (sizeof(T) > 1) {
-                if (bytes.empty() || bytes[0] != sizeof(T))
-                    return fail("saved state: {} has the wrong width", where);
-                bytes = bytes.subspan(1);
-            }
-            if (bytes.size() % sizeof(T) != 0 || bytes.size() / sizeof(T) > most)
-                return fail("saved state: {} has an impossible length", where);
-            for (; !bytes.empty(); bytes = bytes.subspan(sizeof(T))) {
-                T item{};
-                DM_TRY(load_number(bytes.first(sizeof(T)), item, where));
-                store(count++, item);
-            }
-        } else {
-            DM_TRY(kind(record, 'a', where));
-            while (!bytes.empty()) {
-                if (bytes.size() < 4 || count == most)
-                    return fail("saved state: {} has an impossible length", where);
-                DM_TRY_ASSIGN(const u64 length, number(bytes.first(4), 4, where));
-                bytes = bytes.subspan(4);
-                if (length > bytes.size()) return fail("saved state: {} is cut off", where);
-                T item{};
-                Struct reader{bytes.first(length), where + "[]"};
-                T::fields(reader, item);
-                DM_TRY(reader.finish());
-                store(count++, item);
-                bytes = bytes.subspan(length);
-            }
-        }
-        if (count_out != nullptr) *count_out = count;
-        return {};
-    }
-
-    static Status kind(const Record& record, char wanted, std::string_view where);
+    Status open_section(std::string_view name, Struct& reader);
 
     std::vector<Record> sections_;
 };

@@ -1,5 +1,5 @@
 // The golden pictures: what QEMU's adapter shows, or where ours differs for a reason (see the file
-// `differences`), ours.
+// `differences-std`), ours.
 #include "tests/devices/vga_scenes.hpp"
 #include "tests/support/png.hpp"
 

@@ -10,6 +10,7 @@
 //   shot FILE             writes what the client sees now as PPM
 //   refresh               asks for the whole picture again and waits for it
 //   wait-update MS        ok updated | ok none
+//   received              ok BYTES, since it connected
 //   key KEYSYM down|up    KEYSYM: a character, a name such as Return or F12, or 0x...
 //   tap KEYSYM            down and up
 //   type TEXT             taps each character, with Shift where a US keyboard needs it
@@ -22,7 +23,9 @@
 #include <rfb/rfbclient.h>
 
 #include <arpa/inet.h>
+#include <linux/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -139,6 +142,7 @@ public:
         if (command == "shot") return shot(rest_of(words));
         if (command == "refresh") return refresh();
         if (command == "wait-update") return wait_update(words);
+        if (command == "received") return received();
         if (command == "key") return key(words);
         if (command == "tap") return tap(rest_of(words));
         if (command == "type") return type(rest_of(words));
@@ -182,6 +186,14 @@ private:
         if (SendFramebufferUpdateRequest(rfb_, 0, 0, rfb_->width, rfb_->height, FALSE) == FALSE)
             return std::nullopt;
         return wait_for_update(milliseconds(10000), "error no answer within 10 s");
+    }
+
+    [[nodiscard]] std::string received() const {
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        if (getsockopt(rfb_->sock, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+            return "error the system does not tell";
+        return "ok " + std::to_string(info.tcpi_bytes_received);
     }
 
     std::optional<std::string> wait_update(std::istringstream& words) {
@@ -320,6 +332,8 @@ rfbClient* connect() {
     rfb->format.blueShift = 16;
     rfb->canHandleNewFBSize = TRUE;
     rfb->connectTimeout = 20;
+    std::free(rfb->serverHost);
+    rfb->serverHost = strdup(options.host.c_str()); // whom a certificate must be for
     rfb->GetPassword = [](rfbClient*) { return strdup(options.password.c_str()); };
     rfb->GetCredential = credential;
     rfb->FinishedFrameBufferUpdate = [](rfbClient*) { ++updates; };

@@ -3,8 +3,9 @@
 //   vncprobe latency PORT TTY QUIET_MS COUNT ATTACKERS
 //                                              one line "latency MICROSECONDS" for each change
 //   vncprobe ports TTY COUNT                   one line "port NANOSECONDS" for each hundred port accesses
-//   vncprobe watch PORT SECONDS                a viewer that only looks
-//   vncprobe hostile PORT VIEWERS SECONDS      viewers that stall, flood, babble and come back
+//   vncprobe pace TTY LETTER COUNT MS          tells the guest so often, at least so much time apart, and
+//   waits for each vncprobe watch PORT SECONDS                a viewer that only looks vncprobe hostile PORT
+//   VIEWERS SECONDS      viewers that stall, flood, babble and come back
 #include <arpa/inet.h>
 #include <array>
 #include <atomic>
@@ -181,6 +182,17 @@ void ports(const char* tty, int count) {
     }
 }
 
+void pace(const char* tty, char letter, int count, int ms) {
+    Guest guest(tty);
+    const auto begin = Clock::now();
+    for (int i = 0; i < count; ++i) {
+        std::this_thread::sleep_until(begin + milliseconds(ms) * i);
+        guest.tell(letter);
+        guest.await(letter);
+    }
+    std::printf("paced %lld\n", since(begin, 1000));
+}
+
 void attack(int port, int i, const std::atomic<bool>& stop) {
     const std::string source = "127.0.3." + std::to_string(i % 250 + 1);
     while (!stop) {
@@ -261,11 +273,13 @@ int main(int argc, char** argv) {
         latency(n(2), argv[3], n(4), n(5), n(6));
     else if (what == "ports" && argc == 4)
         ports(argv[2], n(3));
+    else if (what == "pace" && argc == 6)
+        pace(argv[2], argv[3][0], n(4), n(5));
     else if (what == "watch" && argc == 4)
         Viewer(n(2)).look(milliseconds(1000 * n(3)), false);
     else if (what == "hostile" && argc == 5)
         hostile(n(2), n(3), n(4));
     else
-        return std::fputs("usage: vncprobe latency|ports|watch|hostile ...\n", stderr), 2;
+        return std::fputs("usage: vncprobe latency|ports|pace|watch|hostile ...\n", stderr), 2;
     return 0;
 }

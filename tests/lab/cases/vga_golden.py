@@ -27,7 +27,7 @@ def show(guest, command, seconds=60):
 
 
 def all_scenes(lab, adapter):
-    """HVMDM_LAB_GOLDEN=write takes the pictures: QEMU's with --device-model qemu; ours where `differences` names the scene."""
+    """HVMDM_LAB_GOLDEN=write takes the pictures: QEMU's with --device-model qemu; ours where `differences-ADAPTER` names the scene."""
     golden = Golden(adapter, lab.device_model)
     guest = scenes_guest(lab, adapter)
     # QEMU's tight encoding gives the 256th colour of a rectangle wrong
@@ -62,6 +62,11 @@ def screendump(lab, guest, golden, scene):
       every_time=False)
 def vga_golden_std(lab):
     all_scenes(lab, "std")
+
+
+@case("the Cirrus adapter in every mode, its cursor and blits: exactly the golden pictures", 300, order=16, every_time=False)
+def vga_golden_cirrus(lab):
+    all_scenes(lab, "cirrus")
 
 
 def wake_ups(lab, guest):

@@ -7,7 +7,10 @@ from .lab import Lab, clean_dom0
 from .say import LabError
 
 PROBE = "/lab/vncprobe"
-QUIET = {0: 100, 5: 8, 60: 3, 130: 2}  # seconds of quiet: changes measured
+QUIET = {0: 60, 1: 15, 10: 4, 60: 2}  # seconds of quiet: changes measured
+ENCODINGS = ("raw", "hextile", "zrle", "tight")
+# What moves: letters for the guest, how often, milliseconds apart
+MOTIONS = {"text": ("t", "l", 40, 50), "video": ("g", "f", 20, 100)}
 HOSTILE = 64
 WATCHED_SECONDS = 20
 
@@ -36,6 +39,7 @@ def measure_guest(lab):
         found.update(percentiles(f"quiet_{quiet}", probe("latency", port, tty, quiet * 1000, count, 0), 1000))
     found.update(percentiles("port", probe("ports", tty, 200), 1000))
     found.update(watched(pid, port))
+    found.update(traffic(guest, tty, pid))
     found.update(percentiles("siege_0", probe("latency", port, tty, 0, 60, HOSTILE), 1000))
     found.update(percentiles("siege_5", probe("latency", port, tty, 5000, 5, HOSTILE), 1000))
     attack(port)
@@ -62,7 +66,7 @@ def percentiles(name, values, unit):
     ordered = sorted(value / unit for value in values)
     def at(part):
         return ordered[min(len(ordered) - 1, round(part * (len(ordered) - 1)))]
-    return {f"{name}_p50": at(0.5), f"{name}_p99": at(0.99)}
+    return {f"{name}_p50": at(0.5), f"{name}_p99": at(0.99), f"{name}_max": ordered[-1]}
 
 
 def attack(port):
@@ -75,6 +79,25 @@ def watched(pid, port):
     machine.ssh(f"{PROBE} watch {port} {WATCHED_SECONDS + 30} >/dev/null 2>&1 </dev/null &")
     found = activity(pid, "watched")
     machine.ssh("pkill -x vncprobe", check=False)
+    return found
+
+
+def traffic(guest, tty, pid):
+    """Bytes and CPU time for a line of text that scrolls and a picture of a film, by encoding."""
+    found = {}
+    for name, (mode, letter, count, apart) in MOTIONS.items():
+        probe("pace", tty, mode, 1, 0)
+        for encoding in ENCODINGS:
+            vnc = guest.vnc(encodings=encoding)
+            while vnc.do("wait-update 2000") != "none":
+                pass
+            bytes_before, cpu_before = int(vnc.do("received")), numbers(ACTIVITY, pid)["cpu"]
+            probe("pace", tty, letter, count, apart)
+            time.sleep(2)
+            found[f"{name}_{encoding}_bytes"] = (int(vnc.do("received")) - bytes_before) / count / 1000
+            found[f"{name}_{encoding}_cpu"] = (numbers(ACTIVITY, pid)["cpu"] - cpu_before) / count
+            vnc.close()
+    probe("pace", tty, "g", 1, 0)
     return found
 
 

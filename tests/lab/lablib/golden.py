@@ -16,9 +16,9 @@ def writing():
     return os.environ.get("HVMDM_LAB_GOLDEN") == "write"
 
 
-def differences():
+def differences(adapter):
     """{scene: why ours does not look like QEMU's}"""
-    lines = (SUITE / "differences").read_text().splitlines()
+    lines = (SUITE / f"differences-{adapter}").read_text().splitlines()
     return dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
 
 
@@ -30,15 +30,15 @@ class Golden:
     """The pictures of one adapter: "std" or "cirrus"."""
 
     def __init__(self, adapter, device_model):
-        self.adapter, self.device_model, self.differences = adapter, device_model, differences()
+        self.adapter, self.device_model, self.differences = adapter, device_model, differences(adapter)
         self.qemus, self.ours = SUITE / f"golden/{adapter}", SUITE / f"golden/{adapter}-ours"
         self._loaded = {}
 
     def scenes(self):
         """Those that the adapter can show; HVMDM_LAB_SCENES="NAME NAME" chooses some."""
         chosen = os.environ.get("HVMDM_LAB_SCENES", "").split()
-        return [scene for scene in scenes.read() if (self.adapter == "std" or "std" not in scene.flags)
-                and (not chosen or scene.name in chosen)]
+        other = "cirrus" if self.adapter == "std" else "std"
+        return [scene for scene in scenes.read() if other not in scene.flags and (not chosen or scene.name in chosen)]
 
     def folder(self, name):
         """Where the picture is that this device model is to show."""

@@ -1,10 +1,13 @@
 # A boot sector that rests until it is told something on COM1: 'd' changes a part of the screen (mode 13h), 'p' reads the
-# serial port's line status 100 times. It says the same letter when that is done.
+# serial port's line status 100 times, 't' changes to text, where 'l' scrolls by a line, 'g' back to graphics, where 'f' draws
+# a picture. It says the same letter when that is done. Text and pictures are the BIOS's code.
 .code16
 .globl _start
 
 .set READS, 100
 .set COM1, 0x3f8
+.set SCREEN, 0x8000 # what the text screen shows
+.set ROM, 0xf000
 
 _start:
     ljmp $0, $start
@@ -69,6 +72,16 @@ do:
     je draw
     cmpb $'p', %al
     je ports
+    cmpb $'l', %al
+    je line
+    cmpb $'f', %al
+    je picture
+    movw $0x0003, %cx
+    cmpb $'t', %al
+    je mode
+    movb $0x13, %cl
+    cmpb $'g', %al
+    je mode
 done:
     popw %ax
     call say
@@ -84,6 +97,51 @@ draw:
     movw $160, %cx # a line
     rep stosw
     jmp done
+
+mode:
+    movw %cx, %ax
+    int $0x10
+    jmp done
+
+line:
+    pushw %ds
+    popw %es
+    movw $SCREEN + 160, %si
+    movw $SCREEN, %di
+    movw $80 * 24, %cx
+    rep movsw
+    movw $ROM, %ax
+    movw %ax, %ds
+    movw %cs:place, %si
+    movw $80, %cx
+character:
+    lodsb
+    andb $0x3f, %al
+    addb $0x20, %al
+    movb $7, %ah
+    stosw
+    loop character
+    movw $SCREEN, %si
+    xorw %ax, %ax
+    movw %ax, %ds
+    movw $0xb800, %ax
+    movw $80 * 25, %cx
+show:
+    movw %ax, %es
+    xorw %di, %di
+    rep movsw
+    xorw %ax, %ax
+    movw %ax, %ds
+    addw $0x142, place # even: a word at the segment's end would be half outside
+    jmp done
+
+picture:
+    movw $ROM, %ax
+    movw %ax, %ds
+    movw %cs:place, %si
+    movw $0xa000, %ax
+    movw $32000, %cx
+    jmp show
 
 ports:
     movw $READS, %cx
@@ -119,6 +177,7 @@ received:
 
 letter: .byte 0
 colour: .byte 0
+place:  .word 0
 ready:  .asciz "DISPLAY ready\r\n"
 
 .org 510
