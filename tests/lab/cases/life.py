@@ -111,7 +111,7 @@ def turns(lab):
     lab.sh(f"for n in $(seq 30); do m=$(xl list {guest.name} | awk 'NR == 2 {{print $3}}'); [ $m -le 121 ] && exit 0; sleep 1; done; exit 1")
     shell.run("dd if=/dev/sda of=/dev/null bs=64k count=64 iflag=direct 2>/dev/null", 60)
 
-    guest.send("echo mem >/sys/power/state; echo AWAKE $(cat /sys/power/suspend_stats/success)\n")
+    guest.send("echo mem >/sys/power/state; echo AW''AKE $(cat /sys/power/suspend_stats/success)\n")
     lab.sh(f"for n in $(seq 60); do xl list {guest.name} | grep -q -- s-- && exit 0; grep -q 'sleeps (S3)' /var/log/xen/qemu-dm-{guest.name}.log && exit 0; sleep 1; done; exit 0")
     guest.xl("trigger", "s3resume")
     guest.expect("AWAKE", 120)
