@@ -100,7 +100,7 @@ def cplus(rng):
     for _ in range(rng.randrange(1, 4)):
         protocol = rng.choice([6, 6, 17])
         large = protocol == 6 and rng.random() < 0.3
-        data = frame(rng, rng.choice([1500, 2000, 3001]) if large else rng.choice([20, 25, 100, 333, 1460]), protocol)
+        data = frame(rng, rng.choice([1500, 2000, 3010]) if large else rng.choice([20, 25, 100, 333, 1460]), protocol)
         flags = LGSEN | 1 << 18 | 1000 << 16 if large else rng.choice([0, 1 << 18]) | rng.choice([0, 1 << (16 if protocol == 6 else 17)])
         if large:
             flags = LGSEN | 1000 << 16
