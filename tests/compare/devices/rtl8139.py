@@ -1,4 +1,4 @@
-"""Network cards: the RTL8139C+, whose frames come back to itself by loopback."""
+"""The RTL8139C+, whose frames come back to itself by loopback."""
 import struct
 
 from ..device import Device, Register, config_registers
@@ -58,7 +58,7 @@ def checksum(data):
 
 def frame(rng, payload, protocol=6, to=MAC):
     """TCP or UDP over IPv4 to the card itself; checksums are the card's to make."""
-    header = struct.pack(">HHIIBBHHH", 40000, 5001, 0x01020304, 0x0a0b0c0d, 0x50, 0x18, 0xffff, 0, 0) if protocol == 6 else struct.pack(
+    header = struct.pack(">HHIIBBHHH", 40000, 5001, 0x01020304, 0x0a0b0c0d, 0x50, 0x10, 0xffff, 0, 0) if protocol == 6 else struct.pack(
         ">HHHH", 40000, 5001, 8 + payload, 0)
     body = header + rng.randbytes(payload)
     addresses = bytes([192, 168, 5, 2, 192, 168, 5, 3])
@@ -100,7 +100,7 @@ def cplus(rng):
     for _ in range(rng.randrange(1, 4)):
         protocol = rng.choice([6, 6, 17])
         large = protocol == 6 and rng.random() < 0.3
-        data = frame(rng, rng.choice([1500, 2000, 3001]) if large else rng.choice([1, 6, 100, 333, 1460]), protocol)
+        data = frame(rng, rng.choice([1500, 2000, 3010]) if large else rng.choice([20, 25, 100, 333, 1460]), protocol)
         flags = LGSEN | 1 << 18 | 1000 << 16 if large else rng.choice([0, 1 << 18]) | rng.choice([0, 1 << (16 if protocol == 6 else 17)])
         if large:
             flags = LGSEN | 1000 << 16
@@ -110,7 +110,8 @@ def cplus(rng):
             control = OWN | flags | (FS if start == 0 else 0) | (LS if end == len(data) else 0) | (end - start)
             lines += descriptor(TX_RING + 16 * (index + cuts.index(start)), control, TX_DATA + start)
         lines += descriptor(TX_RING + 16 * (index + len(cuts) - 1), 0, 0)
-        lines += [put("TPPOLL", 0x40), *STATUS, *ACKNOWLEDGE, shown(TX_RING + 16 * index, 16 * (len(cuts) - 1))]
+        lines += [put("TPPOLL", 0x40), *STATUS, *ACKNOWLEDGE,
+                  *(Line(f"readl {TX_RING + 16 * n:#x}", "TX_STATUS") for n in range(index, index + len(cuts) - 1))]
         index += len(cuts) - 1
     return [*lines, shown(RX_RING, 128), *(shown(RX_DATA + 0x800 * n, 1100) for n in range(8))]
 
