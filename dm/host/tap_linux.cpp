@@ -62,8 +62,8 @@ Result<Tap> Tap::adopt(UniqueFd fd) {
 }
 
 void Tap::set_silent(bool silent) const {
-    std::array<sock_filter, 1> take_nothing{BPF_STMT(BPF_RET | BPF_K, 0)};
-    sock_fprog program{static_cast<unsigned short>(take_nothing.size()), take_nothing.data()};
+    sock_filter take_nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    sock_fprog program{1, &take_nothing};
     static_cast<void>(::ioctl(fd_.get(), silent ? TUNATTACHFILTER : TUNDETACHFILTER, &program));
 }
 

@@ -47,7 +47,8 @@ TEST_F(MachineUsbTest, WithoutAControllerTheRemedyIsNamed) {
 TEST_F(MachineUsbTest, DevicesOfTheCommandLineArePluggedIn) {
     options.usb = true;
     options.usb_devices = {"tablet"};
-    options.devices.push_back({.driver = "usb-kbd", .id = "k", .properties = {{"port", "2"}}, .pci_slot = {}});
+    options.devices.push_back(
+        {.driver = "usb-kbd", .id = "k", .properties = {{"port", "2"}}, .pci_slot = {}});
     start();
     EXPECT_EQ(port_status(0x10), 0x93U);
     EXPECT_EQ(port_status(0x12), 0x93U);

@@ -99,8 +99,8 @@ TEST(FinishFrame, AChecksumOutsideTheFrameIsRefused) {
 TEST(FinishFrame, SegmentsHaveAllTheDataOnceAndRightHeaders) {
     for (const bool six : {false, true})
         for (const bool tagged : {false, true})
-            for (const std::size_t options : {0, 12, 40})
-                for (const std::size_t payload : {1, 999, 1000, 1001, 2500, 3000, 64000}) {
+            for (const std::size_t options : {0U, 12U, 40U})
+                for (const std::size_t payload : {1U, 999U, 1000U, 1001U, 2500U, 3000U, 64000U}) {
                     Request r(payload, {.six = six, .tagged = tagged, .options = options});
                     const Bytes whole = r.frame;
                     ASSERT_TRUE(r.finish());

@@ -226,7 +226,7 @@ TEST(E1000Receive, WhatHasNoChecksumIsNotJudged) {
 TEST(E1000Receive, ThePacketChecksumBeginsWhereItIsTold) {
     for (const u32 first : {0U, 1U, 14U, 15U, 34U, 35U, 100U, 255U})
         for (const u32 wanted : {0U, 0x300U})
-            for (const std::size_t payload : {1, 10, 301}) {
+            for (const std::size_t payload : {1U, 10U, 301U}) {
                 E1000Rig r;
                 r.reg(RXCSUM, wanted | first);
                 r.start();

@@ -112,7 +112,7 @@ Bytes unfinished(std::size_t payload, const FrameShape& shape, bool with_length)
 TEST(E1000Send, ChecksumsOfTcpAndUdp) {
     for (const bool six : {false, true})
         for (const bool udp : {false, true})
-            for (const std::size_t payload : {3, 1000}) {
+            for (const std::size_t payload : {3U, 1000U}) {
                 E1000Rig r;
                 const FrameShape shape{.six = six, .udp = udp};
                 Bytes frame = unfinished(payload, shape, true);
@@ -166,7 +166,7 @@ TEST(E1000Send, ChecksumsOutsideTheFrameAreNotInserted) {
 TEST(E1000Send, SegmentsAreLeftToTheFarEndWithHeadersThatFitTheWhole) {
     for (const bool six : {false, true})
         for (const bool tagged : {false, true})
-            for (const std::size_t options : {0, 12}) {
+            for (const std::size_t options : {0U, 12U}) {
                 E1000Rig r;
                 const FrameShape shape{.six = six, .options = options};
                 const FrameShape outside{.six = six, .tagged = tagged, .options = options};

@@ -11,7 +11,7 @@ using testing::Optional;
 
 constexpr u8 kTablet = 1;
 constexpr u8 kKeyboard = 2;
-constexpr KeyCode kA = 0x1e, kLeftShift = 0x2a, kCtrlRight = 0x9d, kCapsLock = 0x3a;
+constexpr KeyCode kA = 0x1e, kLeftShift = 0x2a, kCtrlRight = 0x9d;
 
 struct Watcher final : InputObserver {
     void input_status(const InputStatus& now) override {
