@@ -17,7 +17,7 @@ enum class UsbModel : u8 { None, Tablet, Mouse, Keyboard, Hub };
 class UsbPorts final : public Device {
 public:
     static constexpr std::size_t kLongestId = 64;
-    static constexpr std::size_t kPlaces = Uhci::kPorts * (1 + UsbHub::kPorts);
+    static constexpr std::size_t kPlaces = std::size_t{Uhci::kPorts} * (1 + UsbHub::kPorts);
 
     struct Slot {
         UsbModel model = UsbModel::None;

@@ -235,7 +235,7 @@ private:
     bool send_gathered(Gathered& g);
     void release(unsigned ring, const Gathered& g);
     rtl8139::Descriptor fetch(u64 base, u8 index);
-    u64 ring_base(unsigned ring) const { return s_.tsad[ring * 2] | u64{s_.tsad[ring * 2 + 1]} << 32; }
+    u64 ring_base(std::size_t ring) const { return s_.tsad[ring * 2] | u64{s_.tsad[ring * 2 + 1]} << 32; }
 
     // rtl8139_receive.cpp: filter, receive buffer, a guest without room
     bool listens() const { return works() && (s_.cr & static_cast<u8>(rtl8139::Cr::RE)) != 0; }
