@@ -282,6 +282,7 @@ struct UsbDiskRig : UsbRig {
         storage = made.get();
         dev.attach(0, std::move(made));
     }
+    ~UsbDiskRig() override { dev.detach(0); } // before its medium goes
     bool power_up() {
         start();
         return configure(0, kAddress);
