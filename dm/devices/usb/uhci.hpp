@@ -13,13 +13,18 @@
 #include "dm/core/bits.hpp"
 #include "dm/core/pci.hpp"
 #include "dm/devices/usb/uhci_frame.hpp"
+#include "dm/devices/usb/usb_controller.hpp"
 
 #include <memory>
 #include <vector>
 
 namespace dm {
 
-class Uhci final : public PciFunction, private IoHandler, private UsbUpstream, private UhciFrame::Bus {
+class Uhci final : public PciFunction,
+                   public UsbController,
+                   private IoHandler,
+                   private UsbUpstream,
+                   private UhciFrame::Bus {
 public:
     static constexpr unsigned kPorts = uhci::kRootPorts;
 
@@ -54,10 +59,9 @@ public:
     Uhci(std::string_view name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring);
     ~Uhci() override;
 
-    /// Plugs a device in; the port is free.
-    void attach(unsigned port, std::unique_ptr<UsbDevice> device);
-    /// Takes it out; null where there is none.
-    std::unique_ptr<UsbDevice> detach(unsigned port);
+    unsigned root_ports() const override { return kPorts; }
+    void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
+    std::unique_ptr<UsbDevice> detach(unsigned port) override;
     UsbDevice* device(unsigned port) const { return devices_[port].get(); }
 
     void reset() override;

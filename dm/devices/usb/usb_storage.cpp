@@ -9,19 +9,35 @@ using Kind = ScsiAction::Kind;
 
 namespace {
 
-constexpr std::array<u8, 18> kDeviceDescriptor{18,   usb::kDevice, 0x10, 0x01, 0,    0, 0, 8, 0xf4,
-                                               0x46, 0x01,         0x00, 0x00, 0x00, 1, 2, 3, 1};
-constexpr std::array<u8, 32> kConfiguration{
-    9, usb::kConfiguration, 32,   0, 1,  1, 0, 0xc0, 0, // its own power
-    9, usb::kInterface,     0,    0, 2,  8, 6, 0x50, 0, // mass storage, SCSI, bulk-only
-    7, usb::kEndpoint,      0x81, 2, 64, 0, 0,          //
-    7, usb::kEndpoint,      0x02, 2, 64, 0, 0};
-constexpr std::array<std::string_view, 3> kStrings{"QEMU", "QEMU USB HARDDRIVE", "1"};
+enum Text : u8 { kManufacturer = 1, kProduct, kSerial, kFullName, kHighName };
+
+constexpr std::array<u8, 18> device_descriptor(u8 packet0) {
+    return {18,       usb::kDevice, 0x00, 0x02, 0,    0,
+            0,        packet0,      0xf4, // USB 2.0; 46f4:0001
+            0x46,     0x01,         0x00, 0x00, 0x00, kManufacturer,
+            kProduct, kSerial,      1};
+}
+constexpr std::array<u8, 32> configuration_descriptor(u8 text, u16 packet) {
+    const u8 high = static_cast<u8>(packet >> 8);
+    const u8 low = static_cast<u8>(packet);
+    return {9, usb::kConfiguration, 32,   0, 1,   1,    text, 0xc0, 0, // its own power
+            9, usb::kInterface,     0,    0, 2,   8,    6,    0x50, 0, // mass storage, SCSI, bulk-only
+            7, usb::kEndpoint,      0x81, 2, low, high, 0,             //
+            7, usb::kEndpoint,      0x02, 2, low, high, 0};
+}
+constexpr auto kDeviceDescriptor = device_descriptor(8);
+constexpr auto kConfiguration = configuration_descriptor(kFullName, UsbStorage::kFullPacket);
+constexpr auto kHighDevice = device_descriptor(64);
+constexpr auto kHighConfiguration = configuration_descriptor(kHighName, UsbStorage::kHighPacket);
+constexpr std::array<std::string_view, 5> kStrings{
+    "QEMU", "QEMU USB HARDDRIVE", "1", "Full speed config (usb 1.1)", "High speed config (usb 2.0)"};
 constexpr usb::Description kDescription{.device = kDeviceDescriptor,
                                         .configuration = kConfiguration,
                                         .strings = kStrings,
                                         .in_endpoints = 1U << UsbStorage::kIn,
-                                        .out_endpoints = 1U << UsbStorage::kOut};
+                                        .out_endpoints = 1U << UsbStorage::kOut,
+                                        .high_device = kHighDevice,
+                                        .high_configuration = kHighConfiguration};
 
 /// Requests of the class (section 3).
 constexpr u16 kReset = usb::request_code(usb::kClass | usb::kToInterface, 0xff);
@@ -158,7 +174,7 @@ void UsbStorage::end_data() {
     if (s_.expected == s_.moved) return;
     if (!s_.to_host)
         halt(kOut, false);
-    else if (s_.moved % kPacket == 0)
+    else if (s_.moved % packet_size() == 0)
         halt(kIn, true);
 }
 
@@ -167,7 +183,7 @@ Answer UsbStorage::data_from_target(std::span<u8> bytes) {
         if (!in_flight_) request(); // after a restore
         return {Handshake::Nak};
     }
-    const std::size_t packet = std::min<std::size_t>(kPacket, s_.chunk_end - s_.chunk_at);
+    const std::size_t packet = std::min<std::size_t>(packet_size(), s_.chunk_end - s_.chunk_at);
     if (packet > bytes.size()) return {Handshake::Babble};
     std::copy_n(s_.chunk.begin() + s_.chunk_at, packet, bytes.begin());
     s_.chunk_at += static_cast<u32>(packet);
@@ -181,7 +197,7 @@ Answer UsbStorage::data_from_target(std::span<u8> bytes) {
 
 Answer UsbStorage::data_to_target(std::span<const u8> bytes) {
     if (in_flight_) return {Handshake::Nak};
-    if (bytes.size() > kPacket || bytes.size() > wanted() - s_.moved ||
+    if (bytes.size() > packet_size() || bytes.size() > wanted() - s_.moved ||
         bytes.size() > kChunk - s_.chunk_end) {
         break_down();
         return {Handshake::Stall, 0, true};
@@ -190,7 +206,7 @@ Answer UsbStorage::data_to_target(std::span<const u8> bytes) {
     s_.chunk_end += static_cast<u32>(bytes.size());
     s_.moved += static_cast<u32>(bytes.size());
     const bool all = s_.moved == wanted();
-    if (s_.kind == Kind::Write && (all || kChunk - s_.chunk_end < kPacket))
+    if (s_.kind == Kind::Write && (all || kChunk - s_.chunk_end < packet_size()))
         request();
     else if (s_.kind == Kind::Parameters && all)
         apply(target_->parameters(s_.cdb, std::span(s_.chunk).first(s_.chunk_end)));

@@ -17,7 +17,9 @@ namespace dm {
 class UsbStorage final : public UsbDevice {
 public:
     static constexpr std::size_t kChunk = 8192;
-    static constexpr std::size_t kPacket = 64;
+    static constexpr u16 kFullPacket = 64;
+    static constexpr u16 kHighPacket = 512;
+    static_assert(kChunk % kHighPacket == 0);
     static constexpr unsigned kIn = 1;  ///< endpoint 81
     static constexpr unsigned kOut = 2; ///< endpoint 02
 
@@ -93,6 +95,7 @@ private:
     void apply(const ScsiAction& action);
     void begin_data(Stage stage);
     void end_data();
+    std::size_t packet_size() const { return speed() == usb::Speed::High ? kHighPacket : kFullPacket; }
     u64 wanted() const { return std::min<u64>(s_.length, s_.expected); }
 
     // usb_storage_medium.cpp

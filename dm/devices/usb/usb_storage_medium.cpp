@@ -136,7 +136,7 @@ Status UsbStorage::check(const State& s) const {
         break;
     case Stage::DataOut:
         good = good && !s.to_host && s.length <= s.expected && s.moved < most && s.chunk_at == 0 &&
-               kChunk - s.chunk_end >= kPacket && s.moved == s.done + s.chunk_end &&
+               kChunk - s.chunk_end >= kFullPacket && s.moved == s.done + s.chunk_end &&
                (s.kind == Kind::Write ||
                 (s.kind == Kind::Parameters && s.done == 0 && s.length <= ScsiTarget::kBufferSize));
         break;
