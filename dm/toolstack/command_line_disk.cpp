@@ -92,7 +92,7 @@ Status put_on_ahci(CommandLineDraft& draft, DiskOptions& disk, std::optional<uns
 }
 
 void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
-    if (disk.bus == DiskBus::Scsi) return;
+    if (disk.bus == DiskBus::Scsi || disk.bus == DiskBus::Usb) return;
     const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
     if (disk.serial.empty()) disk.serial = global_of(draft, driver, "serial");
     if (disk.model.empty()) disk.model = global_of(draft, driver, "model");
@@ -127,7 +127,7 @@ Status take_global_policy(const CommandLineDraft& draft, DiskOptions& disk) {
     const std::string on_read = global_of(draft, driver, "rerror");
     const std::string on_write = global_of(draft, driver, "werror");
     constexpr ErrorPolicy usual{};
-    if (disk.bus == DiskBus::Scsi) return {};
+    if (disk.bus == DiskBus::Scsi || disk.bus == DiskBus::Usb) return {};
     if (!on_read.empty() && disk.errors.on_read == usual.on_read) {
         DM_TRY_ASSIGN(disk.errors.on_read, error_action("rerror", on_read));
     }
@@ -226,6 +226,19 @@ Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptio
                         "port_wwn", "port_index", "scsi_version", "max_io_size", "max_unmap_size"});
     const unsigned id = target ? static_cast<unsigned>(*target) : free_scsi_id(draft);
     return put_on_scsi(draft, disk, id, device.text);
+}
+
+bool is_usb_controller(const DeviceDraft& device) {
+    const std::string_view driver = device.row->driver;
+    return device.row->support == Support::Implemented &&
+           (driver.find("-uhci") != driver.npos || driver.find("-ehci") != driver.npos ||
+            driver.find("-xhci") != driver.npos);
+}
+
+/// Where there is USB, such a drive may become a disk by device_add at any time.
+bool waits_for_device_add(const CommandLineDraft& draft, const DriveDraft& drive) {
+    return drive.interface_none && !drive.is_node && !drive.disk.file.empty() &&
+           (draft.out.usb || std::ranges::any_of(draft.devices, is_usb_controller));
 }
 
 /// What the device is to show: the drive that it names, or an empty tray.
@@ -334,6 +347,9 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     DM_TRY_ASSIGN(DiskOptions disk, disk_for(draft, device));
     if (device.row->kind == DeviceKind::ScsiDisk) {
         DM_TRY(place_scsi_device(draft, device, disk));
+    } else if (device.row->kind == DeviceKind::UsbDisk) {
+        disk.bus = DiskBus::Usb;
+        device.opts.ignore({"bus", "port", "removable"});
     } else {
         DM_TRY(place_ide_device(draft, device, disk));
     }
@@ -358,12 +374,13 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
 Status finish_drives(CommandLineDraft& draft) {
     for (DriveDraft& drive : draft.drives) {
         if (drive.attached) continue;
-        if (drive.interface_none) {
+        if (drive.interface_none && !waits_for_device_add(draft, drive)) {
             draft.note_for(drive.text, "no -device uses this drive");
             continue;
         }
         DiskOptions& disk = drive.disk;
         disk.read_only = drive.read_only.value_or(disk.media == DiskMedia::Cdrom);
+        if (drive.interface_none) disk.bus = DiskBus::Usb;
         if (disk.bus == DiskBus::Scsi) {
             const unsigned id = drive.position ? *drive.position : free_scsi_id(draft);
             const Status placed = put_on_scsi(draft, disk, id, drive.text);

@@ -56,18 +56,30 @@ public:
         }
     };
 
-    Uhci(std::string_view name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring);
+    Uhci(std::string_view name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring,
+         const PciIdentity& identity = kPiix3);
+
+    static constexpr PciIdentity kPiix3{
+        .vendor = 0x8086, .device = 0x7020, .class_code = 0x0c0300, .revision = 0x01, .interrupt_pin = 4};
+    /// One of the three companions in an ICH9 (datasheet 316972), 0 to 2.
+    static constexpr PciIdentity ich9(unsigned index) {
+        return {.vendor = 0x8086,
+                .device = static_cast<u16>(0x2934 + index),
+                .class_code = 0x0c0300,
+                .revision = 0x03,
+                .interrupt_pin = static_cast<u8>(1 + index)};
+    }
     ~Uhci() override;
 
     unsigned root_ports() const override { return kPorts; }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
-    UsbDevice* device(unsigned port) const { return devices_[port].get(); }
+    UsbDevice* device(unsigned port) const override { return devices_[port].get(); }
 
     void reset() override;
     void save(StateWriter& out) const override;
     Status load(StateReader& in) override;
-    void quiesce();
+    void quiesce() override;
 
 private:
     u64 read(u64 offset, unsigned size) override;

@@ -15,6 +15,9 @@ public:
     virtual void attach(unsigned port, std::unique_ptr<UsbDevice> device) = 0;
     /// Takes it out; null where there is none.
     virtual std::unique_ptr<UsbDevice> detach(unsigned port) = 0;
+    virtual UsbDevice* device(unsigned port) const = 0;
+    /// Waits until nothing is in flight.
+    virtual void quiesce() = 0;
 };
 
 } // namespace dm
