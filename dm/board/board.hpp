@@ -29,6 +29,7 @@
 #include "dm/devices/scsi/lsi53c895a.hpp"
 #include "dm/devices/usb/ehci.hpp"
 #include "dm/devices/usb/uhci.hpp"
+#include "dm/devices/usb/xhci.hpp"
 #include "dm/devices/vga/cirrus_vga.hpp"
 #include "dm/devices/vga/std_vga.hpp"
 #include "dm/devices/xen_platform/xen_platform.hpp"
@@ -90,13 +91,24 @@ struct BoardParts {
             std::string drive{}; ///< of a disk
         };
         struct Controller {
-            enum class Model : u8 { Piix3Uhci, Ich9Uhci1, Ich9Uhci2, Ich9Uhci3, Ehci, Ich9Ehci };
+            enum class Model : u8 {
+                Piix3Uhci,
+                Ich9Uhci1,
+                Ich9Uhci2,
+                Ich9Uhci3,
+                Ehci,
+                Ich9Ehci,
+                NecXhci,
+                QemuXhci
+            };
             Model model = Model::Piix3Uhci;
             std::string id{};         ///< its bus is "ID.0"; empty: "usb-bus.N"
             std::optional<Bdf> place; ///< function 2 of the PIIX3 when not said
             std::string master{};     ///< the bus whose companion it is; empty: it has a bus of its own
             unsigned first_port = 0;  ///< there
             bool multifunction = false;
+            unsigned usb2_ports = 4; ///< of an xHCI controller
+            unsigned usb3_ports = 4;
         };
         std::vector<Controller> controllers; ///< none: one as a PIIX3 has it
         std::vector<Device> devices;

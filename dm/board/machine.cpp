@@ -41,6 +41,8 @@ std::optional<UsbController::Model> usb_controller(std::string_view name) {
     if (name == "ich9-usb-uhci3") return Ich9Uhci3;
     if (name == "usb-ehci") return UsbController::Model::Ehci;
     if (name == "ich9-usb-ehci1") return Ich9Ehci;
+    if (name == "nec-usb-xhci") return NecXhci;
+    if (name == "qemu-xhci") return QemuXhci;
     return std::nullopt;
 }
 
@@ -81,6 +83,10 @@ UsbController usb_controller_parts(UsbController::Model model, const toolstack::
     const std::string first = property(device, "firstport");
     if (const auto number = toolstack::parse_number(first, UINT8_MAX))
         parts.first_port = static_cast<unsigned>(number.value());
+    if (const auto ports = toolstack::parse_number(property(device, "p2"), xhci::kMostPortsOfKind))
+        parts.usb2_ports = std::max(static_cast<unsigned>(ports.value()), 1U);
+    if (const auto ports = toolstack::parse_number(property(device, "p3"), xhci::kMostPortsOfKind))
+        parts.usb3_ports = static_cast<unsigned>(ports.value());
     return parts;
 }
 

@@ -288,7 +288,7 @@ TEST_F(XhciTest, MoreEndpointsThanThereAreIsAResourceError) {
     start();
     op(xhci::CONFIG, 32);
     unsigned configured = 0;
-    for (unsigned n = 0; n < 5; ++n) {
+    for (unsigned n = 0; n < 3; ++n) {
         reset_port(kPort);
         slot = enable_slot();
         ASSERT_EQ(address(slot, kPort), Code::Success);

@@ -127,7 +127,7 @@ u32 Xhci::operational(u64 offset) const {
 
 /// Registers are written as whole words; drivers do nothing else.
 void Xhci::write(u64 offset, unsigned size, u64 value) {
-    if (size != 4 || offset % 4 != 0) return log_.guest("write of {} bytes at {:#x}", size, offset);
+    if (size != 4 || offset % 4 != 0) return;
     const auto word = static_cast<u32>(value);
     const u64 port = (offset - xhci::kPortSets) / xhci::kPortStride;
     if (offset < xhci::kOperational) return;

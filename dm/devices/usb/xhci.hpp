@@ -155,12 +155,12 @@ public:
     unsigned root_ports() const override { return config_.usb2_ports; }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
-    UsbDevice* device(unsigned port) const { return devices_[port].get(); }
+    UsbDevice* device(unsigned port) const override { return devices_[port].get(); }
 
     void reset() override;
     void save(StateWriter& out) const override;
     Status load(StateReader& in) override;
-    void quiesce();
+    void quiesce() override;
 
 private:
     // xhci.cpp: registers
