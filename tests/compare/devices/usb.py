@@ -1,4 +1,5 @@
-"""UHCI (Design Guide 1.1) of the PIIX3, with a tablet on its first port: registers and the root hub. Frames need time, which does not pass."""
+"""UHCI (Design Guide 1.1) of the PIIX3 and EHCI (1.0) of an ICH9, each with a tablet on its first port: registers and the root hub. Frames need
+time, which does not pass."""
 from ..device import Device, Register, config_registers
 from ..stream import Line
 from .pci import HEADER
@@ -43,7 +44,44 @@ def controller_reset(_):
 CONFIG = [*HEADER, ("PCICMD", 0x04, 2, {"bits": 0x0005, "values": [5], "never": lambda value: value & 5 != 5}), ("PCISTS", 0x06, 2),
           ("SBRNUM", 0x60, 1, {"write": False}), ("BAR4", 0x20, 4, {"write": False})]
 
+# EHCI. Schedules stay off: their status follows them by and by in QEMU.
+EHCI = 0xe0000000
+OPERATIONAL = EHCI + 0x20
+E_PED, E_SUSP, E_RESET, E_CHANGES = 0x04, 0x80, 0x100, 0x0a
+
+
+def ehci(name, where, bits=0xffffffff, **more):
+    return Register(name, where, 4, space="memory", bits=bits, **more)
+
+
+EHCI_REGISTERS = [
+    ehci("CAPLENGTH", EHCI, write=False), ehci("HCSPARAMS", EHCI + 4, write=False), ehci("HCCPARAMS", EHCI + 8, write=False),
+    ehci("USBCMD", OPERATIONAL, 0x00ff0030, values=[0, 0x80000], never=lambda value: value & 0x33),
+    ehci("USBSTS", OPERATIONAL + 4, 0x3f, values=[0x3f, 4]),
+    ehci("USBINTR", OPERATIONAL + 8, 0x3f, values=[0x37, 4]),
+    ehci("FRINDEX", OPERATIONAL + 0xc, 0x3fff),
+    ehci("PERIODICLISTBASE", OPERATIONAL + 0x14, 0xfffff000),
+    ehci("ASYNCLISTADDR", OPERATIONAL + 0x18, 0xffffffe0),
+    ehci("CONFIGFLAG", OPERATIONAL + 0x40, 1),
+    *(ehci(f"PORTSC{i + 1}", OPERATIONAL + 0x44 + 4 * i, 0x18e, values=[0, E_PED, E_RESET, E_PED | E_SUSP, E_CHANGES], weight=0.5) for i in range(6)),
+]
+
+
+def ehci_port_reset(rng):
+    name, where = "PORTSC1", OPERATIONAL + 0x44
+    lines = [Line(f"writel {where:#x} {E_RESET:#x}", name), Line(f"readl {where:#x}", name), Line(f"writel {where:#x} 0", name),
+             Line(f"readl {where:#x}", name), Line(f"writel {where:#x} {E_PED | E_CHANGES:#x}", name), Line(f"readl {where:#x}", name)]
+    if rng.random() < 0.5:
+        lines += [Line(f"writel {where:#x} {E_PED | E_SUSP:#x}", name), Line(f"readl {where:#x}", name)]
+    return lines
+
+
+EHCI_CONFIG = [*HEADER, ("PCISTS", 0x06, 2), ("SBRN", 0x60, 1, {"write": False}), ("FLADJ", 0x61, 1, {"write": False}), ("BAR0", 0x10, 4, {"write": False})]
+
 DEVICES = [
+    Device("ehci", functions={"ehci": (0x8086, 0x293a)}, options=["-device", "ich9-usb-ehci1,id=usb,addr=0x1d.7", "-device", "usb-tablet,bus=usb.0,port=1"],
+           setup=[Line(f"config_writel ehci 0x10 {EHCI:#x}", "BAR0"), Line("config_writew ehci 0x4 6", "PCICMD")], single=10,
+           registers=[*EHCI_REGISTERS, *config_registers("ehci", EHCI_CONFIG)], bursts=[(2, ehci_port_reset)]),
     Device("uhci", functions={"uhci": (0x8086, 0x7020)}, options=["-usb", "-usbdevice", "tablet"],
            setup=[Line(f"config_writel uhci 0x20 {BASE:#x}", "BAR4"), Line("config_writew uhci 0x4 5", "PCICMD")], single=10,
            registers=[*REGISTERS, *config_registers("uhci", CONFIG)], bursts=[(2, port_reset), (1, controller_reset)]),
