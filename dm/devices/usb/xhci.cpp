@@ -43,7 +43,6 @@ Xhci::Xhci(std::string_view device_name, const Config& parts, GuestMemory& memor
           wrap_frame_index();
           work();
       }) {
-    set_register(pci::CACHE_LINE_SIZE, 1, 0x10, 0xff);
     set_register(SBRN, 1, 0x30, 0);
     if (parts.model == Model::Nec && add_msi(MSI, 0)) {
         set_register(pci::STATUS, 2, kCapabilityList, 0, 0xf900);
