@@ -145,6 +145,7 @@ public:
     void retry() {
         ide_->retry();
         if (ahci_ != nullptr) ahci_->retry();
+        if (scsi_ != nullptr) scsi_->retry();
     }
     void reset();
     /// The guest sleeps in S3, until wake().

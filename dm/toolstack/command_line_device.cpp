@@ -195,7 +195,8 @@ Status take_global(CommandLineDraft& draft, const std::string& value) {
         DM_TRY(opts.finish());
     }
     if (global.driver.empty() || global.property.empty()) return fail("expected DRIVER.PROPERTY=VALUE");
-    const bool drive = global.driver == "ide-hd" || global.driver == "ide-cd";
+    constexpr std::array<std::string_view, 4> kDrives{"ide-hd", "ide-cd", "scsi-hd", "scsi-cd"};
+    const bool drive = std::ranges::find(kDrives, global.driver) != kDrives.end();
     constexpr std::array<std::string_view, 5> kKnown{"serial", "ver", "model", "rerror", "werror"};
     const DeviceRow* row = find_device(global.driver);
     const bool nic = row != nullptr && row->kind == DeviceKind::Nic && global.property == "enforce-mac";

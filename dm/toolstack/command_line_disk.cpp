@@ -91,9 +91,16 @@ Status put_on_ahci(CommandLineDraft& draft, DiskOptions& disk, std::optional<uns
     return {};
 }
 
+/// By this name `-global` sets what holds for all drives of its kind; there is none for USB disks.
+std::string_view global_driver(const DiskOptions& disk) {
+    if (disk.bus == DiskBus::Usb) return {};
+    const bool disc = disk.media == DiskMedia::Cdrom;
+    if (disk.bus == DiskBus::Scsi) return disc ? "scsi-cd" : "scsi-hd";
+    return disc ? "ide-cd" : "ide-hd";
+}
+
 void take_names(const CommandLineDraft& draft, DiskOptions& disk) {
-    if (disk.bus == DiskBus::Scsi || disk.bus == DiskBus::Usb) return;
-    const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
+    const std::string_view driver = global_driver(disk);
     if (disk.serial.empty()) disk.serial = global_of(draft, driver, "serial");
     if (disk.model.empty()) disk.model = global_of(draft, driver, "model");
     if (disk.firmware.empty()) disk.firmware = global_of(draft, driver, "ver");
@@ -123,11 +130,10 @@ Status take_error_policy(QemuOpts& opts, ErrorPolicy& policy) {
 /// `-global ide-hd.werror=stop`: the way through xl's device_model_args. What a drive says itself counts
 /// more.
 Status take_global_policy(const CommandLineDraft& draft, DiskOptions& disk) {
-    const std::string_view driver = disk.media == DiskMedia::Cdrom ? "ide-cd" : "ide-hd";
+    const std::string_view driver = global_driver(disk);
     const std::string on_read = global_of(draft, driver, "rerror");
     const std::string on_write = global_of(draft, driver, "werror");
     constexpr ErrorPolicy usual{};
-    if (disk.bus == DiskBus::Scsi || disk.bus == DiskBus::Usb) return {};
     if (!on_read.empty() && disk.errors.on_read == usual.on_read) {
         DM_TRY_ASSIGN(disk.errors.on_read, error_action("rerror", on_read));
     }
@@ -357,10 +363,9 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     disk.serial = device.opts.take_or("serial", disk.serial);
     disk.model = device.opts.take_or("model", "");
     disk.firmware = device.opts.take_or("ver", "");
-    const bool said = device.opts.has("rerror") || device.opts.has("werror");
-    DM_TRY(take_error_policy(device.opts, disk.errors));
-    if (said && disk.bus != DiskBus::Ide)
+    if (disk.bus == DiskBus::Usb && (device.opts.has("rerror") || device.opts.has("werror")))
         draft.note_for(device.text, "rerror and werror have no effect here, the guest is told of errors");
+    DM_TRY(take_error_policy(device.opts, disk.errors));
     take_names(draft, disk);
     DM_TRY(take_global_policy(draft, disk));
     DM_TRY_ASSIGN(disk.share_writers, device.opts.take_bool("share-rw", disk.share_writers));

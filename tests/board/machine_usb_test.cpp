@@ -12,6 +12,13 @@ struct MachineUsbTest : MachineRig {
         out.update(more);
         return out;
     }
+    toolstack::DiskOptions usb_drive(const char* id) const {
+        toolstack::DiskOptions disk;
+        disk.id = id;
+        disk.bus = toolstack::DiskBus::Usb;
+        disk.file = file(id, 1 << 20, 'u');
+        return disk;
+    }
     u32 config(u32 slot, u32 function, u32 reg) {
         guest->send(fmt::format("outl 0xcf8 {:#x}\n", 0x80000000 | slot << 11 | function << 8 | reg));
         EXPECT_EQ(guest->line(), "OK");

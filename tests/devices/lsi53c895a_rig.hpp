@@ -3,6 +3,7 @@
 
 #include "dm/devices/scsi/lsi53c895a.hpp"
 #include "dm/devices/scsi/scsi_disk.hpp"
+#include "tests/devices/drive_log.hpp"
 #include "tests/support/rig.hpp"
 
 #include <numeric>
@@ -118,9 +119,11 @@ struct Region {
 struct LsiRig : Rig {
     enum Drives { Disk = 1, SecondDisk = 2, Cd = 8 }; ///< bit n: ID n
 
-    explicit LsiRig(int drives = Disk | SecondDisk | Cd)
+    explicit LsiRig(int drives = Disk | SecondDisk | Cd,
+                    ErrorPolicy errors = {OnError::Report, OnError::Report})
         : Rig(lsi_rig::kRamSize), disk(lsi_rig::kDiskSize), disk2(lsi_rig::kDiskSize),
-          disc(lsi_rig::kDiscSize), dev("lsi", config(drives), hypervisor.ram, timers, pci_wiring(4, 1)) {
+          disc(lsi_rig::kDiscSize),
+          dev("lsi", config(drives, errors), hypervisor.ram, timers, pci_wiring(4, 1)) {
         for (u64 i = 0; i < disk.data.size(); ++i)
             disk.data[i] = static_cast<u8>(i * 31 + i / 512 * 7 + i / 4096);
         std::copy_n(disk.data.begin() + 7, disc.data.size(), disc.data.begin());
@@ -128,12 +131,14 @@ struct LsiRig : Rig {
         pci.attach(lsi_rig::kBdf, dev);
         place_bars();
     }
-    Lsi53c895a::Config config(int which) {
+    Lsi53c895a::Config config(int which, ErrorPolicy errors) {
         Lsi53c895a::Config c;
-        const auto drive = [](FakeBlock& medium, DriveKind kind) {
+        const auto drive = [&](FakeBlock& medium, DriveKind kind) {
             DriveConfig made;
             made.kind = kind;
             made.medium = &medium;
+            made.errors = errors;
+            made.events = &heard;
             return made;
         };
         if (which & Disk) c.drives[0] = drive(disk, DriveKind::Disk);
@@ -171,6 +176,7 @@ struct LsiRig : Rig {
         disk.hold = disk2.hold = disc.hold = rng.one_in(2);
         for (FakeBlock* medium : {&disk, &disk2, &disc})
             if (!medium->held.empty()) return medium->complete();
+        if (rng.one_in(4)) dev.retry();
         if (rng.one_in(6)) place_bars(rng.one_in(8) ? 3 : 7);
         if (rng.one_in(4)) return out(lsi_rig::kIo + lsi::DIEN, 0x7d);
         if (rng.one_in(4)) return out(lsi_rig::kIo + lsi::SIEN0, rng.below(256));
@@ -307,6 +313,7 @@ struct LsiRig : Rig {
         return {static_cast<u8>(data[2] & 0xf), data[12], data[13]};
     }
 
+    DriveLog heard;
     FakeBlock disk;
     FakeBlock disk2;
     FakeBlock disc;

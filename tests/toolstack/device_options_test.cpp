@@ -417,6 +417,11 @@ TEST(DiskOption, WhatBecomesOfErrorsIsSaidByTheDriveTheDeviceOrAGlobal) {
               (std::pair{OnError::Report, OnError::Report}));
     EXPECT_EQ(policy("-global ide-hd.werror=report -drive file=/a,format=raw,werror=stop"),
               (std::pair{OnError::Report, OnError::Stop}));
+    EXPECT_EQ(
+        policy(
+            "-global scsi-hd.werror=report -device lsi53c895a -drive file=/a,if=none,id=a,format=raw -device "
+            "scsi-hd,drive=a,rerror=stop"),
+        (std::pair{OnError::Stop, OnError::Report}));
     EXPECT_THAT(error("-drive file=/a,format=raw,rerror=enospc"), HasSubstr("rerror=enospc"));
     EXPECT_THAT(error("-drive file=/a,format=raw,werror=panic"), HasSubstr("enospc or stop"));
     EXPECT_THAT(error("-global ide-hd.werror=x -drive file=/a,format=raw"), HasSubstr("werror=x"));

@@ -160,8 +160,7 @@ Status Lsi53c895a::load(StateReader& in) {
     DM_TRY(load_config(in)); // commits on success: last
     bus_.commit();
     s_ = loaded_;
-    if (s_.running && s_.wait == Wait::None && !s_.resume_at && command(pci::Command::MASTER))
-        s_.resume_at = timers_.now_ns(); // only from a made-up saved state
+    if (may_go_on() && !s_.resume_at) s_.resume_at = timers_.now_ns(); // a command was saved as aborted
     derive();
     return {};
 }

@@ -98,6 +98,8 @@ public:
 
     /// Waits until nothing is in flight: before the machine stops, is saved, or its memory map changes.
     void quiesce();
+    /// The machine goes on: drives repeat the requests that they kept when the host failed them.
+    void retry() { bus_.retry(); }
 
     /// The xen-platform device's unplug protocol: drops what the targets do, flushes their media, which may
     /// be closed or opened elsewhere when this returns. The function is to leave the PCI bus with it. It

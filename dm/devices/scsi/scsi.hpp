@@ -148,6 +148,7 @@ inline constexpr Sense kModeChanged{kUnitAttention, 0x2a, 0x01};
 inline constexpr Sense kCapacityChanged{kUnitAttention, 0x2a, 0x09};
 inline constexpr Sense kWriteProtected{kDataProtect, 0x27, 0x00};
 inline constexpr Sense kNoSpace{kDataProtect, 0x27, 0x07}; ///< space allocation failed
+inline constexpr Sense kCommandAborted{kAbortedCommand, 0x00, 0x00};
 inline constexpr Sense kOverlapped{kAbortedCommand, 0x4e, 0x00};
 
 } // namespace dm::scsi

@@ -173,9 +173,13 @@ public:
     void power_on();
     /// Waits until nothing is in flight. bus_changed() is not called.
     void quiesce();
+    /// What the host failed and the policy kept is given to the media again.
+    void retry();
     /// Flushes all media and lets go of them for good. The error is a flush's.
     int unplug();
 
+    /// A command with a kept request is saved as aborted: its memory is known to nobody else, and the
+    /// initiator sends it again.
     void save(StateWriter& out) const;
     /// Reads and judges without taking over; commit() does that.
     Status load(StateReader& in);
@@ -210,6 +214,7 @@ private:
     void apply(u8 index, const ScsiAction& action);
     void begin_work(u8 index);
     void progress(u8 index);
+    OnError transfer_failed(const ScsiTransfer& transfer, int error) override;
     void transfer_done(ScsiTransfer& transfer) override;
     std::unique_ptr<ScsiTransfer> new_transfer(u8 index, BlockBackend& medium);
     void submit(std::unique_ptr<ScsiTransfer> transfer);

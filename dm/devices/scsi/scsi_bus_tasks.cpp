@@ -126,6 +126,10 @@ void ScsiBus::start_allowed(bool force) {
         if (!transfers_[i]->started() && (force || allowed(transfers_[i]->task()))) transfers_[i]->start();
 }
 
+OnError ScsiBus::transfer_failed(const ScsiTransfer& transfer, int error) {
+    return target_of(s_.tasks[transfer.task()]).medium_failed(transfer.op(), error);
+}
+
 void ScsiBus::transfer_done(ScsiTransfer&) {
     if (calls_ > 0) return; // settle() follows
     { const Call call(*this); }
@@ -167,11 +171,11 @@ void ScsiBus::disconnect_if_idle() {
 template <class Matches> void ScsiBus::drain(Matches matches) {
     for (;;) {
         const auto busy = std::ranges::find_if(
-            transfers_, [&](const auto& t) { return t->started() && !t->done() && matches(t->task()); });
+            transfers_, [&](const auto& t) { return t->in_flight() && matches(t->task()); });
         if (busy == transfers_.end()) return;
         ScsiTransfer& transfer = **busy;
         transfer.medium().drain();
-        DM_CHECK(transfer.done());
+        DM_CHECK(!transfer.in_flight());
     }
 }
 
@@ -233,11 +237,22 @@ void ScsiBus::quiesce() {
     if (collecting_ != nullptr) submit(std::move(collecting_)); // the rest follows when the machine goes on
     while (!transfers_.empty()) {
         start_allowed();
-        const bool any = std::ranges::any_of(transfers_, [](const auto& t) { return t->started(); });
-        if (!any) start_allowed(true);
+        if (std::ranges::none_of(transfers_, [](const auto& t) { return t->in_flight() || t->done(); })) {
+            if (std::ranges::any_of(transfers_, [](const auto& t) { return t->kept(); })) return;
+            start_allowed(true);
+        }
         drain([](u8) { return true; });
         settle();
     }
+}
+
+void ScsiBus::retry() {
+    {
+        const Call call(*this);
+        for (std::size_t i = 0; i < transfers_.size(); ++i) // what is done in here stays until settle()
+            if (transfers_[i]->kept()) transfers_[i]->retry();
+    }
+    initiator_.bus_changed();
 }
 
 int ScsiBus::unplug() {
@@ -250,7 +265,17 @@ int ScsiBus::unplug() {
 }
 
 void ScsiBus::save(StateWriter& out) const {
-    out.section(name_, s_);
+    State saved = s_;
+    for (const auto& transfer : transfers_) {
+        Task& task = saved.tasks[transfer->task()];
+        if (task.stage == Stage::Data) task.error = ECANCELED; // told at the end of the phase
+        if (task.stage != Stage::Working) continue;
+        task.stage = Stage::Ready;
+        task.status = scsi::Status::CheckCondition;
+        task.sense = scsi::kCommandAborted;
+        task.order = ++saved.order;
+    }
+    out.section(name_, saved);
     for (std::size_t id = 0; id < targets_.size(); ++id)
         if (targets_[id] != nullptr) targets_[id]->save(out, fmt::format("{}/{}", name_, id));
 }

@@ -38,8 +38,8 @@ ScsiAction refused(const mmc::Sense& why) {
 } // namespace
 
 ScsiCdrom::ScsiCdrom(std::string_view name, const DriveConfig& config)
-    : ScsiUnit(name, config.medium), serial_(config.serial),
-      model_(config.model.empty() ? "DVD-ROM" : config.model), firmware_(config.firmware) {}
+    : ScsiUnit(name, config), serial_(config.serial), model_(config.model.empty() ? "DVD-ROM" : config.model),
+      firmware_(config.firmware) {}
 
 u32 ScsiCdrom::sectors() const {
     if (medium_ == nullptr || s_.tray_open) return 0;

@@ -42,7 +42,7 @@ bool asks_for_protection(const Cdb& cdb) {
 } // namespace
 
 ScsiDisk::ScsiDisk(std::string_view name, const DriveConfig& config)
-    : ScsiUnit(name, config.medium), serial_(config.serial),
+    : ScsiUnit(name, config), serial_(config.serial),
       model_(config.model.empty() ? "HARDDISK" : config.model), firmware_(config.firmware) {
     if (medium_ != nullptr) medium_->set_size_changed([this] { attention(scsi::kCapacityChanged); });
 }
@@ -223,6 +223,7 @@ ScsiAction ScsiDisk::finished(const Cdb& cdb, Kind kind, int error) {
 Sense ScsiDisk::failure(const Cdb& cdb, Kind kind, int error) {
     log_.guest("the medium failed command {:#04x}: errno {}", cdb[0], error);
     const u64 lba = extent_of(cdb).lba;
+    if (error == ECANCELED) return scsi::kCommandAborted;
     if (error == EINVAL) return scsi::kLbaOutOfRange.at(lba); // it shrank
     switch (kind) {
     case Kind::Read:

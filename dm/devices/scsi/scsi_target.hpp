@@ -63,6 +63,8 @@ public:
     virtual ScsiAction parameters(const scsi::Cdb& cdb, std::span<const u8> list) = 0;
     /// The medium is done with `kind`. `error`: 0 or an errno value.
     virtual ScsiAction finished(const scsi::Cdb& cdb, ScsiAction::Kind kind, int error) = 0;
+    /// The host failed a request: what the policy makes of it. Those who watch are told.
+    virtual OnError medium_failed(BlockIo::Op op, int error) = 0;
 
     /// The initiator was told CHECK CONDITION: REQUEST SENSE answers this from now on.
     virtual void keep_sense(const scsi::Sense& sense) = 0;

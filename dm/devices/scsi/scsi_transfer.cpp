@@ -32,13 +32,17 @@ ScsiTransfer::ScsiTransfer(Client& client, u8 task, BlockBackend& medium, BlockI
     io_.op = op;
     io_.offset = offset;
     io_.owner = this;
-    io_.done = [](BlockIo& io, int error) {
-        auto& self = *static_cast<ScsiTransfer*>(io.owner);
-        self.done_ = true;
-        self.error_ = error;
-        self.pins_.clear(); // pages become known to live migration here
-        self.client_.transfer_done(self);
-    };
+    io_.done = [](BlockIo& io, int error) { static_cast<ScsiTransfer*>(io.owner)->ended(error); };
+}
+
+void ScsiTransfer::ended(int error) {
+    const OnError action = error != 0 ? client_.transfer_failed(*this, error) : OnError::Ignore;
+    kept_ = action == OnError::Stop;
+    if (kept_) return;
+    done_ = true;
+    error_ = action == OnError::Ignore ? 0 : error;
+    pins_.clear(); // pages become known to live migration here
+    client_.transfer_done(*this);
 }
 
 bool ScsiTransfer::add(GuestMemory& memory, ScsiRegion& region, DmaDirection direction) {
@@ -78,6 +82,11 @@ void ScsiTransfer::set_length(u64 bytes, bool unmap) {
 void ScsiTransfer::start() {
     started_ = true;
     io_.iov = segments_;
+    medium_.submit(io_);
+}
+
+void ScsiTransfer::retry() {
+    kept_ = false;
     medium_.submit(io_);
 }
 

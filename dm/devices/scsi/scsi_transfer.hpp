@@ -26,7 +26,9 @@ public:
     class Client {
     public:
         virtual ~Client() = default;
-        /// Perhaps before start() returns.
+        /// The host failed it. OnError::Stop: it stays as it is, memory mapped, until retry().
+        virtual OnError transfer_failed(const ScsiTransfer& transfer, int error) = 0;
+        /// Perhaps before start() or retry() returns.
         virtual void transfer_done(ScsiTransfer& transfer) = 0;
     };
 
@@ -44,16 +46,24 @@ public:
     void set_length(u64 bytes, bool unmap);
 
     void start();
+    /// One that is kept is given to the medium again.
+    void retry();
 
     u8 task() const { return task_; }
     /// What the medium has to move.
     u64 bytes() const { return bytes_; }
+    BlockIo::Op op() const { return io_.op; }
     bool started() const { return started_; }
     bool done() const { return done_; }
+    bool kept() const { return kept_; }
+    /// The medium has it.
+    bool in_flight() const { return started_ && !done_ && !kept_; }
     int error() const { return error_; }
     BlockBackend& medium() const { return medium_; }
 
 private:
+    void ended(int error);
+
     Client& client_;
     BlockBackend& medium_;
     BlockIo io_;
@@ -63,6 +73,7 @@ private:
     u8 task_;
     bool started_ = false;
     bool done_ = false;
+    bool kept_ = false;
     int error_ = 0;
 };
 

@@ -3,6 +3,8 @@
 #include "dm/core/block_flush.hpp"
 #include "dm/devices/scsi/scsi_reply.hpp"
 
+#include <cerrno>
+
 namespace dm {
 
 using scsi::be;
@@ -26,8 +28,17 @@ void add_described_sense(ScsiReply& reply, const Sense& sense) {
 
 } // namespace
 
-ScsiUnit::ScsiUnit(std::string_view name, BlockBackend* medium) : log_(name), medium_(medium) {
+ScsiUnit::ScsiUnit(std::string_view name, const DriveConfig& config)
+    : log_(name), medium_(config.medium), errors_(config.errors), events_(config.events) {
     unit_.attention = scsi::kPowerOn;
+}
+
+OnError ScsiUnit::medium_failed(BlockIo::Op op, int error) {
+    OnError action = errors_.action(op, error == ENOSPC || error == EDQUOT);
+    // Where nobody can stop the machine, the request would wait for ever.
+    if (action == OnError::Stop && events_ == nullptr) action = OnError::Report;
+    if (events_ != nullptr) events_->medium_failed(op, error, action);
+    return action;
 }
 
 ScsiAction ScsiUnit::start(const Cdb& cdb, u8 lun, Buffer buffer) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dm/core/log.hpp"
+#include "dm/devices/ide/drive_config.hpp"
 #include "dm/devices/scsi/scsi_target.hpp"
 
 namespace dm {
@@ -26,11 +27,12 @@ public:
         }
     };
 
-    ScsiUnit(std::string_view name, BlockBackend* medium);
+    ScsiUnit(std::string_view name, const DriveConfig& config);
 
     bool attached() const override { return !unit_.unplugged; }
     BlockBackend* medium() const override { return medium_; }
     ScsiAction start(const scsi::Cdb& cdb, u8 lun, std::span<u8, kBufferSize> buffer) final;
+    OnError medium_failed(BlockIo::Op op, int error) final;
     void keep_sense(const scsi::Sense& sense) override { unit_.sense = sense; }
     bool keeps_sense() const override { return unit_.sense.any(); }
     void reset(ScsiReset how) override;
@@ -59,6 +61,8 @@ private:
     static ScsiAction report_luns(const scsi::Cdb& cdb, Buffer buffer);
     static ScsiAction inquiry_of_nobody(const scsi::Cdb& cdb, Buffer buffer);
 
+    ErrorPolicy errors_;
+    DriveEvents* events_;
     UnitState loaded_;
 };
 static_assert(covers_every_field<ScsiUnit::UnitState>);

@@ -49,7 +49,7 @@ def qdisk_pv(lab):
 
 
 @case("a qcow2 disk, which only the device model can serve, stays the PV guest's after the hand-off and over a restart", 900,
-      order=25)
+      order=25, every_time=False)
 def qdisk_qcow2(lab):
     data = Data(12 * MIB)
     source, memory = data.image("data"), blank("memory", MIB)

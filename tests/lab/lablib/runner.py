@@ -168,6 +168,21 @@ def outer_fault():
     return None
 
 
+# Twice: what stands still in between hangs. `q` tells what each vCPU waits for, `e` which event is pending or masked.
+VCPUS = """
+for round in 1 2; do
+    echo "== look $round"; xl vcpu-list
+    for id in $(xl list | awk 'NR > 1 && $2 != 0 {print $2}'); do
+        for program in /usr/lib/xen-*/bin/xenctx; do $program -a $id; done
+        pid=$(xenstore-read /local/domain/$id/image/device-model-pid 2>/dev/null) || continue
+        for task in /proc/$pid/task/*; do echo "$task: $(cat $task/comm) $(cat $task/wchan) $(cat $task/syscall)"; done
+    done
+    xl debug-keys e; xl debug-keys q
+    sleep 2
+done 2>&1
+"""
+
+
 def keep_logs(log_dir, serial_start):
     """Collects what explains a failure, as far as it can still be had."""
     with open(machine.serial_log(), "rb") as serial:
@@ -179,7 +194,7 @@ def keep_logs(log_dir, serial_start):
         say("  dom0 does not answer; its logs are lost")
         return
     try:
-        for name, script in (("xl-dmesg.txt", "xl dmesg"), ("xl-list.txt", "xl list -v; ps axf; ls -l /run/xen"),
+        for name, script in (("vcpus.txt", VCPUS), ("xl-dmesg.txt", "xl dmesg"), ("xl-list.txt", "xl list -v; ps axf; ls -l /run/xen"),
                              ("xenstore.txt", "xenstore-ls -f"), ("dmesg.txt", "dmesg | tail -n 200")):
             (log_dir / name).write_text(machine.ssh(script, check=False).stdout)
         machine.get("/var/log/xen", log_dir / "var-log-xen")
