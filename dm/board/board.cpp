@@ -15,9 +15,7 @@ constexpr std::array<SerialPort, kSerialPorts> kComPorts{{{0x3f8, 4}, {0x2f8, 3}
 constexpr Bdf kHostBridge{0, 0, 0};
 constexpr Bdf kIsaBridge{0, 1, 0};
 constexpr Bdf kIde{0, 1, 1};
-constexpr Bdf kUsb{0, 1, 2};
 constexpr Bdf kPowerManagement{0, 1, 3};
-constexpr u8 kIntD = 4;
 
 /// What the BIOS is told of a drive; only hard disks stand in the CMOS.
 std::optional<CmosContents::Disk> cmos_disk(const std::optional<DriveConfig>& drive) {
@@ -221,17 +219,6 @@ Status Board::add_ahci(const BoardParts::Ahci& parts) {
     return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
 }
 
-Status Board::add_usb(const BoardParts::Usb& parts) {
-    const Bdf place = parts.slot ? Bdf{0, *parts.slot, 0} : kUsb;
-    uhci_ = std::make_unique<Uhci>("uhci", hypervisor_.memory(), timers_, wiring(place.dev, kIntD));
-    DM_TRY(attach(place, *uhci_));
-    add(usb_ports_, *uhci_, *input_, timers_, fmt::format("0000:00:{:02x}.{}", place.dev, place.fn));
-    devices_.push_back(uhci_.get()); // what hangs on it is loaded with it
-    for (const BoardParts::Usb::Device& device : parts.devices)
-        DM_TRY(usb_ports_->plug(device.model, device.id, device.port));
-    return {};
-}
-
 /// SCSI disks go with all of the others, and their adapter with them; "all but the first" is of IDE and AHCI
 /// only.
 void Board::unplug_disks(UnplugDisks which) {
@@ -262,7 +249,8 @@ void Board::quiesce() {
     ide_->quiesce();
     if (ahci_ != nullptr) ahci_->quiesce();
     if (scsi_ != nullptr) scsi_->quiesce();
-    if (uhci_ != nullptr) uhci_->quiesce();
+    for (const Usb& usb : usb_)
+        usb.controller->quiesce();
 }
 
 void Board::reset() {

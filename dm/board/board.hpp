@@ -27,6 +27,9 @@
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
 #include "dm/devices/scsi/lsi53c895a.hpp"
+#include "dm/devices/usb/ehci.hpp"
+#include "dm/devices/usb/uhci.hpp"
+#include "dm/devices/usb/xhci.hpp"
 #include "dm/devices/vga/cirrus_vga.hpp"
 #include "dm/devices/vga/std_vga.hpp"
 #include "dm/devices/xen_platform/xen_platform.hpp"
@@ -82,11 +85,34 @@ struct BoardParts {
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
-            std::string id;   ///< may be empty
-            std::string port; ///< "1", "2.3"; empty: the first free one
+            std::string id;      ///< may be empty
+            std::string port;    ///< "1", "2.3"; empty: the first free one
+            std::string bus{};   ///< "usb.0", "usb-bus.1"; empty: the first one with a free port
+            std::string drive{}; ///< of a disk
         };
-        std::optional<u8> slot; ///< function 2 of the PIIX3 when not said
+        struct Controller {
+            enum class Model : u8 {
+                Piix3Uhci,
+                Ich9Uhci1,
+                Ich9Uhci2,
+                Ich9Uhci3,
+                Ehci,
+                Ich9Ehci,
+                NecXhci,
+                QemuXhci
+            };
+            Model model = Model::Piix3Uhci;
+            std::string id{};         ///< its bus is "ID.0"; empty: "usb-bus.N"
+            std::optional<Bdf> place; ///< function 2 of the PIIX3 when not said
+            std::string master{};     ///< the bus whose companion it is; empty: it has a bus of its own
+            unsigned first_port = 0;  ///< there
+            bool multifunction = false;
+            unsigned usb2_ports = 4; ///< of an xHCI controller
+            unsigned usb3_ports = 4;
+        };
+        std::vector<Controller> controllers; ///< none: one as a PIIX3 has it
         std::vector<Device> devices;
+        UsbDrives drives; ///< for disks, now and later
     };
     std::optional<Usb> usb;
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
@@ -108,7 +134,10 @@ public:
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return display_; } ///< if there is a graphics adapter
     InputSink& input() { return *input_; }
-    UsbPorts* usb() { return usb_ports_.get(); } ///< if there is a controller
+    bool has_usb() const { return !usb_.empty(); }
+    Status plug_usb(const BoardParts::Usb::Device& device);
+    Status unplug_usb(std::string_view id);
+    bool has_usb_device(std::string_view id) const;
 
     /// Waits until nothing is in flight.
     void quiesce();
@@ -154,7 +183,19 @@ private:
     Status add_vga(BoardParts::Vga parts);
     Status add_ahci(const BoardParts::Ahci& parts);
     Status add_nics(std::vector<NicParts> nics);
+
+    // board_usb.cpp
+    struct Usb {
+        std::string id;
+        std::unique_ptr<PciFunction> function;
+        UsbController* controller = nullptr; ///< that function
+        Ehci* ehci = nullptr;                ///< if it is one
+        std::unique_ptr<UsbPorts> ports;     ///< null: a companion
+    };
     Status add_usb(const BoardParts::Usb& parts);
+    Status add_usb_controller(const BoardParts::Usb::Controller& parts);
+    Result<Usb> make_usb(const BoardParts::Usb::Controller& parts, Bdf place);
+    Usb* usb_bus(std::string_view name);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -209,8 +250,8 @@ private:
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
     std::vector<Nic> nics_;
-    std::unique_ptr<Uhci> uhci_;
-    std::unique_ptr<UsbPorts> usb_ports_;
+    UsbDrives usb_drives_;
+    std::vector<Usb> usb_;
 
     std::vector<Device*> devices_;
     std::vector<IoWindow> windows_;

@@ -6,6 +6,7 @@
 #include "dm/board/saved_machine.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
+#include "dm/toolstack/qemu_opts.hpp"
 #include "firmware/rom_files.hpp"
 
 #include <cerrno>
@@ -19,7 +20,6 @@ constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
 constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
 constexpr std::string_view kMachineSection = "machine";
-constexpr std::string_view kUhci = "piix3-usb-uhci";
 
 /// By QEMU's names of drivers, or of `-usbdevice`.
 std::optional<UsbModel> usb_model(std::string_view name) {
@@ -27,6 +27,22 @@ std::optional<UsbModel> usb_model(std::string_view name) {
     if (name == "usb-mouse" || name == "mouse") return UsbModel::Mouse;
     if (name == "usb-kbd" || name == "keyboard") return UsbModel::Keyboard;
     if (name == "usb-hub") return UsbModel::Hub;
+    if (name == "usb-storage") return UsbModel::Storage;
+    return std::nullopt;
+}
+
+using UsbController = BoardParts::Usb::Controller;
+
+std::optional<UsbController::Model> usb_controller(std::string_view name) {
+    using enum UsbController::Model;
+    if (name == "piix3-usb-uhci") return Piix3Uhci;
+    if (name == "ich9-usb-uhci1") return Ich9Uhci1;
+    if (name == "ich9-usb-uhci2") return Ich9Uhci2;
+    if (name == "ich9-usb-uhci3") return Ich9Uhci3;
+    if (name == "usb-ehci") return UsbController::Model::Ehci;
+    if (name == "ich9-usb-ehci1") return Ich9Ehci;
+    if (name == "nec-usb-xhci") return NecXhci;
+    if (name == "qemu-xhci") return QemuXhci;
     return std::nullopt;
 }
 
@@ -58,21 +74,39 @@ private:
     DisplaySource& adapter_;
 };
 
+UsbController usb_controller_parts(UsbController::Model model, const toolstack::DeviceOptions& device) {
+    UsbController parts{.model = model, .id = device.id, .place = {}};
+    if (device.pci_slot)
+        parts.place = Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+    parts.master = property(device, "masterbus");
+    parts.multifunction = property(device, "multifunction") == "on";
+    const std::string first = property(device, "firstport");
+    if (const auto number = toolstack::parse_number(first, UINT8_MAX))
+        parts.first_port = static_cast<unsigned>(number.value());
+    if (const auto ports = toolstack::parse_number(property(device, "p2"), xhci::kMostPortsOfKind))
+        parts.usb2_ports = std::max(static_cast<unsigned>(ports.value()), 1U);
+    if (const auto ports = toolstack::parse_number(property(device, "p3"), xhci::kMostPortsOfKind))
+        parts.usb3_ports = static_cast<unsigned>(ports.value());
+    return parts;
+}
+
 std::optional<BoardParts::Usb> usb_parts(const toolstack::MachineOptions& options) {
     BoardParts::Usb usb;
-    bool controller = options.usb;
+    if (options.usb) usb.controllers.emplace_back();
     for (const std::string& word : options.usb_devices)
-        if (const auto model = usb_model(word))
-            usb.devices.push_back({.model = *model, .id = {}, .port = {}});
+        if (const auto model = usb_model(word)) usb.devices.push_back({*model, {}, {}});
     for (const toolstack::DeviceOptions& device : options.devices) {
         if (!device.emulated) continue;
         if (const auto model = usb_model(device.driver))
-            usb.devices.push_back({.model = *model, .id = device.id, .port = property(device, "port")});
-        if (device.driver != kUhci) continue;
-        controller = true;
-        if (device.pci_slot) usb.slot = static_cast<u8>(*device.pci_slot);
+            usb.devices.push_back({.model = *model,
+                                   .id = device.id,
+                                   .port = property(device, "port"),
+                                   .bus = property(device, "bus"),
+                                   .drive = property(device, "drive")});
+        else if (const auto controller = usb_controller(device.driver))
+            usb.controllers.push_back(usb_controller_parts(*controller, device));
     }
-    return controller ? std::optional(std::move(usb)) : std::nullopt;
+    return usb.controllers.empty() ? std::nullopt : std::optional(std::move(usb));
 }
 
 } // namespace
@@ -174,6 +208,7 @@ DriveConfig* Machine::drive_place(BoardParts& parts, const toolstack::DiskOption
         return parts.ahci ? &parts.ahci->config.drives[disk.channel].emplace() : nullptr;
     case toolstack::DiskBus::Scsi:
         return parts.scsi ? &parts.scsi->disks.drives[disk.unit].emplace() : nullptr;
+    case toolstack::DiskBus::Usb: return parts.usb ? &parts.usb->drives[disk.id] : nullptr;
     case toolstack::DiskBus::Other: return nullptr;
     }
     return nullptr;
@@ -202,6 +237,7 @@ BoardParts Machine::parts() {
             p.scsi.emplace();
             if (device.pci_slot) p.scsi->slot = static_cast<u8>(*device.pci_slot);
         }
+    p.usb = usb_parts(options_);
     for (const Disks::Disk& disk : disks_.all()) {
         DriveConfig* place = drive_place(p, disk.options);
         if (place == nullptr) continue;
@@ -215,7 +251,6 @@ BoardParts Machine::parts() {
         drive.events = watch(disk.options.id);
     }
     add_nics(p);
-    p.usb = usb_parts(options_);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
@@ -464,19 +499,26 @@ Status Machine::log_dirty_pages(bool enable) {
 Status Machine::add_device(const DeviceRequest& request) {
     const auto model = usb_model(request.driver);
     if (!model) return MachineControl::add_device(request);
-    if (board_->usb() == nullptr)
-        return fail("the guest has no USB controller; set usb=1 in its configuration");
-    const auto port = request.properties.find("port");
-    return board_->usb()->plug(*model, request.id, port == request.properties.end() ? "" : port->second);
+    if (!board_->has_usb())
+        return fail("the guest has no USB controller; set usb=1 or usbversion in its configuration");
+    const auto text = [&](const char* name) {
+        const auto found = request.properties.find(name);
+        return found == request.properties.end() ? std::string() : found->second;
+    };
+    return board_->plug_usb({.model = *model,
+                             .id = request.id,
+                             .port = text("port"),
+                             .bus = text("bus"),
+                             .drive = text("drive")});
 }
 
 Status Machine::remove_device(const std::string& id) {
-    if (board_->usb() == nullptr || !board_->usb()->has(id)) return MachineControl::remove_device(id);
-    return board_->usb()->unplug(id);
+    if (!board_->has_usb_device(id)) return MachineControl::remove_device(id);
+    return board_->unplug_usb(id);
 }
 
 bool Machine::has_device(const std::string& id) const {
-    return MachineControl::has_device(id) || (board_->usb() != nullptr && board_->usb()->has(id));
+    return MachineControl::has_device(id) || board_->has_usb_device(id);
 }
 
 } // namespace dm

@@ -1,7 +1,10 @@
 #include "dm/board/usb_ports.hpp"
 
+#include "dm/devices/scsi/scsi_cdrom.hpp"
+#include "dm/devices/scsi/scsi_disk.hpp"
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
+#include "dm/devices/usb/usb_storage.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -19,7 +22,23 @@ unsigned number(std::string_view text) {
     return error == std::errc{} && stop == end ? value : 0;
 }
 
+std::string tag_of(unsigned bus) {
+    return bus == 0 ? std::string() : fmt::format("@{}", bus);
+}
+
+std::string text_of(const Fifo<char, UsbPorts::kLongestId>& name) {
+    std::string text;
+    for (std::size_t i = 0; i < name.size(); ++i)
+        text += name.at(i);
+    return text;
+}
+
 } // namespace
+
+UsbPorts::UsbPorts(UsbController& usb, InputSwitch& input, TimerQueue& timers, std::string controller,
+                   UsbBus bus)
+    : Device("usb-ports" + tag_of(bus.number)), usb_(usb), input_(input), timers_(timers),
+      controller_(std::move(controller)), bus_(bus), tag_(tag_of(bus.number)) {}
 
 UsbPorts::~UsbPorts() {
     for (const Plugged& device : plugged_)
@@ -45,12 +64,21 @@ bool UsbPorts::has(std::string_view id) const {
     return !id.empty() && std::ranges::any_of(plugged_, [&](const Plugged& d) { return d.id == id; });
 }
 
+bool UsbPorts::uses(std::string_view drive) const {
+    return !drive.empty() &&
+           std::ranges::any_of(plugged_, [&](const Plugged& d) { return d.drive == drive; });
+}
+
+bool UsbPorts::has_drive(std::string_view id) const {
+    return bus_.drives != nullptr && bus_.drives->contains(id);
+}
+
 Result<UsbPorts::Place> UsbPorts::parse(std::string_view port) const {
     const std::size_t dot = port.find('.');
     const bool behind_hub = dot != std::string_view::npos;
     const unsigned root = number(port.substr(0, dot));
     const unsigned behind = behind_hub ? number(port.substr(dot + 1)) : 1;
-    if (root == 0 || root > Uhci::kPorts || behind == 0 || behind > UsbHub::kPorts)
+    if (root == 0 || root > usb_.root_ports() || behind == 0 || behind > UsbHub::kPorts)
         return fail("there is no USB port {}", port);
     Place place{root - 1, std::nullopt};
     if (behind_hub) place.behind = behind - 1;
@@ -61,34 +89,49 @@ Result<UsbPorts::Place> UsbPorts::parse(std::string_view port) const {
 
 /// Root ports first, but the last one is for a hub.
 Result<UsbPorts::Place> UsbPorts::free_place(bool for_hub) {
-    for (unsigned root = 0; root < Uhci::kPorts; ++root) {
-        const bool last = root + 1 == Uhci::kPorts;
+    for (unsigned root = 0; root < usb_.root_ports(); ++root) {
+        const bool last = root + 1 == usb_.root_ports();
         if (taken({root, std::nullopt})) continue;
         if (!last || for_hub) return Place{root, std::nullopt};
         put(UsbModel::Hub, {}, {root, std::nullopt});
     }
-    for (unsigned root = 0; root < Uhci::kPorts; ++root)
+    for (unsigned root = 0; root < usb_.root_ports(); ++root)
         for (unsigned port = 0; port < UsbHub::kPorts && hub_at(root) != nullptr; ++port)
             if (!taken({root, port}) && !for_hub) return Place{root, port};
     return fail("all USB ports are taken");
 }
 
-Status UsbPorts::plug(UsbModel model, std::string_view id, std::string_view port) {
+Status UsbPorts::plug(UsbModel model, std::string_view id, std::string_view port, std::string_view drive) {
     const bool hub = model == UsbModel::Hub;
-    if (id.size() > kLongestId) return fail("the id {} is longer than {} characters", id, kLongestId);
+    for (const std::string_view name : {id, drive})
+        if (name.size() > kLongestId) return fail("the id {} is longer than {} characters", name, kLongestId);
+    if (model == UsbModel::Storage && !has_drive(drive)) return fail("there is no drive {} for it", drive);
     DM_TRY_ASSIGN(const Place place, port.empty() ? free_place(hub) : parse(port));
     if (hub && place.behind) return fail("a USB hub behind another one is not supported; use port=1 or 2");
-    put(model, id, place);
+    put(model, id, place, drive);
     return {};
 }
 
-void UsbPorts::put(UsbModel model, std::string_view id, const Place& place) {
+std::unique_ptr<UsbDevice> UsbPorts::make_disk(std::string_view drive, std::string_view port) {
+    DriveConfig config = bus_.drives->find(drive)->second;
+    std::string serial = config.serial;
+    if (serial.empty()) serial = config.serial = fmt::format("1-{}-{}", controller_, port);
+    const std::string device = fmt::format("usb-storage{}/{}", tag_, port);
+    std::unique_ptr<ScsiTarget> target;
+    if (config.kind == DriveKind::Cdrom)
+        target = std::make_unique<ScsiCdrom>(device + "/scsi", config);
+    else
+        target = std::make_unique<ScsiDisk>(device + "/scsi", config);
+    return std::make_unique<UsbStorage>(device, std::move(serial), std::move(target));
+}
+
+void UsbPorts::put(UsbModel model, std::string_view id, const Place& place, std::string_view drive) {
     const std::string port = place.behind ? fmt::format("{}.{}", place.root + 1, *place.behind + 1)
                                           : fmt::to_string(place.root + 1);
-    Plugged plugged{.model = model, .id = std::string(id), .place = place};
+    Plugged plugged{.model = model, .id = std::string(id), .drive = std::string(drive), .place = place};
     std::unique_ptr<UsbDevice> device;
     const auto make = [&]<class D>(std::string_view kind, std::string_view serial, std::type_identity<D>) {
-        auto made = std::make_unique<D>(fmt::format("usb-{}/{}", kind, port),
+        auto made = std::make_unique<D>(fmt::format("usb-{}{}/{}", kind, tag_, port),
                                         fmt::format("{}-{}-{}", serial, controller_, port), timers_);
         plugged.input = made.get();
         device = std::move(made);
@@ -99,17 +142,18 @@ void UsbPorts::put(UsbModel model, std::string_view id, const Place& place) {
     case UsbModel::Mouse: make("mouse", "89126", std::type_identity<UsbMouse>{}); break;
     case UsbModel::Keyboard: make("keyboard", "68284", std::type_identity<UsbKeyboard>{}); break;
     case UsbModel::Hub: {
-        auto hub = std::make_unique<UsbHub>(fmt::format("usb-hub/{}", port),
+        auto hub = std::make_unique<UsbHub>(fmt::format("usb-hub{}/{}", tag_, port),
                                             fmt::format("{}-{}-{}", kHubSerial, controller_, port));
         plugged.hub = hub.get();
         device = std::move(hub);
         break;
     }
+    case UsbModel::Storage: device = make_disk(drive, port); break;
     }
     if (place.behind)
         hub_at(place.root)->attach(*place.behind, std::move(device));
     else
-        uhci_.attach(place.root, std::move(device));
+        usb_.attach(place.root, std::move(device));
     if (plugged.input != nullptr) input_.add(*plugged.input);
     plugged_.push_back(std::move(plugged));
 }
@@ -132,60 +176,76 @@ void UsbPorts::remove(const Place& place) {
         return here;
     });
     if (!place.behind)
-        gone = uhci_.detach(place.root);
+        gone = usb_.detach(place.root);
     else if (hub != nullptr)
         gone = hub->detach(*place.behind);
 }
 
+// ----------------------------------------------------------------------------------------------------- state
+
 std::size_t UsbPorts::slot_of(const Place& place) {
-    return place.behind ? Uhci::kPorts + place.root * UsbHub::kPorts + *place.behind : place.root;
+    const unsigned root = place.root % kRoots;
+    return place.behind ? kRoots + root * UsbHub::kPorts + *place.behind : root;
 }
 
-UsbPorts::Place UsbPorts::place_of(std::size_t slot) {
-    if (slot < Uhci::kPorts) return {static_cast<unsigned>(slot), std::nullopt};
-    const auto behind = static_cast<unsigned>(slot - Uhci::kPorts);
-    return {behind / UsbHub::kPorts, behind % UsbHub::kPorts};
+UsbPorts::Place UsbPorts::place_of(std::size_t section, std::size_t slot) {
+    const auto first = static_cast<unsigned>(section * kRoots);
+    if (slot < kRoots) return {first + static_cast<unsigned>(slot), std::nullopt};
+    const auto behind = static_cast<unsigned>(slot - kRoots);
+    return {first + behind / UsbHub::kPorts, behind % UsbHub::kPorts};
+}
+
+std::string UsbPorts::section_name(std::size_t section) const {
+    return section == 0 ? name() : fmt::format("{}/{}", name(), section + 1);
 }
 
 void UsbPorts::save(StateWriter& out) const {
-    State state;
+    std::vector<State> states(sections());
     for (const Plugged& device : plugged_) {
-        Slot& slot = state.slots[slot_of(device.place)];
+        Slot& slot = states[device.place.root / kRoots].slots[slot_of(device.place)];
         slot.model = device.model;
         for (const char c : device.id)
             slot.id.push(c);
+        for (const char c : device.drive)
+            slot.drive.push(c);
     }
-    out.section(name(), state);
+    for (std::size_t i = 0; i < states.size(); ++i)
+        out.section(section_name(i), states[i]);
 }
 
-Status UsbPorts::check(const State& state) {
+Status UsbPorts::check(std::size_t section, const State& state) const {
     for (std::size_t i = 0; i < kPlaces; ++i) {
-        const Place place = place_of(i);
-        const UsbModel model = state.slots[i].model;
-        const bool hub_there = !place.behind || state.slots[place.root].model == UsbModel::Hub;
-        if (model > UsbModel::Hub || (model == UsbModel::Hub && place.behind) ||
-            (model != UsbModel::None && !hub_there))
+        const Place place = place_of(section, i);
+        const Slot& slot = state.slots[i];
+        const bool hub_there = !place.behind || state.slots[place.root % kRoots].model == UsbModel::Hub;
+        if (slot.model == UsbModel::None) continue;
+        if (slot.model > UsbModel::Storage || (slot.model == UsbModel::Hub && place.behind) || !hub_there ||
+            place.root >= usb_.root_ports())
             return fail("saved state: USB devices are plugged in where they cannot be");
+        if (slot.model == UsbModel::Storage && !has_drive(text_of(slot.drive)))
+            return fail("saved state: there is no drive {} for the USB disk", text_of(slot.drive));
     }
     return {};
 }
 
 Status UsbPorts::load(StateReader& in) {
-    State loaded;
-    DM_TRY(load_section(in, name(), loaded, check));
-    for (std::size_t i = 0; i < kPlaces; ++i) { // hubs come before what is behind them
-        const Place place = place_of(i);
-        const Slot& slot = loaded.slots[i];
-        const Plugged* const now = at(place);
-        const UsbModel have = now != nullptr ? now->model : UsbModel::None;
-        std::string id;
-        for (std::size_t c = 0; c < slot.id.size(); ++c)
-            id += slot.id.at(c);
-        if (have == slot.model && (now == nullptr || now->id == id)) continue;
-        if (have != UsbModel::None) remove(place);
-        put(slot.model, id, place);
-    }
+    std::vector<State> states(sections());
+    for (std::size_t i = 0; i < states.size(); ++i)
+        DM_TRY(load_section(in, section_name(i), states[i], [&](const State& s) { return check(i, s); }));
+    for (std::size_t section = 0; section < states.size(); ++section)
+        for (std::size_t i = 0; i < kPlaces; ++i) // hubs come before what is behind them
+            apply(states[section].slots[i], place_of(section, i));
     return {};
+}
+
+void UsbPorts::apply(const Slot& slot, const Place& place) {
+    const Plugged* const now = at(place);
+    const UsbModel have = now != nullptr ? now->model : UsbModel::None;
+    const std::string id = text_of(slot.id);
+    const std::string drive = slot.model == UsbModel::Storage ? text_of(slot.drive) : std::string();
+    if (have == slot.model && (now == nullptr || (now->id == id && now->drive == drive))) return;
+    if (have != UsbModel::None) remove(place);
+    put(slot.model, id, place, drive);
 }
 
 } // namespace dm

@@ -15,8 +15,6 @@ namespace {
 constexpr unsigned kSlots = 32;
 constexpr unsigned kFirstFreeSlot = 2; // 0 is the host bridge, 1 the PIIX3 with its functions
 
-constexpr std::string_view kUhciDriver = "piix3-usb-uhci";
-
 bool wants_slot(DeviceKind kind) {
     switch (kind) {
     case DeviceKind::Vga:
@@ -26,6 +24,7 @@ bool wants_slot(DeviceKind kind) {
     case DeviceKind::IdeDisk:
     case DeviceKind::IdeCdrom:
     case DeviceKind::ScsiDisk:
+    case DeviceKind::UsbDisk:
     case DeviceKind::OtherDevice: return false;
     }
     return false;
@@ -113,8 +112,6 @@ Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
     const bool second =
         std::ranges::any_of(draft.out.devices, [&](const auto& d) { return d.driver == device.row->driver; });
     if (second && device.row->driver == kAhciDriver) return fail("there can be one AHCI controller only");
-    const bool uhci = device.row->driver == kUhciDriver;
-    if (uhci && (second || draft.out.usb)) return fail("there can be one USB controller only");
     DeviceOptions out;
     out.driver = device.row->driver;
     out.id = device.id;
@@ -133,6 +130,14 @@ Status finish_one(CommandLineDraft& draft, DeviceDraft& device) {
     case DeviceKind::IdeDisk:
     case DeviceKind::IdeCdrom:
     case DeviceKind::ScsiDisk: return finish_disk(draft, device);
+    case DeviceKind::UsbDisk: {
+        const auto properties = device.opts.pairs();
+        DM_TRY(finish_disk(draft, device));
+        device.opts = {};
+        DM_TRY(finish_other(draft, device));
+        draft.out.devices.back().properties = properties;
+        return {};
+    }
     case DeviceKind::Nic: return finish_nic(draft, device);
     case DeviceKind::XenPlatform: draft.out.xen_platform = true; return {};
     case DeviceKind::PciDevice:

@@ -91,8 +91,9 @@ Status put_on_ahci(CommandLineDraft& draft, DiskOptions& disk, std::optional<uns
     return {};
 }
 
-/// By this name `-global` sets what holds for all drives of its kind.
+/// By this name `-global` sets what holds for all drives of its kind; there is none for USB disks.
 std::string_view global_driver(const DiskOptions& disk) {
+    if (disk.bus == DiskBus::Usb) return {};
     const bool disc = disk.media == DiskMedia::Cdrom;
     if (disk.bus == DiskBus::Scsi) return disc ? "scsi-cd" : "scsi-hd";
     return disc ? "ide-cd" : "ide-hd";
@@ -233,6 +234,19 @@ Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptio
     return put_on_scsi(draft, disk, id, device.text);
 }
 
+bool is_usb_controller(const DeviceDraft& device) {
+    const std::string_view driver = device.row->driver;
+    return device.row->support == Support::Implemented &&
+           (driver.find("-uhci") != driver.npos || driver.find("-ehci") != driver.npos ||
+            driver.find("-xhci") != driver.npos);
+}
+
+/// Where there is USB, such a drive may become a disk by device_add at any time.
+bool waits_for_device_add(const CommandLineDraft& draft, const DriveDraft& drive) {
+    return drive.interface_none && !drive.is_node && !drive.disk.file.empty() &&
+           (draft.out.usb || std::ranges::any_of(draft.devices, is_usb_controller));
+}
+
 /// What the device is to show: the drive that it names, or an empty tray.
 Result<DiskOptions> disk_for(CommandLineDraft& draft, DeviceDraft& device) {
     const bool cdrom = device.row->kind == DeviceKind::IdeCdrom || device.row->driver == "scsi-cd";
@@ -339,6 +353,9 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     DM_TRY_ASSIGN(DiskOptions disk, disk_for(draft, device));
     if (device.row->kind == DeviceKind::ScsiDisk) {
         DM_TRY(place_scsi_device(draft, device, disk));
+    } else if (device.row->kind == DeviceKind::UsbDisk) {
+        disk.bus = DiskBus::Usb;
+        device.opts.ignore({"bus", "port", "removable"});
     } else {
         DM_TRY(place_ide_device(draft, device, disk));
     }
@@ -346,6 +363,8 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
     disk.serial = device.opts.take_or("serial", disk.serial);
     disk.model = device.opts.take_or("model", "");
     disk.firmware = device.opts.take_or("ver", "");
+    if (disk.bus == DiskBus::Usb && (device.opts.has("rerror") || device.opts.has("werror")))
+        draft.note_for(device.text, "rerror and werror have no effect here, the guest is told of errors");
     DM_TRY(take_error_policy(device.opts, disk.errors));
     take_names(draft, disk);
     DM_TRY(take_global_policy(draft, disk));
@@ -360,12 +379,13 @@ Status finish_disk(CommandLineDraft& draft, DeviceDraft& device) {
 Status finish_drives(CommandLineDraft& draft) {
     for (DriveDraft& drive : draft.drives) {
         if (drive.attached) continue;
-        if (drive.interface_none) {
+        if (drive.interface_none && !waits_for_device_add(draft, drive)) {
             draft.note_for(drive.text, "no -device uses this drive");
             continue;
         }
         DiskOptions& disk = drive.disk;
         disk.read_only = drive.read_only.value_or(disk.media == DiskMedia::Cdrom);
+        if (drive.interface_none) disk.bus = DiskBus::Usb;
         if (disk.bus == DiskBus::Scsi) {
             const unsigned id = drive.position ? *drive.position : free_scsi_id(draft);
             const Status placed = put_on_scsi(draft, disk, id, drive.text);

@@ -33,7 +33,7 @@ struct VgaOptions {
     std::optional<unsigned> pci_slot; ///< always there unless model is None
 };
 
-enum class DiskBus : u8 { Ide, Scsi, Ahci, Other };
+enum class DiskBus : u8 { Ide, Scsi, Ahci, Usb, Other };
 enum class DiskMedia : u8 { Disk, Cdrom };
 
 /// A drive and the image in it; no medium without a file.

@@ -42,6 +42,7 @@ enum class DeviceKind : u8 {
     IdeDisk,
     IdeCdrom,
     ScsiDisk,
+    UsbDisk,
     Nic,
     XenPlatform,
     PciDevice,   ///< any other that has a slot of its own

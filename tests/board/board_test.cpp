@@ -82,9 +82,9 @@ TEST_F(BoardTest, TheUsbControllerIsAFunctionOfThePiix3AndInterruptsByPinD) {
     EXPECT_EQ(in(0xc050, 2), 0x93U); // the tablet
     out(0xc044, 2, 2);               // resume
     out(0xc040, 8, 2);               // asleep
-    ASSERT_TRUE(board->usb()->plug(UsbModel::Mouse, "m").ok());
+    ASSERT_TRUE(board->plug_usb({UsbModel::Mouse, "m", ""}).ok());
     EXPECT_FALSE(hypervisor.intx.level(7)); // behind the hub, which has no power
-    build([](BoardParts& parts) { parts.usb.emplace().slot = 4; });
+    build([](BoardParts& parts) { parts.usb.emplace().controllers = {{.place = Bdf{0, 4, 0}}}; });
     EXPECT_EQ(config(4, 0, 0), 0x70208086U);
     EXPECT_EQ(config(1, 2, 0), 0xffffffffU);
 }

@@ -12,6 +12,19 @@ struct MachineUsbTest : MachineRig {
         out.update(more);
         return out;
     }
+    toolstack::DiskOptions usb_drive(const char* id) const {
+        toolstack::DiskOptions disk;
+        disk.id = id;
+        disk.bus = toolstack::DiskBus::Usb;
+        disk.file = file(id, 1 << 20, 'u');
+        return disk;
+    }
+    u32 config(u32 slot, u32 function, u32 reg) {
+        guest->send(fmt::format("outl 0xcf8 {:#x}\n", 0x80000000 | slot << 11 | function << 8 | reg));
+        EXPECT_EQ(guest->line(), "OK");
+        return in(0xcfc, "inl");
+    }
+    u32 ids_at(u32 slot, u32 function) { return config(slot, function, 0); }
     unsigned port_status(u16 port) {
         guest->send("outl 0xcf8 0x80000a20\n");
         EXPECT_EQ(guest->line(), "OK");
@@ -42,6 +55,47 @@ TEST_F(MachineUsbTest, WhatIsAddedAndRemovedByQmpIsInThePortsAndTakesNumbersAsTe
 TEST_F(MachineUsbTest, WithoutAControllerTheRemedyIsNamed) {
     start();
     EXPECT_THAT(error_of("device_add", device("usb-tablet", "t")), HasSubstr("usb=1"));
+}
+
+/// What libxl asks for with usbversion=2.
+TEST_F(MachineUsbTest, AnEhciControllerHasItsCompanionsAndATabletOnEither) {
+    options.devices.push_back({.driver = "ich9-usb-ehci1",
+                               .id = "usb",
+                               .properties = {{"multifunction", "on"}},
+                               .pci_slot = 0x1d,
+                               .pci_function = 7});
+    for (unsigned i = 0; i < 3; ++i)
+        options.devices.push_back({.driver = fmt::format("ich9-usb-uhci{}", i + 1),
+                                   .id = {},
+                                   .properties = {{"masterbus", "usb.0"},
+                                                  {"firstport", fmt::to_string(2 * i)},
+                                                  {"multifunction", "on"}},
+                                   .pci_slot = 0x1d,
+                                   .pci_function = i});
+    options.devices.push_back({.driver = "usb-tablet", .id = "t", .properties = {}, .pci_slot = {}});
+    start();
+    EXPECT_EQ(ids_at(0x1d, 0), 0x29348086U);
+    EXPECT_EQ(ids_at(0x1d, 2), 0x29368086U);
+    EXPECT_EQ(ids_at(0x1d, 7), 0x293a8086U);
+    EXPECT_EQ(config(0x1d, 0, 0x0c) >> 16 & 0xff, 0x80U); // several functions
+    EXPECT_THAT(error_of("device_add", device("usb-mouse", "m", {{"bus", "nix.0"}})), HasSubstr("nix.0"));
+    EXPECT_EQ(say("device_add", device("usb-mouse", "m", {{"bus", "usb.0"}, {"port", 6}}))["return"],
+              Json::object());
+    EXPECT_EQ(say("device_del", {{"id", "t"}})["return"], Json::object());
+}
+
+TEST_F(MachineUsbTest, ADriveBecomesAUsbDiskByQmpOnceAtATime) {
+    options.usb = true;
+    options.disks.push_back(usb_drive("X"));
+    start();
+    EXPECT_THAT(error_of("device_add", device("usb-storage", "s")), HasSubstr("no drive"));
+    EXPECT_THAT(error_of("device_add", device("usb-storage", "s", {{"drive", "Y"}})), HasSubstr("Y"));
+    EXPECT_EQ(say("device_add", device("usb-storage", "s", {{"drive", "X"}}))["return"], Json::object());
+    EXPECT_EQ(port_status(0x10), 0x93U);
+    EXPECT_THAT(error_of("device_add", device("usb-storage", "s2", {{"drive", "X"}})),
+                HasSubstr("attached already"));
+    EXPECT_EQ(say("device_del", {{"id", "s"}})["return"], Json::object());
+    EXPECT_EQ(say("device_add", device("usb-storage", "s2", {{"drive", "X"}}))["return"], Json::object());
 }
 
 TEST_F(MachineUsbTest, DevicesOfTheCommandLineArePluggedIn) {

@@ -1,5 +1,6 @@
 #include "dm/board/usb_ports.hpp"
 
+#include "tests/devices/ehci_rig.hpp"
 #include "tests/devices/usb_rig.hpp"
 
 #include <gmock/gmock.h>
@@ -84,6 +85,44 @@ TEST_F(UsbPortsTest, ARestoredMachineHasWhatTheSavedOneHad) {
     EXPECT_EQ(name(other.dev.device(0)), "usb-tablet/1");
     EXPECT_TRUE(twin.has("m"));
     EXPECT_EQ(saved(twin), image);
+}
+
+TEST_F(UsbPortsTest, ABusWithManyPortsIsSavedInPairsOfPorts) {
+    EhciRig usb2;
+    EhciRig other;
+    UsbPorts six(usb2.dev, input, usb2.timers, "0000:00:1d.7", {.number = 1});
+    UsbPorts twin(other.dev, input, other.timers, "0000:00:1d.7", {.number = 1});
+    EXPECT_TRUE(six.plug(UsbModel::Hub, "h", "6").ok());
+    EXPECT_TRUE(six.plug(UsbModel::Mouse, "m", "6.8").ok());
+    EXPECT_TRUE(six.plug(UsbModel::Tablet, "t", "3").ok());
+    EXPECT_EQ(name(usb2.dev.device(2)), "usb-tablet@1/3");
+    EXPECT_FALSE(six.plug(UsbModel::Tablet, "t", "7").ok());
+    const std::vector<u8> image = saved(six);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && twin.load(*reader).ok() && reader->finish().ok());
+    EXPECT_EQ(saved(twin), image);
+    EXPECT_EQ(name(other.dev.device(2)), "usb-tablet@1/3");
+}
+
+TEST_F(UsbPortsTest, ADiskThatIsSavedNeedsItsDrive) {
+    FakeBlock medium(u64{1} << 20);
+    const UsbDrives drives{{"X", {.medium = &medium, .serial = {}, .model = {}, .geometry = {}}}};
+    UsbRig one;
+    UsbRig other;
+    UsbPorts disks(one.dev, input, one.timers, "0000:00:01.2", {.drives = &drives});
+    UsbPorts twin(other.dev, input, other.timers, "0000:00:01.2", {.drives = &drives});
+    UsbPorts without(other.dev, input, other.timers, "0000:00:01.2");
+    EXPECT_FALSE(disks.plug(UsbModel::Storage, "s", "1", "Y").ok());
+    EXPECT_TRUE(disks.plug(UsbModel::Storage, "s", "1", "X").ok());
+    EXPECT_TRUE(disks.uses("X"));
+    const std::vector<u8> image = saved(disks);
+    auto reader = StateReader::open(image);
+    EXPECT_FALSE(without.load(*reader).ok());
+    reader = StateReader::open(image);
+    ASSERT_TRUE(twin.load(*reader).ok());
+    EXPECT_EQ(name(other.dev.device(0)), "usb-storage/1");
+    EXPECT_TRUE(twin.unplug("s").ok());
+    EXPECT_TRUE(disks.unplug("s").ok());
 }
 
 TEST_F(UsbPortsTest, AnImpossibleTreeIsRefused) {

@@ -1,10 +1,12 @@
 // A UHCI controller with devices and its surroundings, and the moves of a driver.
 #pragma once
 
+#include "dm/devices/scsi/scsi_disk.hpp"
 #include "dm/devices/usb/uhci.hpp"
 #include "dm/devices/usb/usb_hub.hpp"
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
+#include "dm/devices/usb/usb_storage.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -254,6 +256,133 @@ struct UsbHubRig : UsbRig {
     }
     UsbHub* hub = nullptr;
     UsbMouse* mouse = nullptr;
+};
+
+/// A disk, and the moves of a mass storage driver.
+struct UsbDiskRig : UsbRig {
+    static constexpr u64 kDiskSize = u64{256} * 1024;
+    static constexpr u8 kAddress = 1;
+    static constexpr u32 kWrapper = 0x4400;
+    static constexpr u32 kBulkData = 0x20000;
+    static constexpr u32 kBulkTds = 0x10000;
+    using Bytes = usb_rig::Bytes;
+    struct Csw {
+        u32 tag = 0;
+        u32 residue = 0;
+        u8 result = 0xff;
+        bool operator==(const Csw&) const = default;
+    };
+
+    UsbDiskRig() {
+        for (u64 i = 0; i < kDiskSize; ++i)
+            disk.data[i] = static_cast<u8>(i * 37 + i / 512 * 11);
+        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
+        auto made = std::make_unique<UsbStorage>("usb-disk", "1",
+                                                 std::make_unique<ScsiDisk>("usb-disk/scsi", config));
+        storage = made.get();
+        dev.attach(0, std::move(made));
+    }
+    ~UsbDiskRig() override { dev.detach(0); } // before its medium goes
+    bool power_up() {
+        start();
+        return configure(0, kAddress);
+    }
+    /// One bulk transfer; what the descriptors say in the end. `bytes`: as many as moved.
+    u32 bulk(u8 pid, u32 addr, u32 length, u32& bytes) {
+        using namespace usb_rig;
+        hypervisor.ram.view(addr, length + 1);
+        u32 td = kBulkTds;
+        const u32 endpoint = pid == IN ? UsbStorage::kIn : UsbStorage::kOut;
+        for (u32 at = 0; at < length; at += 64, td += 16)
+            put_td(td, (td + 16) | VF, ACTIVE | THREE_ERRORS | (pid == IN ? SPD : 0),
+                   token(pid, kAddress, static_cast<u8>(endpoint), std::min<u32>(64, length - at)),
+                   addr + at);
+        put32(td - 16, T);
+        put32(kQueue + 4, kBulkTds);
+        for (unsigned frame = 0; frame < 40 + length / 64; ++frame) {
+            advance(kMillisecond);
+            const u32 element = get32(kQueue + 4);
+            if ((element & T) != 0 || (get32((element & ~15U) + 4) & ACTIVE) == 0) break;
+        }
+        put32(kQueue + 4, T);
+        bytes = 0;
+        u32 status = 0;
+        for (u32 at = kBulkTds; at < td; at += 16) {
+            status = get32(at + 4);
+            if ((status & (ACTIVE | STALLED)) != 0) break;
+            bytes += (status + 1) & 0x7ff;
+            if (((status + 1) & 0x7ff) < 64) break;
+        }
+        return status;
+    }
+    void clear_halt(bool in) { control(kAddress, {0x02, 1, 0, static_cast<u16>(in ? 0x81 : 0x02), 0}); }
+    void put_command(const Bytes& cdb, u32 expected, bool to_host, u32 tag) {
+        Bytes wrapper(31);
+        wrapper[0] = 'U', wrapper[1] = 'S', wrapper[2] = 'B', wrapper[3] = 'C';
+        for (unsigned i = 0; i < 4; ++i) {
+            wrapper[4 + i] = byte_of(tag, i);
+            wrapper[8 + i] = byte_of(expected, i);
+        }
+        wrapper[12] = to_host ? 0x80 : 0;
+        wrapper[14] = static_cast<u8>(cdb.size());
+        std::copy(cdb.begin(), cdb.end(), wrapper.begin() + 15);
+        hypervisor.ram.view(kWrapper, 31);
+        std::copy(wrapper.begin(), wrapper.end(), ram.begin() + kWrapper);
+    }
+    Csw status() {
+        u32 got = 0;
+        if ((bulk(usb_rig::IN, kWrapper + 64, 13, got) & usb_rig::STALLED) != 0) {
+            clear_halt(true);
+            bulk(usb_rig::IN, kWrapper + 64, 13, got);
+        }
+        if (got != 13) return {};
+        return {get32(kWrapper + 68), get32(kWrapper + 72), ram[kWrapper + 76]};
+    }
+    /// A command from its wrapper to its status; data of a host that asks is at kBulkData.
+    Csw run(const Bytes& cdb, u32 expected = 0, bool to_host = true, u32 tag = 7) {
+        using namespace usb_rig;
+        u32 bytes = 0;
+        put_command(cdb, expected, to_host, tag);
+        bulk(OUT, kWrapper, 31, bytes);
+        if (expected > 0 && (bulk(to_host ? IN : OUT, kBulkData, expected, bytes) & STALLED) != 0)
+            clear_halt(to_host);
+        moved = bytes;
+        return status();
+    }
+    /// The first commands after a reset are answered with a unit attention.
+    void settle() {
+        for (int i = 0; i < 3 && run({0, 0, 0, 0, 0, 0}).result != 0; ++i)
+            run({3, 0, 0, 0, 18, 0}, 18);
+    }
+    static Bytes read_10(u32 lba, u16 blocks, u8 opcode = 0x28) {
+        return {opcode,          0, byte_of(lba, 3),    byte_of(lba, 2),    byte_of(lba, 1),
+                byte_of(lba, 0), 0, byte_of(blocks, 1), byte_of(blocks, 0), 0};
+    }
+    void stimulate(Rng& rng) override {
+        disk.hold = rng.one_in(3);
+        if (!disk.held.empty() && rng.one_in(2)) return disk.complete();
+        if (rng.one_in(3)) return some_driver_work(rng);
+        if (rng.one_in(4)) {
+            enable();
+            power_up();
+        }
+        static constexpr std::array<u8, 10> kOpcodes{0x28, 0x2a, 0x12, 0x25, 0x03,
+                                                     0x1a, 0x2f, 0x35, 0x00, 0xff};
+        const u8 opcode = kOpcodes[rng.below(kOpcodes.size())];
+        const auto blocks = static_cast<u16>(rng.below(20));
+        run(read_10(static_cast<u32>(rng.below(520)), blocks, opcode),
+            rng.one_in(3) ? static_cast<u32>(rng.below(2000)) : blocks * 512U, opcode != 0x2a);
+    }
+    void copy_surroundings(Rig& from) override {
+        Rig::copy_surroundings(from);
+        auto& other = dynamic_cast<UsbDiskRig&>(from);
+        disk.data = other.disk.data;
+        disk.hold = other.disk.hold;
+    }
+
+    FakeBlock disk{kDiskSize};
+    UsbStorage* storage = nullptr;
+    u32 moved = 0; ///< bytes of data of the last run()
 };
 
 } // namespace dm::test

@@ -65,11 +65,14 @@ constexpr ContractRow kContract[] = {
      "-device ich9-usb-uhci1,masterbus=usb.0,firstport=0,addr=0x1d.0,multifunction=on "
      "-device ich9-usb-uhci2,masterbus=usb.0,firstport=2,addr=0x1d.0x1,multifunction=on "
      "-device ich9-usb-uhci3,masterbus=usb.0,firstport=4,addr=0x1d.0x2,multifunction=on",
-     kLog, 4},
-    {"-device nec-usb-xhci,id=usb", kLog, 1},
+     kDone, 0},
+    {"-device usb-ehci,id=e -drive if=none,id=X,file=/x.img,format=raw "
+     "-device usb-storage,drive=X,bus=e.0,port=1",
+     kDone, 0},
+    {"-device nec-usb-xhci,id=usb", kDone, 0},
     {"-device nec-usb-xhci,id=usb -chardev spicevmc,name=usbredir,id=usbrc1 -device "
      "usb-redir,chardev=usbrc1,id=usbrc1",
-     kLog, 3},
+     kLog, 2},
     {"-device intel-hda -device hda-duplex", kLog, 2},
     {"-device ac97", kLog, 1},
     {"-device adlib", kLog, 1},

@@ -505,6 +505,29 @@ TEST(DeviceOption, SlotsAreGivenInOrderAlsoToWhatIsNotEmulated) {
     EXPECT_THAT(m.devices.at(3).properties, Contains(Pair("masterbus", "usb.0")));
 }
 
+TEST(DeviceOption, AUsbDiskIsADriveAndADeviceOnItsBus) {
+    const MachineOptions m =
+        machine("-device usb-ehci,id=e -drive if=none,id=X,file=/x.img,format=raw,readonly=on -device "
+                "usb-storage,id=stick,drive=X,bus=e.0,port=2,serial=S,removable=on,bootindex=1");
+    ASSERT_EQ(m.disks.size(), 1U);
+    EXPECT_EQ(m.disks[0].bus, DiskBus::Usb);
+    EXPECT_EQ(m.disks[0].id, "X");
+    EXPECT_EQ(m.disks[0].serial, "S");
+    EXPECT_TRUE(m.disks[0].read_only);
+    EXPECT_EQ(m.devices.at(1).driver, "usb-storage");
+    EXPECT_EQ(m.devices.at(1).id, "stick");
+    EXPECT_THAT(m.devices.at(1).properties, testing::IsSupersetOf({Pair("drive", "X"), Pair("port", "2")}));
+    EXPECT_THAT(error("-device usb-storage"), HasSubstr("drive="));
+    EXPECT_THAT(error("-device usb-storage,drive=none"), HasSubstr("no -drive"));
+}
+
+TEST(DeviceOption, WhereThereIsUsbADriveThatNobodyUsesWaitsForDeviceAdd) {
+    const char* const drive = " -drive if=none,id=X,file=/x.img,format=raw";
+    EXPECT_EQ(machine(fmt::format("-usb{}", drive)).disks.at(0).bus, DiskBus::Usb);
+    EXPECT_EQ(machine(fmt::format("-device ich9-usb-ehci1,id=u{}", drive)).disks.size(), 1U);
+    EXPECT_THAT(machine(fmt::format("-m 64{}", drive)).disks, testing::IsEmpty());
+}
+
 TEST(DeviceOption, WithoutThePlatformDeviceSlotTwoIsFree) {
     EXPECT_EQ(parse_line("-xen-domid 1 -machine pc,accel=xen -device VGA")->machine.vga.pci_slot, 2U);
 }

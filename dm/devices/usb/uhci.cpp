@@ -9,9 +9,6 @@ using uhci::Sts;
 
 namespace {
 
-constexpr PciIdentity kIdentity{
-    .vendor = 0x8086, .device = 0x7020, .class_code = 0x0c0300, .revision = 0x01, .interrupt_pin = 4};
-
 /// Beyond the header (datasheet, "USB host controller PCI configuration registers").
 constexpr std::array kConfig{
     RegSpec{"PCISTS", 0x06, 2, 0x0280, 0x0000, 0x7900},
@@ -30,8 +27,9 @@ constexpr Bits<Portsc> masked(Bits<Portsc> bits, u16 mask) {
 
 } // namespace
 
-Uhci::Uhci(std::string_view device_name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring)
-    : PciFunction(device_name, kIdentity, std::move(wiring)), log_(device_name), memory_(memory),
+Uhci::Uhci(std::string_view device_name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring,
+           const PciIdentity& identity)
+    : PciFunction(device_name, identity, std::move(wiring)), log_(device_name), memory_(memory),
       timers_(timers), timer_(timers, [this] {
           run_frames();
           update();

@@ -13,13 +13,18 @@
 #include "dm/core/bits.hpp"
 #include "dm/core/pci.hpp"
 #include "dm/devices/usb/uhci_frame.hpp"
+#include "dm/devices/usb/usb_controller.hpp"
 
 #include <memory>
 #include <vector>
 
 namespace dm {
 
-class Uhci final : public PciFunction, private IoHandler, private UsbUpstream, private UhciFrame::Bus {
+class Uhci final : public PciFunction,
+                   public UsbController,
+                   private IoHandler,
+                   private UsbUpstream,
+                   private UhciFrame::Bus {
 public:
     static constexpr unsigned kPorts = uhci::kRootPorts;
 
@@ -51,19 +56,30 @@ public:
         }
     };
 
-    Uhci(std::string_view name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring);
+    Uhci(std::string_view name, GuestMemory& memory, TimerQueue& timers, PciWiring wiring,
+         const PciIdentity& identity = kPiix3);
+
+    static constexpr PciIdentity kPiix3{
+        .vendor = 0x8086, .device = 0x7020, .class_code = 0x0c0300, .revision = 0x01, .interrupt_pin = 4};
+    /// One of the three companions in an ICH9 (datasheet 316972), 0 to 2.
+    static constexpr PciIdentity ich9(unsigned index) {
+        return {.vendor = 0x8086,
+                .device = static_cast<u16>(0x2934 + index),
+                .class_code = 0x0c0300,
+                .revision = 0x03,
+                .interrupt_pin = static_cast<u8>(1 + index)};
+    }
     ~Uhci() override;
 
-    /// Plugs a device in; the port is free.
-    void attach(unsigned port, std::unique_ptr<UsbDevice> device);
-    /// Takes it out; null where there is none.
-    std::unique_ptr<UsbDevice> detach(unsigned port);
-    UsbDevice* device(unsigned port) const { return devices_[port].get(); }
+    unsigned root_ports() const override { return kPorts; }
+    void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
+    std::unique_ptr<UsbDevice> detach(unsigned port) override;
+    UsbDevice* device(unsigned port) const override { return devices_[port].get(); }
 
     void reset() override;
     void save(StateWriter& out) const override;
     Status load(StateReader& in) override;
-    void quiesce();
+    void quiesce() override;
 
 private:
     u64 read(u64 offset, unsigned size) override;

@@ -77,8 +77,19 @@ constexpr u16 request_code(unsigned type, u8 request) {
 }
 
 /// Tables 9-5 and 9-6.
-enum DescriptorType : u8 { kDevice = 1, kConfiguration = 2, kString = 3, kInterface = 4, kEndpoint = 5 };
+enum DescriptorType : u8 {
+    kDevice = 1,
+    kConfiguration = 2,
+    kString = 3,
+    kInterface = 4,
+    kEndpoint = 5,
+    kDeviceQualifier = 6,
+    kOtherSpeedConfiguration = 7,
+};
 enum Feature : u8 { ENDPOINT_HALT = 0, DEVICE_REMOTE_WAKEUP = 1 };
+
+/// Slower ones first.
+enum class Speed : u8 { Full, High };
 
 /// What a device says of itself.
 struct Description {
@@ -87,8 +98,15 @@ struct Description {
     std::span<const std::string_view> strings; ///< from index 1 on
     u16 in_endpoints = 0;                      ///< a bit for each, without endpoint 0
     u16 out_endpoints = 0;
+    std::span<const u8> high_device{}; ///< the same at high speed; empty: full speed is all it can
+    std::span<const u8> high_configuration{};
 
-    constexpr u8 max_packet0() const { return device[7]; }
+    constexpr std::span<const u8> device_at(Speed speed) const {
+        return speed == Speed::High ? high_device : device;
+    }
+    constexpr std::span<const u8> configuration_at(Speed speed) const {
+        return speed == Speed::High ? high_configuration : configuration;
+    }
     constexpr u8 serial_index() const { return device[16]; }
     constexpr u8 configuration_value() const { return configuration[5]; }
     constexpr bool self_powered() const { return (configuration[7] & 0x40) != 0; }

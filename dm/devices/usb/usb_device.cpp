@@ -26,7 +26,18 @@ std::size_t put16(u16 value, std::span<u8> reply) {
     return put(std::array{static_cast<u8>(value), static_cast<u8>(value >> 8)}, reply);
 }
 
+/// What a device would say of itself at the other speed (9.6.2).
+std::size_t qualifier(std::span<const u8> d, std::span<u8> reply) {
+    return put(std::array<u8, 10>{10, usb::kDeviceQualifier, d[2], d[3], d[4], d[5], d[6], d[7], d[17], 0},
+               reply);
+}
+
 } // namespace
+
+usb::Speed UsbDevice::speed() const {
+    const bool high = upstream_ != nullptr && upstream_->speed() == usb::Speed::High;
+    return high && !description_.high_device.empty() ? usb::Speed::High : usb::Speed::Full;
+}
 
 Answer UsbDevice::transact(usb::Pid pid, unsigned endpoint, std::span<u8> bytes) {
     if (endpoint == 0) return control(pid, bytes);
@@ -106,7 +117,7 @@ Answer UsbDevice::control_data_in(std::span<u8> bytes) {
     }
     if (control_.stage != Stage::DataIn) return kStall;
     const auto left = static_cast<std::size_t>(control_.length - control_.done);
-    const std::size_t packet = std::min<std::size_t>(left, description_.max_packet0());
+    const std::size_t packet = std::min<std::size_t>(left, max_packet0());
     if (packet > bytes.size()) return {Handshake::Babble, 0, true};
     std::copy_n(control_.data.begin() + control_.done, packet, bytes.begin());
     control_.done = static_cast<u16>(control_.done + packet);
@@ -120,7 +131,7 @@ Answer UsbDevice::control_data_out(std::span<const u8> bytes) {
     }
     if (control_.stage != Stage::DataOut) return kStall;
     const auto left = static_cast<std::size_t>(control_.length - control_.done);
-    if (bytes.size() > left || bytes.size() > description_.max_packet0()) {
+    if (bytes.size() > left || bytes.size() > max_packet0()) {
         control_.stage = Stage::Refused;
         return kStall;
     }
@@ -168,11 +179,22 @@ std::optional<std::size_t> UsbDevice::answer(const Setup& s, std::span<u8> reply
 
 std::optional<std::size_t> UsbDevice::descriptor(const Setup& s, std::span<u8> reply) const {
     const auto index = static_cast<u8>(s.value);
+    const usb::Speed now = speed();
+    const usb::Speed other = now == usb::Speed::High ? usb::Speed::Full : usb::Speed::High;
     switch (s.value >> 8) {
-    case usb::kDevice: return put(description_.device, reply);
+    case usb::kDevice: return put(description_.device_at(now), reply);
     case usb::kConfiguration:
         if (index != 0) return std::nullopt;
-        return put(description_.configuration, reply);
+        return put(description_.configuration_at(now), reply);
+    case usb::kDeviceQualifier:
+        if (description_.high_device.empty()) return std::nullopt;
+        return qualifier(description_.device_at(other), reply);
+    case usb::kOtherSpeedConfiguration: {
+        if (index != 0 || description_.high_device.empty()) return std::nullopt;
+        const std::size_t length = put(description_.configuration_at(other), reply);
+        reply[1] = usb::kOtherSpeedConfiguration;
+        return length;
+    }
     case usb::kString:
         if (index == 0)
             return put(std::array<u8, 4>{4, usb::kString, kUsEnglish & 0xff, kUsEnglish >> 8}, reply);

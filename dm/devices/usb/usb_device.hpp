@@ -22,6 +22,8 @@ public:
     virtual void device_ready(UsbDevice& device) = 0;
     /// Whether the guest keeps the device where it can hear of it.
     virtual bool listens_to(const UsbDevice& device) const = 0;
+    /// The fastest that goes here.
+    virtual usb::Speed speed() const { return usb::Speed::Full; }
 };
 
 class UsbDevice : public Device {
@@ -72,6 +74,8 @@ public:
 
     /// At most one; null: unplugged.
     void plug_into(UsbUpstream* upstream) { upstream_ = upstream; }
+    /// What device and port agree on; its descriptors and packets are those of this speed.
+    usb::Speed speed() const;
     /// Reset signalling: the device is in its default state, at address 0.
     void bus_reset();
     /// One transaction. `bytes`: room for an IN's data, or the data of an OUT or SETUP.
@@ -128,6 +132,7 @@ private:
     bool obey(const usb::Setup& setup, std::span<const u8> data);
     std::optional<std::size_t> descriptor(const usb::Setup& setup, std::span<u8> reply) const;
     std::size_t string(u8 index, std::span<u8> reply) const;
+    u8 max_packet0() const { return description_.device_at(speed())[7]; }
     bool set_feature(const usb::Setup& setup, bool on);
     bool set_configuration(u8 value);
     u16* halted(u16 endpoint_address);

@@ -33,8 +33,22 @@ constexpr std::array<u8, 18> device_descriptor() {
             1};
 }
 
-/// One interface, one interrupt endpoint that wants to be asked every 10 ms.
-constexpr std::array<u8, 34> configuration_descriptor(BootProtocol boot, u8 report_length, u8 packet) {
+/// At high speed.
+constexpr std::array<u8, 18> high_device_descriptor() {
+    std::array<u8, 18> d = device_descriptor();
+    d[3] = 0x02; // USB 2.0
+    d[7] = 64;
+    return d;
+}
+
+inline constexpr u8 kTenMilliseconds = 10;
+// At high speed the interval is an exponent: 2^(n-1) microframes.
+inline constexpr u8 kHighOneMillisecond = 4;
+inline constexpr u8 kHighEightMilliseconds = 7;
+
+/// One interface, one interrupt endpoint.
+constexpr std::array<u8, 34> configuration_descriptor(BootProtocol boot, u8 report_length, u8 packet,
+                                                      u8 interval = kTenMilliseconds) {
     const u8 subclass = boot == kNoBoot ? u8{0} : kBootInterface;
     return {9,
             usb::kConfiguration,
@@ -69,7 +83,7 @@ constexpr std::array<u8, 34> configuration_descriptor(BootProtocol boot, u8 repo
             3,
             packet,
             0,
-            10};
+            interval};
 }
 
 inline constexpr std::array<u8, 74> kTabletReport{

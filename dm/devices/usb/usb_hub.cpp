@@ -16,9 +16,19 @@ constexpr std::array<u8, 25> kConfiguration{
     9, usb::kConfiguration, 25,   0, 1, 1, 0,  0xe0, 0, // its own power; wakes up
     9, usb::kInterface,     0,    0, 1, 9, 0,  0,    0, //
     7, usb::kEndpoint,      0x81, 3, 2, 0, 255};
+constexpr std::array<u8, 18> kHighDevice{
+    18,   usb::kDevice, 0x00, 0x02, 9,    0, 1, 64, 0x09, // one translator
+    0x04, 0xaa,         0x55, 0x01, 0x01, 1, 2, 3,  1};
+constexpr std::array<u8, 25> kHighConfiguration{9, usb::kConfiguration, 25,   0, 1, 1, 0, 0xe0, 0, //
+                                                9, usb::kInterface,     0,    0, 1, 9, 0, 0,    0, //
+                                                7, usb::kEndpoint,      0x81, 3, 2, 0, 12};        // 256 ms
 constexpr std::array<std::string_view, 3> kStrings{"QEMU", "QEMU USB Hub", "314159"};
-constexpr usb::Description kDescription{
-    .device = kDeviceDescriptor, .configuration = kConfiguration, .strings = kStrings, .in_endpoints = 2};
+constexpr usb::Description kDescription{.device = kDeviceDescriptor,
+                                        .configuration = kConfiguration,
+                                        .strings = kStrings,
+                                        .in_endpoints = 2,
+                                        .high_device = kHighDevice,
+                                        .high_configuration = kHighConfiguration};
 
 /// Power is switched for each port, over-current is told for each; good after 2 ms; all can be removed.
 constexpr std::array<u8, 11> kHubDescriptor{11, 0x29, UsbHub::kPorts, 0x0a, 0x00, 1, 0, 0, 0, 0xff, 0xff};
@@ -60,7 +70,10 @@ UsbHub::~UsbHub() {
 
 Bits<UsbHub::PortStatus> UsbHub::status(unsigned port) const {
     Bits<PortStatus> now = s_.ports[port].status;
-    now.set(PortStatus::CONNECTION, devices_[port] != nullptr && now.has(PortStatus::POWER));
+    const UsbDevice* const device = devices_[port].get();
+    now.set(PortStatus::CONNECTION, device != nullptr && now.has(PortStatus::POWER));
+    now.set(PortStatus::HIGH_SPEED,
+            now.has(PortStatus::ENABLE) && device != nullptr && device->speed() == usb::Speed::High);
     return now;
 }
 

@@ -1,7 +1,8 @@
-// USB hub with eight ports (Universal Serial Bus Specification 2.0, chapter 11, as far as a full-speed hub
-// has it).  Notes: docs/devices/usb_hid.md
+// USB hub with eight ports (Universal Serial Bus Specification 2.0, chapter 11), of full or of high speed as
+// the port above it is.  Notes: docs/devices/usb_hid.md
 //
-// Missing: over-current, indicators, transaction translators.
+// Missing: over-current, indicators, transaction translators: behind a high-speed hub all devices are of
+// high speed, too.
 #pragma once
 
 #include "dm/core/bits.hpp"
@@ -22,6 +23,7 @@ public:
         SUSPEND = 0x0004,
         RESET = 0x0010,
         POWER = 0x0100,
+        HIGH_SPEED = 0x0400,
     };
     /// wPortChange (table 11-22).
     enum class PortChange : u16 {
@@ -33,7 +35,7 @@ public:
     };
 
     struct Port {
-        Bits<PortStatus> status; ///< but CONNECTION, which is whether something is there
+        Bits<PortStatus> status; ///< but CONNECTION and HIGH_SPEED, which are whether and what is there
         Bits<PortChange> change;
         static constexpr void fields(auto&& v, auto& s) {
             v("status", s.status);
@@ -70,6 +72,7 @@ private:
 
     void device_ready(UsbDevice& device) override;
     bool listens_to(const UsbDevice& device) const override;
+    usb::Speed speed() const override { return UsbDevice::speed(); }
 
     Bits<PortStatus> status(unsigned port) const;
     bool set_port_feature(unsigned port, u16 feature);

@@ -12,9 +12,16 @@ using namespace usb_hid;
 
 constexpr auto kDeviceDescriptor = device_descriptor();
 constexpr auto kConfiguration = configuration_descriptor(kBootKeyboard, kKeyboardReport.size(), 8);
+constexpr auto kHighDevice = high_device_descriptor();
+constexpr auto kHighConfiguration =
+    configuration_descriptor(kBootKeyboard, kKeyboardReport.size(), 8, kHighEightMilliseconds);
 constexpr std::array<std::string_view, 4> kStrings{"QEMU", "QEMU USB Keyboard", "68284", "HID Keyboard"};
-constexpr usb::Description kDescription{
-    .device = kDeviceDescriptor, .configuration = kConfiguration, .strings = kStrings, .in_endpoints = 2};
+constexpr usb::Description kDescription{.device = kDeviceDescriptor,
+                                        .configuration = kConfiguration,
+                                        .strings = kStrings,
+                                        .in_endpoints = 2,
+                                        .high_device = kHighDevice,
+                                        .high_configuration = kHighConfiguration};
 
 constexpr u8 kLeds = 0x1f;
 

@@ -11,9 +11,16 @@ using namespace usb_hid;
 
 constexpr auto kDeviceDescriptor = device_descriptor();
 constexpr auto kConfiguration = configuration_descriptor(kBootMouse, kMouseReport.size(), 4);
+constexpr auto kHighDevice = high_device_descriptor();
+constexpr auto kHighConfiguration =
+    configuration_descriptor(kBootMouse, kMouseReport.size(), 4, kHighEightMilliseconds);
 constexpr std::array<std::string_view, 4> kStrings{"QEMU", "QEMU USB Mouse", "89126", "HID Mouse"};
-constexpr usb::Description kDescription{
-    .device = kDeviceDescriptor, .configuration = kConfiguration, .strings = kStrings, .in_endpoints = 2};
+constexpr usb::Description kDescription{.device = kDeviceDescriptor,
+                                        .configuration = kConfiguration,
+                                        .strings = kStrings,
+                                        .in_endpoints = 2,
+                                        .high_device = kHighDevice,
+                                        .high_configuration = kHighConfiguration};
 
 constexpr s32 kMostCounts = 127;
 constexpr std::size_t kBootReport = 3;

@@ -11,9 +11,16 @@ using namespace usb_hid;
 
 constexpr auto kDeviceDescriptor = device_descriptor();
 constexpr auto kConfiguration = configuration_descriptor(kNoBoot, kTabletReport.size(), 8);
+constexpr auto kHighDevice = high_device_descriptor();
+constexpr auto kHighConfiguration =
+    configuration_descriptor(kNoBoot, kTabletReport.size(), 8, kHighOneMillisecond);
 constexpr std::array<std::string_view, 4> kStrings{"QEMU", "QEMU USB Tablet", "28754", "HID Tablet"};
-constexpr usb::Description kDescription{
-    .device = kDeviceDescriptor, .configuration = kConfiguration, .strings = kStrings, .in_endpoints = 2};
+constexpr usb::Description kDescription{.device = kDeviceDescriptor,
+                                        .configuration = kConfiguration,
+                                        .strings = kStrings,
+                                        .in_endpoints = 2,
+                                        .high_device = kHighDevice,
+                                        .high_configuration = kHighConfiguration};
 
 /// The smallest value that a guest whose screen has `size` pixels takes for pixel `at` (it multiplies by the
 /// size and divides by 32768), which is also 0 at one border and 32767 at the other.
