@@ -42,6 +42,7 @@ enum class DeviceKind : u8 {
     IdeDisk,
     IdeCdrom,
     ScsiDisk,
+    Floppy,
     Nic,
     XenPlatform,
     PciDevice,   ///< any other that has a slot of its own
