@@ -167,6 +167,7 @@ public:
 
     /// None: there is no such drive.
     floppy::DriveType type(unsigned drive) const;
+    const BlockBackend* medium(unsigned drive) const { return drives_[drive].medium; }
     /// Another disk, or, null, none.
     void insert(unsigned drive, BlockBackend* medium);
 
