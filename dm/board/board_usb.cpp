@@ -21,6 +21,8 @@ PciIdentity identity_of(const Controller& parts) {
     case Controller::Model::Ich9Uhci3: identity = Uhci::ich9(2); break;
     case Controller::Model::Ehci: identity = Ehci::kIch4; break;
     case Controller::Model::Ich9Ehci: identity = Ehci::kIch9; break;
+    case Controller::Model::NecXhci:
+    case Controller::Model::QemuXhci: break; // knows itself
     }
     identity.multifunction = parts.multifunction;
     return identity;
@@ -30,13 +32,19 @@ bool is_ehci(Controller::Model model) {
     return model == Controller::Model::Ehci || model == Controller::Model::Ich9Ehci;
 }
 
+bool is_xhci(Controller::Model model) {
+    return model == Controller::Model::NecXhci || model == Controller::Model::QemuXhci;
+}
+
 } // namespace
 
 Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place) {
     const PciIdentity identity = identity_of(parts);
+    const auto name_of = [&](std::string_view kind) {
+        return usb_.empty() ? std::string(kind) : fmt::format("{}@{}", kind, usb_.size());
+    };
     const auto make = [&]<class C>(std::string_view kind, std::type_identity<C>) {
-        const std::string name = usb_.empty() ? std::string(kind) : fmt::format("{}@{}", kind, usb_.size());
-        return std::make_unique<C>(name, hypervisor_.memory(), timers_,
+        return std::make_unique<C>(name_of(kind), hypervisor_.memory(), timers_,
                                    wiring(place.dev, identity.interrupt_pin), identity);
     };
     Usb usb{.id = parts.id, .function = {}, .controller = nullptr, .ehci = nullptr, .ports = {}};
@@ -48,6 +56,13 @@ Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place) {
         auto made = make("ehci", std::type_identity<Ehci>{});
         usb.ehci = made.get();
         take(std::move(made));
+    } else if (is_xhci(parts.model)) {
+        const bool nec = parts.model == Controller::Model::NecXhci;
+        take(std::make_unique<Xhci>(name_of("xhci"),
+                                    Xhci::Config{.model = nec ? Xhci::Model::Nec : Xhci::Model::Qemu,
+                                                 .usb2_ports = parts.usb2_ports,
+                                                 .usb3_ports = parts.usb3_ports},
+                                    hypervisor_.memory(), timers_, wiring(place.dev, kIntA)));
     } else {
         take(make("uhci", std::type_identity<Uhci>{}));
     }

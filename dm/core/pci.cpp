@@ -9,8 +9,11 @@ namespace dm {
 namespace {
 
 constexpr u32 kIoTypeBit = 1;
+constexpr u32 kMemoryType = 6;
+constexpr u32 kMemory64 = 4; // a function's own register: the BAR behind it has the upper half
 constexpr u32 kPrefetchable = 8;
 constexpr u32 kRomEnable = 1;
+constexpr unsigned kAddressBits = 52; // as many as a processor can have
 
 /// Of the MSI capability, from its offset on.
 enum Msi : u8 { MESSAGE_CONTROL = 2, MESSAGE_ADDRESS = 4, MESSAGE_UPPER_ADDRESS = 8, MESSAGE_DATA = 12 };
@@ -99,7 +102,8 @@ void PciFunction::bar_moved(unsigned, std::optional<u64>) {}
 std::optional<u64> PciFunction::decode(unsigned index) const {
     const Bar& bar = bars_[index];
     const u32 raw = config32(bar_reg(index));
-    const u64 base = raw & ~(bar.size - 1);
+    u64 base = raw & ~(bar.size - 1);
+    u64 last = (u64{1} << 32) - bar.size;
     switch (bar.kind) {
     case BarKind::None: return std::nullopt;
     case BarKind::Io:
@@ -110,8 +114,11 @@ std::optional<u64> PciFunction::decode(unsigned index) const {
         [[fallthrough]];
     case BarKind::Memory:
     case BarKind::PrefetchableMemory:
-        if (!command(pci::Command::MEMORY) || base == 0 || base + bar.size > (u64{1} << 32))
-            return std::nullopt;
+        if (bar.kind != BarKind::Rom && (raw & kMemoryType) == kMemory64) {
+            base |= u64{config32(bar_reg(index + 1))} << 32;
+            last = (u64{1} << kAddressBits) - bar.size;
+        }
+        if (!command(pci::Command::MEMORY) || base == 0 || base > last) return std::nullopt;
         return base;
     }
     return std::nullopt;
