@@ -29,6 +29,27 @@ std::optional<CmosContents::Disk> cmos_disk(const std::optional<DriveConfig>& dr
                                   CmosTranslation{static_cast<u8>(ata::bios_translation(geometry))}};
 }
 
+CmosFloppy cmos_floppy(floppy::DriveType type) {
+    switch (type) {
+    case floppy::DriveType::None: return CmosFloppy::None;
+    case floppy::DriveType::F1200K: return CmosFloppy::F1200K;
+    case floppy::DriveType::F1440K: return CmosFloppy::F1440K;
+    case floppy::DriveType::F2880K: return CmosFloppy::F2880K;
+    }
+    return CmosFloppy::None;
+}
+
+/// Notices whether there is a section to visit.
+struct Presence {
+    bool there = false;
+    static constexpr void fields(auto&&, auto& s) { s.there = true; }
+};
+bool has_section(StateReader in, std::string_view name) {
+    Presence presence;
+    static_cast<void>(in.section(name, presence));
+    return presence.there;
+}
+
 } // namespace
 
 Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hypervisor, BoardParts parts) {
@@ -103,7 +124,9 @@ Status Board::add_power_management(const BoardParts& parts) {
                                 hypervisor_.set_acpi_sleep_state(state);
                                 if (also) also();
                             }},
-        Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr, .com2 = parts.serials[1] != nullptr});
+        Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr,
+                        .com2 = parts.serials[1] != nullptr,
+                        .lpt1 = parts.parallel != nullptr});
     DM_TRY(attach(kPowerManagement, *pm_));
     map(0xb2, 2, pm_->apm(), 1);
     return {};
@@ -123,8 +146,6 @@ void Board::add_isa(const BoardParts& parts) {
                           .memory_above_4g = parts.ram_above_4g,
                           .vcpus = parts.cpus};
     std::ranges::transform(parts.ide.drives, contents.ide_disks.begin(), cmos_disk);
-    add(cmos_, "cmos", contents);
-    map(0x70, 2, *cmos_, 1);
 
     add(dma_, "dma", hypervisor_.memory());
     map(0x00, 16, dma_->first_controller(), 1);
@@ -132,7 +153,20 @@ void Board::add_isa(const BoardParts& parts) {
     map(0xc0, 32, dma_->second_controller(), 1);
     map(0x480, 16, dma_->high_page_registers(), 1);
 
+    add_floppies(parts);
+    for (unsigned n = 0; n < Fdc82078::kDrives; ++n)
+        contents.floppies[n] = cmos_floppy(fdc_->type(n));
+    add(cmos_, "cmos", contents);
+    map(0x70, 2, *cmos_, 1);
+
     misc_ = std::make_unique<MiscPorts>(ports_);
+}
+
+/// The controller is always there, as in QEMU's PC and in libacpi's tables. Port 3f0 is nobody's, 3f6 IDE's.
+void Board::add_floppies(const BoardParts& parts) {
+    add(fdc_, "fdc", parts.floppies, isa(6), timers_, dma_->channel(2));
+    map(0x3f1, 5, *fdc_, 1, Fdc82078::SRB);
+    map(0x3f7, 1, *fdc_, 1, Fdc82078::DIR_CCR);
 }
 
 /// Before the ports that hold nothing, which count this device's among them.
@@ -172,6 +206,9 @@ void Board::add_serial(const BoardParts& parts) {
             *parts.serials[i]);
         map(port.base, 8, *serials_[i], 1);
     }
+    if (parts.parallel == nullptr) return;
+    add(parallel_, "parallel0", isa(7), *parts.parallel);
+    map(0x378, 3, *parallel_, 1);
 }
 
 Status Board::add_ide(const BoardParts& parts) {
@@ -246,6 +283,7 @@ void Board::follow_unplug() {
 }
 
 void Board::quiesce() {
+    fdc_->quiesce();
     ide_->quiesce();
     if (ahci_ != nullptr) ahci_->quiesce();
     if (scsi_ != nullptr) scsi_->quiesce();
@@ -269,9 +307,12 @@ void Board::save(StateWriter& out) const {
         device->save(out);
 }
 
+/// Guests that were saved before there was a floppy controller find it as at power-on.
 Status Board::load(StateReader& in) {
-    for (Device* device : devices_)
+    for (Device* device : devices_) {
+        if (device == fdc_.get() && !has_section(in, device->name())) continue;
         DM_TRY(device->load(in));
+    }
     follow_unplug();
     return in.finish();
 }

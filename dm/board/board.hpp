@@ -13,7 +13,9 @@
 #include "dm/devices/acpi/gpe_hotplug.hpp"
 #include "dm/devices/acpi/piix4_pm.hpp"
 #include "dm/devices/ahci/ahci_controller.hpp"
+#include "dm/devices/char/parallel_port.hpp"
 #include "dm/devices/char/uart16550.hpp"
+#include "dm/devices/floppy/fdc_82078.hpp"
 #include "dm/devices/fw_cfg/fw_cfg.hpp"
 #include "dm/devices/ide/piix3_ide.hpp"
 #include "dm/devices/input/i8042.hpp"
@@ -69,6 +71,8 @@ struct BoardParts {
     using Vga = VgaParts;
     std::optional<Vga> vga;
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there
+    CharBackend* parallel = nullptr;                  ///< null: no such port
+    Fdc82078::Drives floppies{};
     Piix3Ide::Config ide;
     std::optional<FwCfgContents> fw_cfg; ///< nothing: no such device, as always but for a direct kernel boot
     struct Ahci {
@@ -130,6 +134,7 @@ public:
     IoSpace& memory() { return memory_; }
     PciBus& pci() { return pci_; }
     Piix3Ide& ide() { return *ide_; }
+    Fdc82078& fdc() { return *fdc_; }
     AhciController* ahci() { return ahci_.get(); } ///< if there is one
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return display_; } ///< if there is a graphics adapter
@@ -177,6 +182,7 @@ private:
     void add_fw_cfg(FwCfgContents contents);
     void add_input(const BoardParts& parts);
     void add_serial(const BoardParts& parts);
+    void add_floppies(const BoardParts& parts);
     Status add_ide(const BoardParts& parts);
     Status add_xen_platform();
     Status add_scsi(const BoardParts::Scsi& parts);
@@ -231,6 +237,7 @@ private:
     std::unique_ptr<GpeHotplug> gpe_;
     std::unique_ptr<Cmos> cmos_;
     std::unique_ptr<Dma8257> dma_;
+    std::unique_ptr<Fdc82078> fdc_;
     std::unique_ptr<FwCfg> fw_cfg_;
     std::unique_ptr<MiscPorts> misc_;
     std::unique_ptr<Ps2Keyboard> keyboard_;
@@ -241,6 +248,7 @@ private:
     std::unique_ptr<InputSwitch> input_;
     std::array<std::unique_ptr<IrqOr>, 2> serial_irqs_; ///< IRQ 4: COM1 and COM3; IRQ 3: COM2 and COM4
     std::array<std::unique_ptr<Uart16550>, kSerialPorts> serials_;
+    std::unique_ptr<ParallelPort> parallel_;
     std::unique_ptr<Piix3Ide> ide_;
     std::unique_ptr<XenPlatform> xen_platform_;
     std::unique_ptr<Lsi53c895a> scsi_;

@@ -28,6 +28,9 @@ constexpr std::array<Register, 16> kDma{"BASE_ADDRESS0",  "BASE_COUNT0",  "BASE_
 constexpr std::array<Register, 16> kDmaPages{"",      "PAGE2", "PAGE3", "PAGE1", "",
                                              "",      "",      "PAGE0", "",      "PAGE6",
                                              "PAGE7", "PAGE5", "",      "",      "REFRESH_PAGE"};
+constexpr std::array<Register, 3> kParallel{"DATA", "STATUS", "CONTROL"};
+constexpr std::array<Register, 5> kFdc{"SRB", "DOR", "TDR", "MSR/DSR", "FIFO"};
+constexpr std::array<Register, 1> kFdcInput{"DIR/CCR"};
 constexpr std::array<Register, 5> kKeyboard{"DATA", "", "", "", "STATUS/COMMAND"};
 constexpr std::array<Register, 2> kCmos{"INDEX", "DATA"};
 constexpr std::array<Register, 1> kPort92{"PORT92"};
@@ -98,9 +101,12 @@ constexpr std::array kPorts{
     PortBlock{0x2e8, "COM4", kUart},
     PortBlock{0x2f8, "COM2", kUart},
     PortBlock{0x376, "secondary", kAtaControl},
+    PortBlock{0x378, "LPT1", kParallel},
     PortBlock{0x3b0, "vga", kVga},
     PortBlock{0x3e8, "COM3", kUart},
+    PortBlock{0x3f1, "fdc", kFdc},
     PortBlock{0x3f6, "primary", kAtaControl},
+    PortBlock{0x3f7, "fdc", kFdcInput},
     PortBlock{0x3f8, "COM1", kUart},
     PortBlock{0xcf8, "pci-host", kConfig},
     PortBlock{GpeHotplug::kPciBase, "gpe", kPciHotplug, 4},

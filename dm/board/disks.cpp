@@ -26,6 +26,7 @@ bool is_called(const toolstack::DiskOptions& disk, std::string_view vdev) {
     case toolstack::DiskBus::Ahci: return letter("hd", disk.channel) || letter("xvd", disk.channel);
     case toolstack::DiskBus::Scsi: return letter("sd", disk.unit);
     case toolstack::DiskBus::Usb:
+    case toolstack::DiskBus::Floppy:
     case toolstack::DiskBus::Other: break;
     }
     return false;

@@ -134,6 +134,7 @@ Status Machine::build() {
     DM_TRY(disks_.open(options_.disks));
     DM_TRY(open_kernel());
     DM_TRY(open_serials());
+    DM_TRY(open_parallel());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
     if (!options_.record_file.empty()) DM_TRY(record());
     reboots_in_place_ =
@@ -187,6 +188,11 @@ Status Machine::record() {
     for (const Disks::Disk& disk : disks_.all())
         if (disk.options.bus == toolstack::DiskBus::Ahci)
             return fail("-hvmdm-record: AHCI disks cannot be recorded; take hdtype=\"ahci\" out");
+    if (options_.parallel)
+        return fail("-hvmdm-record: a parallel port cannot be recorded; take -parallel out");
+    for (const Disks::Disk& disk : disks_.all())
+        if (disk.options.bus == toolstack::DiskBus::Floppy)
+            return fail("-hvmdm-record: floppy drives cannot be recorded; take -fda and -fdb out");
     for (const toolstack::DeviceOptions& device : options_.devices)
         if (device.driver == "lsi53c895a")
             return fail(
@@ -209,6 +215,7 @@ DriveConfig* Machine::drive_place(BoardParts& parts, const toolstack::DiskOption
     case toolstack::DiskBus::Scsi:
         return parts.scsi ? &parts.scsi->disks.drives[disk.unit].emplace() : nullptr;
     case toolstack::DiskBus::Usb: return parts.usb ? &parts.usb->drives[disk.id] : nullptr;
+    case toolstack::DiskBus::Floppy: // add_floppies()
     case toolstack::DiskBus::Other: return nullptr;
     }
     return nullptr;
@@ -250,6 +257,8 @@ BoardParts Machine::parts() {
         drive.errors = disk.options.errors;
         drive.events = watch(disk.options.id);
     }
+    p.parallel = parallel_.get();
+    add_floppies(p);
     add_nics(p);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     p.on_sleep = [this] { guest_sleeps(); };
@@ -278,6 +287,13 @@ Status Machine::open_serials() {
                       host::make_char_backend(loop_, *options_.serials[i]));
         serials_[i] = std::make_unique<CharGate>(std::move(far_end));
     }
+    return {};
+}
+
+Status Machine::open_parallel() {
+    if (!options_.parallel) return {};
+    DM_TRY_ASSIGN(std::unique_ptr<CharBackend> printer, host::make_char_backend(loop_, *options_.parallel));
+    parallel_ = std::make_unique<CharGate>(std::move(printer));
     return {};
 }
 
@@ -387,6 +403,7 @@ Status Machine::stop() {
 void Machine::open_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->open();
+    if (parallel_ != nullptr) parallel_->open();
     for (const Cable& cable : cables_)
         if (cable.end != nullptr) cable.end->open();
     if (input_ != nullptr) input_->open();
@@ -395,6 +412,7 @@ void Machine::open_gates() {
 void Machine::close_gates() {
     for (const auto& serial : serials_)
         if (serial != nullptr) serial->close();
+    if (parallel_ != nullptr) parallel_->close();
     for (const Cable& cable : cables_)
         if (cable.end != nullptr) cable.end->close();
     if (input_ != nullptr) input_->close();
@@ -456,6 +474,7 @@ std::vector<CharDeviceInfo> Machine::char_devices() const {
     for (unsigned i = 0; i < kSerialPorts; ++i)
         if (serials_[i] != nullptr)
             found.push_back({.label = fmt::format("serial{}", i), .filename = serials_[i]->description()});
+    if (parallel_ != nullptr) found.push_back({.label = "parallel0", .filename = parallel_->description()});
     for (const toolstack::MonitorOptions& monitor : options_.monitors)
         found.push_back({.label = monitor.id, .filename = fmt::format("unix:{},server=on", monitor.path)});
     return found;

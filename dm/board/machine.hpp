@@ -70,6 +70,8 @@ private:
     Status record();
     Status restore();
     Status open_serials();
+    Status open_parallel();
+    void add_floppies(BoardParts& parts);
     Status open_vga();
     Status open_kernel();
     std::vector<std::string> firmware_directories() const;
@@ -99,12 +101,13 @@ private:
     class DriveWatch;
     struct Removable {
         Disks::Disk& disk;
-        AtapiCdrom& drive;
+        AtapiCdrom* cdrom; ///< null: a floppy drive
     };
     DriveEvents* watch(const std::string& drive);
     AtapiCdrom* cdrom(const std::string& drive) const;
+    void insert(const Removable& place);
     Result<Removable> removable(const std::string& name);
-    Result<Disks::Disk> open_medium(MediumChange change);
+    Result<Disks::Disk> open_medium(MediumChange change, toolstack::DiskMedia media);
     void media_change_ends_recording();
     void watch_disc_drives();
     void look_at_disc_drives();
@@ -128,6 +131,7 @@ private:
     Timer error_stop_{loop_.host_timers(), [this] { stop_for_error(); }};
     Timer disc_look_{loop_.host_timers(), [this] { look_at_disc_drives(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
+    std::unique_ptr<CharGate> parallel_;
     std::vector<Cable> cables_;           ///< one for each network card, emulated or not
     std::optional<BoardParts::Vga> vga_;  ///< until the board takes it
     std::optional<FwCfgContents> fw_cfg_; ///< until the board takes it

@@ -12,6 +12,22 @@ namespace {
 
 constexpr u64 kLookAtDiscDrives = 2 * kSecond; // only where there is one
 
+bool is_floppy(const toolstack::DiskOptions& disk) {
+    return disk.bus == toolstack::DiskBus::Floppy;
+}
+
+/// Nothing: Auto.
+std::optional<floppy::DriveType> drive_type(toolstack::FloppyType type) {
+    switch (type) {
+    case toolstack::FloppyType::Auto: return std::nullopt;
+    case toolstack::FloppyType::None: return floppy::DriveType::None;
+    case toolstack::FloppyType::F1200K: return floppy::DriveType::F1200K;
+    case toolstack::FloppyType::F1440K: return floppy::DriveType::F1440K;
+    case toolstack::FloppyType::F2880K: return floppy::DriveType::F2880K;
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 /// Hears of one drive and tells the machine by the drive's name.
@@ -45,11 +61,25 @@ AtapiCdrom* Machine::cdrom(const std::string& drive) const {
     return nullptr;
 }
 
+void Machine::add_floppies(BoardParts& parts) {
+    for (const Disks::Disk& disk : disks_.all()) {
+        if (!is_floppy(disk.options)) continue;
+        FloppyConfig& drive = parts.floppies[disk.options.unit].emplace();
+        drive.medium = disk.medium.get();
+        drive.type = drive_type(disk.options.floppy_type);
+        drive.fallback = drive_type(options_.floppy_fallback).value_or(drive.fallback);
+        drive.events = watch(disk.options.id);
+    }
+}
+
 std::vector<DriveInfo> Machine::drives() const {
     std::vector<DriveInfo> found = disks_.info();
     for (DriveInfo& info : found) {
         const AtapiCdrom* drive = cdrom(info.device);
-        info.removable = drive != nullptr;
+        const bool floppy = std::ranges::any_of(options_.disks, [&](const toolstack::DiskOptions& disk) {
+            return disk.id == info.device && is_floppy(disk);
+        });
+        info.removable = floppy || drive != nullptr;
         info.tray_open = drive != nullptr && drive->tray_open();
         info.locked = drive != nullptr && drive->tray_locked();
     }
@@ -60,8 +90,17 @@ Result<Machine::Removable> Machine::removable(const std::string& name) {
     Disks::Disk* disk = disks_.find(name);
     if (disk == nullptr) return fail("there is no drive {}", name);
     AtapiCdrom* drive = cdrom(disk->options.id);
-    if (drive == nullptr) return fail("{} is no drive with removable media", name);
-    return Removable{*disk, *drive};
+    if (drive == nullptr && !is_floppy(disk->options))
+        return fail("{} is no drive with removable media", name);
+    return Removable{*disk, drive};
+}
+
+void Machine::insert(const Removable& place) {
+    BlockBackend* medium = place.disk.medium.get();
+    if (place.cdrom != nullptr)
+        place.cdrom->insert(medium);
+    else
+        board_->fdc().insert(place.disk.options.unit, medium);
 }
 
 /// A recording names the media that it began with.
@@ -74,7 +113,9 @@ void Machine::media_change_ends_recording() {
 Status Machine::eject(const std::string& drive, bool force) {
     DM_TRY_ASSIGN(const Removable place, removable(drive));
     media_change_ends_recording();
-    if (const Status opened = place.drive.eject(force); !opened.ok())
+    if (place.cdrom == nullptr)
+        board_->fdc().insert(place.disk.options.unit, nullptr);
+    else if (const Status opened = place.cdrom->eject(force); !opened.ok())
         return fail("{}: {}", drive, opened.error().message);
     if (place.disk.medium != nullptr) log_.info("drive {}: {} ejected", drive, place.disk.options.file);
     place.disk.medium.reset();
@@ -88,19 +129,20 @@ Status Machine::change_medium(MediumChange change) {
     DM_TRY_ASSIGN(const Removable place, removable(change.drive));
     const std::string drive = change.drive;
     const bool force = change.force;
-    DM_TRY_ASSIGN(Disks::Disk medium, open_medium(std::move(change)));
+    const auto media = place.cdrom != nullptr ? toolstack::DiskMedia::Cdrom : toolstack::DiskMedia::Disk;
+    DM_TRY_ASSIGN(Disks::Disk medium, open_medium(std::move(change), media));
     DM_TRY(eject(drive, force));
     place.disk.options.file = medium.options.file;
     place.disk.options.read_only = medium.options.read_only;
     place.disk.medium = std::move(medium.medium);
     place.disk.source = std::move(medium.source);
-    place.drive.insert(place.disk.medium.get());
+    insert(place);
     watch_disc_drives();
     log_.info("drive {}: {} inserted", drive, place.disk.options.file);
     return {};
 }
 
-Result<Disks::Disk> Machine::open_medium(MediumChange change) {
+Result<Disks::Disk> Machine::open_medium(MediumChange change, toolstack::DiskMedia media) {
     const bool raw = change.format.empty() || change.format == "raw" || change.format == "host_device";
     if (!raw && change.fd)
         return fail("{}: an image of format {} cannot be handed over as a file descriptor; use a raw image",
@@ -109,7 +151,7 @@ Result<Disks::Disk> Machine::open_medium(MediumChange change) {
     Disks::Disk medium;
     medium.options.file = change.filename;
     medium.options.read_only = change.read_only;
-    medium.options.media = toolstack::DiskMedia::Cdrom;
+    medium.options.media = media;
     if (!raw) medium.options.format = change.format;
     DM_TRY(disks_.fill(medium, std::move(change.fd)));
     return medium;

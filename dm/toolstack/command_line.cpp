@@ -40,8 +40,10 @@ Status take_all(CommandLineDraft& draft, std::span<const char* const> arguments)
 Status finish(CommandLineDraft& draft) {
     DM_TRY(finish_machine(draft));
     DM_TRY(finish_monitors(draft));
+    DM_TRY(finish_parallels(draft));
     DM_TRY(finish_serials(draft));
     DM_TRY(place_ide_drives(draft));
+    DM_TRY(place_floppies(draft));
     DM_TRY(finish_devices(draft));
     DM_TRY(finish_drives(draft));
     DM_TRY(finish_netdevs(draft));

@@ -20,8 +20,9 @@ struct ChardevDraft {
 
 struct DriveDraft {
     DiskOptions disk;
-    bool attached = false; ///< has its place: by if=ide, or by the -device that names it
-    bool to_ide = false;   ///< if=ide
+    bool attached = false;  ///< has its place: by if=ide, or by the -device that names it
+    bool to_ide = false;    ///< if=ide
+    bool to_floppy = false; ///< if=floppy
     bool interface_none = false;
     bool is_node = false;             ///< of -blockdev
     std::optional<unsigned> position; ///< 0..3
@@ -91,6 +92,7 @@ struct CommandLineDraft {
     std::vector<ChardevDraft> chardevs;
     std::vector<MonitorDraft> monitors;
     std::vector<SerialDraft> serials;
+    std::vector<SerialDraft> parallels;
     std::vector<DriveDraft> drives;
     std::vector<NetdevDraft> netdevs;
     std::vector<DeviceDraft> devices;
@@ -121,6 +123,7 @@ Status finish_machine(CommandLineDraft& draft);
 Handler take_chardev, take_mon, take_monitor, take_parallel, take_qmp, take_serial;
 Status finish_monitors(CommandLineDraft& draft);
 Status finish_serials(CommandLineDraft& draft);
+Status finish_parallels(CommandLineDraft& draft); ///< before finish_serials
 
 // command_line_display.cpp
 Handler take_display, take_keymap, take_vga;
@@ -142,6 +145,11 @@ Handler take_cdrom, take_drive, take_hda, take_hdb, take_hdc, take_hdd;
 Status place_ide_drives(CommandLineDraft& draft);
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device);
 Status finish_drives(CommandLineDraft& draft);
+
+// command_line_floppy.cpp
+Handler take_fda, take_fdb;
+Status place_floppies(CommandLineDraft& draft);
+Status finish_floppy(CommandLineDraft& draft, DeviceDraft& device);
 
 // command_line_net.cpp
 Handler take_net, take_netdev;

@@ -162,6 +162,32 @@ Status check_id(CommandLineDraft& draft, const std::string& id) {
     return {};
 }
 
+Status take_port(CommandLineDraft& draft, const std::string& value, std::vector<SerialDraft>& ports) {
+    SerialDraft port;
+    port.text = draft.text;
+    std::string_view rest = value;
+    if (cut(rest, "chardev:")) {
+        port.chardev = rest;
+    } else if (value != "none") {
+        DM_TRY_ASSIGN(port.options, parse_short(value));
+        port.options->text = draft.text;
+    }
+    ports.push_back(std::move(port));
+    return {};
+}
+
+/// The chardev that the port names becomes its own.
+Status join_chardev(CommandLineDraft& draft, SerialDraft& port) {
+    if (port.chardev.empty()) return {};
+    ChardevDraft* dev = find_chardev(draft, port.chardev);
+    if (dev == nullptr) return fail("{}: there is no -chardev with that id", port.text);
+    if (dev->used) return fail("{}: the chardev is in use already", port.text);
+    if (dev->fd >= 0) return fail("{}: a port cannot use socket,fd=", port.text);
+    dev->used = true;
+    port.options = dev->options;
+    return {};
+}
+
 } // namespace
 
 Status take_chardev(CommandLineDraft& draft, const std::string& value) {
@@ -214,22 +240,11 @@ Status take_monitor(CommandLineDraft& draft, const std::string& value) {
 }
 
 Status take_parallel(CommandLineDraft& draft, const std::string& value) {
-    if (value != "none" && value != "null") draft.note("there is no parallel port");
-    return {};
+    return take_port(draft, value, draft.parallels);
 }
 
 Status take_serial(CommandLineDraft& draft, const std::string& value) {
-    SerialDraft serial;
-    serial.text = draft.text;
-    std::string_view rest = value;
-    if (cut(rest, "chardev:")) {
-        serial.chardev = rest;
-    } else if (value != "none") {
-        DM_TRY_ASSIGN(serial.options, parse_short(value));
-        serial.options->text = draft.text;
-    }
-    draft.serials.push_back(std::move(serial));
-    return {};
+    return take_port(draft, value, draft.serials);
 }
 
 Status finish_monitors(CommandLineDraft& draft) {
@@ -251,16 +266,21 @@ Status finish_monitors(CommandLineDraft& draft) {
     return {};
 }
 
+Status finish_parallels(CommandLineDraft& draft) {
+    for (std::size_t n = 0; n < draft.parallels.size(); ++n) {
+        SerialDraft& port = draft.parallels[n];
+        DM_TRY(join_chardev(draft, port));
+        if (n == 0)
+            draft.out.parallel = port.options;
+        else if (port.options)
+            draft.note_for(port.text, "there is one parallel port, this one is left out");
+    }
+    return {};
+}
+
 Status finish_serials(CommandLineDraft& draft) {
     for (SerialDraft& serial : draft.serials) {
-        if (!serial.chardev.empty()) {
-            ChardevDraft* dev = find_chardev(draft, serial.chardev);
-            if (dev == nullptr) return fail("{}: there is no -chardev with that id", serial.text);
-            if (dev->used) return fail("{}: the chardev is in use already", serial.text);
-            if (dev->fd >= 0) return fail("{}: a serial port cannot use socket,fd=", serial.text);
-            dev->used = true;
-            serial.options = dev->options;
-        }
+        DM_TRY(join_chardev(draft, serial));
         if (draft.out.serials.size() < kMostSerials)
             draft.out.serials.push_back(serial.options);
         else if (serial.options)

@@ -25,6 +25,7 @@ bool wants_slot(DeviceKind kind) {
     case DeviceKind::IdeCdrom:
     case DeviceKind::ScsiDisk:
     case DeviceKind::UsbDisk:
+    case DeviceKind::Floppy:
     case DeviceKind::OtherDevice: return false;
     }
     return false;
@@ -138,6 +139,7 @@ Status finish_one(CommandLineDraft& draft, DeviceDraft& device) {
         draft.out.devices.back().properties = properties;
         return {};
     }
+    case DeviceKind::Floppy: return finish_floppy(draft, device);
     case DeviceKind::Nic: return finish_nic(draft, device);
     case DeviceKind::XenPlatform: draft.out.xen_platform = true; return {};
     case DeviceKind::PciDevice:
@@ -200,6 +202,12 @@ Status take_global(CommandLineDraft& draft, const std::string& value) {
     constexpr std::array<std::string_view, 5> kKnown{"serial", "ver", "model", "rerror", "werror"};
     const DeviceRow* row = find_device(global.driver);
     const bool nic = row != nullptr && row->kind == DeviceKind::Nic && global.property == "enforce-mac";
+    const bool floppy = global.driver == "isa-fdc" || global.driver == "floppy";
+    constexpr std::array<std::string_view, 4> kFloppy{"fdtypeA", "fdtypeB", "fallback", "drive-type"};
+    if (floppy && std::ranges::find(kFloppy, global.property) != kFloppy.end()) {
+        draft.globals.push_back(std::move(global));
+        return {};
+    }
     if (nic ? row->support != Support::Implemented
             : !drive || std::ranges::find(kKnown, global.property) == kKnown.end())
         draft.note("not supported, has no effect");

@@ -15,8 +15,9 @@ Status take_interface(CommandLineDraft& draft, QemuOpts& opts, DriveDraft& drive
     const std::string interface = opts.take_or("if", "ide");
     drive.to_ide = interface == "ide";
     drive.interface_none = interface == "none";
-    if (drive.to_ide || drive.interface_none) return {};
-    if (interface != "scsi" && interface != "virtio" && interface != "floppy" && interface != "xen")
+    drive.to_floppy = interface == "floppy";
+    if (drive.to_ide || drive.to_floppy || drive.interface_none) return {};
+    if (interface != "scsi" && interface != "virtio" && interface != "xen")
         return fail("there is no if={}: use ide, or none with -device", interface);
     drive.disk.bus = interface == "scsi" ? DiskBus::Scsi : DiskBus::Other;
     drive.disk.emulated = interface == "scsi";
@@ -32,7 +33,7 @@ Status take_place(QemuOpts& opts, DriveDraft& drive) {
     DM_TRY_ASSIGN(const auto bus, opts.take_number("bus", INT32_MAX));
     DM_TRY_ASSIGN(const auto unit, opts.take_number("unit", INT32_MAX));
     if (index && (bus || unit)) return fail("index= says the same as bus= and unit=, leave one out");
-    if (drive.disk.bus == DiskBus::Scsi && (index || unit))
+    if ((drive.to_floppy || drive.disk.bus == DiskBus::Scsi) && (index || unit))
         drive.position = static_cast<unsigned>(index ? *index : *unit);
     if (!drive.to_ide) return {};
     if ((index && *index >= kIdePositions) || (bus && *bus > 1) || (unit && *unit > 1))

@@ -40,8 +40,9 @@ constexpr std::array kRows{
     DeviceRow{"nvme", {}, PciDevice, kLog, kPvDisks},
     DeviceRow{"virtio-scsi-pci", "virtio-scsi", PciDevice, kLog, kPvDisks},
     DeviceRow{"virtio-blk-pci", "virtio-blk", PciDevice, kLog, kPvDisk},
-    DeviceRow{"floppy", {}, OtherDevice, kLog, kNotThere},
-    DeviceRow{"isa-fdc", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"floppy", {}, Floppy, kDone},
+    DeviceRow{
+        "isa-fdc", {}, OtherDevice, kLog, "the machine has one already; its properties are set with -global"},
 
     DeviceRow{"rtl8139", {}, Nic, kDone},
     DeviceRow{"e1000", "e1000-82540em", Nic, kDone},
@@ -104,7 +105,7 @@ constexpr std::array kRows{
     DeviceRow{"virtserialport", {}, OtherDevice, kLog, kNoVirtio},
     DeviceRow{"virtconsole", {}, OtherDevice, kLog, kNoVirtio},
     DeviceRow{"isa-serial", {}, OtherDevice, kLog, "use -serial (serial= in xl.cfg)"},
-    DeviceRow{"isa-parallel", {}, OtherDevice, kLog, kNotThere},
+    DeviceRow{"isa-parallel", {}, OtherDevice, kLog, "use -parallel"},
     DeviceRow{"isa-debugcon", {}, OtherDevice, kLog, kNotThere},
     DeviceRow{"isa-debug-exit", {}, OtherDevice, kLog, kNotThere},
     DeviceRow{"pvpanic", {}, OtherDevice, kLog, kNotThere},

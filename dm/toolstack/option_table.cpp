@@ -17,7 +17,6 @@ constexpr auto kNo = Support::Refused;
 
 constexpr std::string_view kXens = "this is Xen's, the option has no effect";
 constexpr std::string_view kNoEffect = "not supported, has no effect";
-constexpr std::string_view kNoFloppy = "no floppy drive is emulated";
 constexpr std::string_view kNoRestrict = "not supported yet; take dm_restrict and device_model_user out";
 
 constexpr std::array kRows{
@@ -185,9 +184,14 @@ constexpr std::array kRows{
               "tablet | mouse | keyboard  and plug that in",
               "usbdevice"},
     OptionRow{"spice", kValue, kLog, nullptr, "there is no SPICE server; use vnc=1", {}, "spice and spice*"},
-    OptionRow{"parallel", kValue, kDone, take_parallel},
-    OptionRow{"fda", kValue, kLog, nullptr, kNoFloppy},
-    OptionRow{"fdb", kValue, kLog, nullptr, kNoFloppy},
+    OptionRow{"parallel",
+              kValue,
+              kDone,
+              take_parallel,
+              {},
+              "none | file:PATH | pty | ...  LPT1, its printer as for -serial"},
+    OptionRow{"fda", kValue, kDone, take_fda, {}, "FILE  floppy disk in drive A"},
+    OptionRow{"fdb", kValue, kDone, take_fdb, {}, "FILE  floppy disk in drive B"},
     OptionRow{"soundhw", kValue, kLog, nullptr, "the guest has no sound card", {}, "soundhw"},
     OptionRow{"audiodev", kValue, kLog, nullptr, "the guest has no sound card"},
     OptionRow{"audio", kValue, kLog, nullptr, "the guest has no sound card"},

@@ -33,21 +33,24 @@ struct VgaOptions {
     std::optional<unsigned> pci_slot; ///< always there unless model is None
 };
 
-enum class DiskBus : u8 { Ide, Scsi, Ahci, Usb, Other };
+enum class DiskBus : u8 { Ide, Scsi, Ahci, Usb, Floppy, Other };
 enum class DiskMedia : u8 { Disk, Cdrom };
+/// A floppy drive, by the largest disk that it takes. Auto: made for the one that is in it at first.
+enum class FloppyType : u8 { Auto, None, F1200K, F1440K, F2880K };
 
 /// A drive and the image in it; no medium without a file.
 struct DiskOptions : ImageOptions {
     std::string id; ///< QMP's name of the drive: "ide0-hd0", "ide-5632"
     DiskBus bus = DiskBus::Ide;
     unsigned channel = 0; ///< Ide: 0, 1. Ahci: port, 0 to 5
-    unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target
+    unsigned unit = 0;    ///< Ide: 0 master, 1 slave. Scsi: target. Floppy: 0, 1
     DiskMedia media = DiskMedia::Disk;
     ErrorPolicy errors{}; ///< rerror=, werror=
     // What the guest reads in IDENTIFY; empty: the machine chooses.
     std::string serial;
     std::string model;
     std::string firmware;
+    FloppyType floppy_type = FloppyType::Auto;
     bool emulated = true; ///< false: nothing to build
 };
 
@@ -114,6 +117,8 @@ struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
 
     // Its devices
     std::vector<std::optional<CharOptions>> serials; ///< by COM port; nothing: no UART there
+    std::optional<CharOptions> parallel;             ///< nothing: no such port
+    FloppyType floppy_fallback = FloppyType::F2880K; ///< of an empty drive; not Auto
     std::map<std::string, CharOptions> channels;     ///< `-chardev` that no monitor or serial port uses
     VncOptions vnc;
     VgaOptions vga;

@@ -92,7 +92,8 @@ QmpReply blockdev_change_medium(QmpContext& context, const Json& arguments) {
     change.filename = string_in(arguments, "filename");
     change.format = string_in(arguments, "format");
     change.force = bool_in(arguments, "force", false);
-    change.read_only = mode == nullptr || *mode != "read-write";
+    const bool retain = mode == nullptr || *mode == "retain";
+    change.read_only = retain ? std::get<DriveInfo>(drive).read_only : *mode == "read-only";
     if (const auto set = FdSets::number_in(change.filename)) {
         const FdAccess access = change.read_only ? FdAccess::Read : FdAccess::Write;
         auto fd = context.shared.fd_sets.duplicate(*set, access);

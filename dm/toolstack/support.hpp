@@ -43,6 +43,7 @@ enum class DeviceKind : u8 {
     IdeCdrom,
     ScsiDisk,
     UsbDisk,
+    Floppy,
     Nic,
     XenPlatform,
     PciDevice,   ///< any other that has a slot of its own

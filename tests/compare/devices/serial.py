@@ -1,8 +1,8 @@
-"""16550A (PC16550D, TI SNLS378) at COM1, its far end unplugged."""
+"""16550A (PC16550D, TI SNLS378) at COM1, its far end unplugged; the parallel port."""
 from ..device import Device, Register
 from ..stream import Line
 
-BASE, BASE2 = 0x3f8, 0x2f8
+BASE, BASE2, LPT = 0x3f8, 0x2f8, 0x378
 
 
 def registers(base, tag):
@@ -59,4 +59,7 @@ UART = {"options": ["-serial", "null", "-serial", "null"], "registers": [*regist
 DEVICES = [
     Device("uart16550", **UART, single=20, bursts=[(1, loopback)]),
     Device("uart16550-clock", **UART, single=10, bursts=[(1, loopback), (10, paced)], clock=True, listed_as="uart16550"),
+    Device("parallel", options=["-parallel", "null"],
+           registers=[Register("DATA", LPT), Register("STATUS", LPT + 1, weight=2),
+                      Register("CONTROL", LPT + 2, values=[0, 8, 0x0c, 0x0d, 0x1c, 0x1d], weight=2)]),
 ]

@@ -56,7 +56,7 @@ def ehci(name, where, bits=0xffffffff, **more):
 
 EHCI_REGISTERS = [
     ehci("CAPLENGTH", EHCI, write=False), ehci("HCSPARAMS", EHCI + 4, write=False), ehci("HCCPARAMS", EHCI + 8, write=False),
-    ehci("USBCMD", OPERATIONAL, 0x00ff0030, values=[0, 0x80000], never=lambda value: value & 0x33),
+    ehci("USBCMD", OPERATIONAL, 0x00ff0030, values=[0, 0x80000], never=lambda value: value & 0x73),
     ehci("USBSTS", OPERATIONAL + 4, 0x3f, values=[0x3f, 4]),
     ehci("USBINTR", OPERATIONAL + 8, 0x3f, values=[0x37, 4]),
     ehci("FRINDEX", OPERATIONAL + 0xc, 0x3fff),
@@ -76,7 +76,7 @@ def ehci_port_reset(rng):
     return lines
 
 
-EHCI_CONFIG = [*HEADER, ("PCISTS", 0x06, 2), ("SBRN", 0x60, 1, {"write": False}), ("FLADJ", 0x61, 1, {"write": False}), ("BAR0", 0x10, 4, {"write": False})]
+EHCI_CONFIG = [*(row for row in HEADER if row[0] != "BAR0"), ("PCICMD", 0x04, 2, {"bits": 0x0006, "values": [6], "never": lambda value: value & 6 != 6}), ("PCISTS", 0x06, 2), ("SBRN", 0x60, 1, {"write": False}), ("FLADJ", 0x61, 1, {"write": False})]
 
 # xHCI. What it has of everything differs (HCSPARAMS, HCCPARAMS), so that is not read.
 XHCI = 0xe0000000
