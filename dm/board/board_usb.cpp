@@ -58,11 +58,13 @@ Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place) {
         take(std::move(made));
     } else if (is_xhci(parts.model)) {
         const bool nec = parts.model == Controller::Model::NecXhci;
+        PciWiring lines = wiring(place.dev, kIntA);
+        lines.msi = nullptr; // Linux takes messages for Xen's event channels, and forgets these in a restore
         take(std::make_unique<Xhci>(name_of("xhci"),
                                     Xhci::Config{.model = nec ? Xhci::Model::Nec : Xhci::Model::Qemu,
                                                  .usb2_ports = parts.usb2_ports,
                                                  .usb3_ports = parts.usb3_ports},
-                                    hypervisor_.memory(), timers_, wiring(place.dev, kIntA)));
+                                    hypervisor_.memory(), timers_, std::move(lines)));
     } else {
         take(make("uhci", std::type_identity<Uhci>{}));
     }

@@ -40,6 +40,7 @@ Xhci::Xhci(std::string_view device_name, const Config& parts, GuestMemory& memor
            PciWiring wiring)
     : PciFunction(device_name, parts.model == Model::Nec ? kNec : kQemu, std::move(wiring)),
       log_(device_name), config_(parts), memory_(memory), timers_(timers), timer_(timers, [this] {
+          if (s_.more_ns && *s_.more_ns <= timers_.now_ns()) waits_ = {};
           wrap_frame_index();
           work();
       }) {
@@ -232,7 +233,6 @@ void Xhci::work() {
         return;
     }
     working_ = true;
-    look_ns_.reset();
     s_.more_ns.reset();
     unsigned budget = xhci::kWorkAtOnce;
     do {
@@ -242,7 +242,9 @@ void Xhci::work() {
         run_commands(budget);
         run_endpoints(budget);
     } while (again_ && budget > 0);
-    if (budget == 0) s_.more_ns = timers_.now_ns() + kMillisecond;
+    const bool bulk = std::ranges::any_of(s_.endpoints, &Endpoint::bulk_waits);
+    if (running() && (budget == 0 || bulk))
+        s_.more_ns = timers_.now_ns() + (budget == 0 ? kMillisecond : xhci::kBulkLook);
     working_ = false;
     update();
 }
@@ -260,7 +262,6 @@ u32 Xhci::frame_index() const {
 std::optional<u64> Xhci::next_event_ns() const {
     std::optional<u64> next = s_.more_ns;
     const auto also = [&](u64 when) { next = std::min(next.value_or(when), when); };
-    if (look_ns_) also(*look_ns_);
     if (!running()) return next;
     if (s_.usbcmd.has(Cmd::EWE)) also(s_.started_ns + (xhci::kFrameIndexMask + 1) * xhci::kMicroframe);
     for (const Interrupter& interrupter : s_.interrupters)
@@ -311,7 +312,6 @@ void Xhci::reset() {
         if (device != nullptr) device->reset();
     reset_config();
     reset_registers();
-    look_ns_.reset();
     update();
 }
 
@@ -336,7 +336,7 @@ Status Xhci::load(StateReader& in) {
     const u64 now = timers_.now_ns();
     s_ = loaded;
     s_.started_ns = std::min(s_.started_ns, now);
-    if (s_.more_ns) s_.more_ns = std::min(*s_.more_ns, now + kMillisecond);
+    if (s_.more_ns) s_.more_ns = std::min(*s_.more_ns, now + xhci::kBulkLook);
     for (Interrupter& i : s_.interrupters)
         i.quiet_until_ns = std::min(i.quiet_until_ns, now + 0xffff * xhci::kModeration);
     for (const auto& device : devices_)
@@ -344,7 +344,6 @@ Status Xhci::load(StateReader& in) {
     for (unsigned i = 0; i < ports(); ++i)
         if (device_at_port(i) == nullptr) s_.portsc[i] &= ~static_cast<u32>(xhci::Portsc::PED);
     waits_ = {};
-    look_ns_ = now; // devices are asked again where they had nothing
     tell_devices();
     update();
     return {};

@@ -7,7 +7,8 @@
 // Quirks: uPD720200 answers NEC's two own commands, without which their driver for Windows 7 does not start.
 //
 // Devices are of USB 2 at most, so they are on the USB 2 ports. Guests ring doorbells, devices tell when they
-// have something: nothing is ever polled.
+// have something: nothing is polled, but for disks in the midst of a command, which a restore may have
+// interrupted.
 #pragma once
 
 #include "dm/core/bits.hpp"
@@ -108,6 +109,10 @@ public:
             v("moved", s.moved);
         }
         unsigned number() const { return context / 2U; }
+        bool bulk_waits() const {
+            return slot != 0 && rung && state == xhci::EpState::Running &&
+                   (type == xhci::EpType::BulkIn || type == xhci::EpType::BulkOut);
+        }
     };
     struct State {
         Bits<xhci::Cmd> usbcmd;
@@ -303,7 +308,6 @@ private:
     std::array<bool, xhci::kEndpoints> waits_{}; ///< said NAK; device_ready() comes
     bool working_ = false;
     bool again_ = false;
-    std::optional<u64> look_ns_; ///< after a load
 };
 static_assert(covers_every_field<Xhci::State> && covers_every_field<Xhci::Interrupter> &&
               covers_every_field<Xhci::Slot> && covers_every_field<Xhci::Endpoint>);

@@ -220,6 +220,9 @@ constexpr bool isochronous(EpType type) {
     return type == EpType::IsochOut || type == EpType::IsochIn;
 }
 
+/// How often a device is asked that has work to do and does not answer.
+inline constexpr u64 kBulkLook = 50 * kMillisecond;
+
 // Bounds. What is beyond them waits for the next frame.
 
 /// Request blocks and packets that are worked on at once.

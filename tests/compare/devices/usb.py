@@ -98,7 +98,7 @@ XHCI_REGISTERS = [
     xhci("DNCTRL", X_OP + 0x14, 0xffff), xhci("CONFIG", X_OP + 0x38, 0xff),
     xhci("DCBAAP", X_OP + 0x30), xhci("DCBAAP", X_OP + 0x34),
     *(xhci(f"PORTSC{i + 1}", X_PORTS + 0x10 * i, 0xffe3fdfb, values=[0x200, 0xfe0200], weight=0.3,
-           never=lambda value: value & 0x80010012 or not value & 0x200) for i in range(8)),
+           never=lambda value: value & 0x8e01c012 or not value & 0x200) for i in range(8)),
     xhci("IMAN", X_INT, 3), xhci("IMOD", X_INT + 4), xhci("ERSTSZ", X_INT + 8, 0xffff),
     xhci("ERDP", X_INT + 0x18), xhci("ERDP", X_INT + 0x1c),
 ]
