@@ -166,7 +166,7 @@ Status UsbPorts::unplug(std::string_view id) {
 }
 
 /// With all that hangs on it.
-void UsbPorts::remove(const Place& place) {
+void UsbPorts::remove(const Place place) { // of its own: what was given may be among those that go
     std::unique_ptr<UsbDevice> gone;
     UsbHub* const hub = place.behind ? hub_at(place.root) : nullptr;
     std::erase_if(plugged_, [&](const Plugged& device) {

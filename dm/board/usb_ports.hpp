@@ -95,7 +95,7 @@ private:
     void put(UsbModel model, std::string_view id, const Place& place, std::string_view drive = {});
     std::unique_ptr<UsbDevice> make_disk(std::string_view drive, std::string_view place);
     void apply(const Slot& slot, const Place& place);
-    void remove(const Place& place);
+    void remove(Place place);
 
     UsbController& usb_;
     InputSwitch& input_;

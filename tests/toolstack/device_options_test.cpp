@@ -553,7 +553,7 @@ TEST(DeviceOption, EveryDeviceOfTheTableIsAccepted) {
         if (row.kind == DeviceKind::XenPlatform || row.support == Support::Refused) continue;
         std::string line = fmt::format("-device {},id=it", row.driver);
         const bool disk = row.kind == DeviceKind::IdeDisk || row.kind == DeviceKind::IdeCdrom ||
-                          row.kind == DeviceKind::ScsiDisk;
+                          row.kind == DeviceKind::ScsiDisk || row.kind == DeviceKind::UsbDisk;
         if (disk) line = fmt::format("-drive file=/a,if=none,id=d,format=raw {},drive=d", line);
         if (row.kind == DeviceKind::ScsiDisk) line += " -device lsi53c895a";
         const MachineOptions m = machine(line);
