@@ -59,7 +59,7 @@ Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place) {
     } else if (is_xhci(parts.model)) {
         const bool nec = parts.model == Controller::Model::NecXhci;
         PciWiring lines = wiring(place.dev, kIntA);
-        lines.msi = nullptr; // Linux takes messages for Xen's event channels, and forgets these in a restore
+        lines.msi = nullptr; // Linux does not bind messages again in a restore, docs/devices/xhci.md
         take(std::make_unique<Xhci>(name_of("xhci"),
                                     Xhci::Config{.model = nec ? Xhci::Model::Nec : Xhci::Model::Qemu,
                                                  .usb2_ports = parts.usb2_ports,
