@@ -170,14 +170,18 @@ TEST(Recorder, PowerOffAndRoutesPlayEqual) {
 
 TEST(Recorder, OnlyWhatTheMachineAnswersIsAskedForWhileItIsRecorded) {
     RecordedMachine machine;
+    const auto asked = [&](u64 at) { // neighbours may be asked for as one
+        return std::ranges::any_of(
+            machine.xen->ranges, [&](const auto& range) { return range.first <= at && at <= range.second; });
+    };
     EXPECT_EQ(machine.xen->functions, 6U);
-    EXPECT_TRUE(machine.xen->ranges.contains(0x3f8));
-    EXPECT_FALSE(machine.xen->ranges.contains(0xf0000000));
+    EXPECT_TRUE(asked(0x3f8));
+    EXPECT_FALSE(asked(0xf0000000));
     machine.place_vga();
     machine.set_config(3, 0, pci::BAR0 + 8, 0xf2000000);
-    EXPECT_TRUE(machine.xen->ranges.contains(0xf2000000));
+    EXPECT_TRUE(asked(0xf2000000));
     machine.set_config(3, 0, pci::BAR0 + 8, 0xf3000000);
-    EXPECT_FALSE(machine.xen->ranges.contains(0xf2000000));
+    EXPECT_FALSE(asked(0xf2000000));
 }
 
 TEST(Recorder, RandomTrafficPlaysEqual) {

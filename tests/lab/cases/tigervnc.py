@@ -25,6 +25,7 @@ def tigervnc(lab):
     ours.expect("for a command-line.", 60)
     with Viewer(lab, vnc_port() + guest.vnc_display()) as viewer:
         viewer.expect("for a command-line.", 60)
+        viewer.expect("restart", 60)  # GRUB's last entry, drawn after all else
         time.sleep(2)
         shown, held = viewer.picture(), ours.shot()
         lab.equal("text in TigerVNC's window", screen.read_text(shown), screen.read_text(held))
