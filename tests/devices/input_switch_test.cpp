@@ -75,6 +75,16 @@ TEST_F(InputSwitchTest, ATabletThatIsReadTakesOverAndViewersAreTold) {
     EXPECT_FALSE(watcher.heard[1].absolute);
 }
 
+TEST_F(InputSwitchTest, ATabletThatTakesOverIsToldWhereThePointerIs) {
+    tested.pointer(7, 8, 10, 10, 0);
+    tablet.use(true);
+    EXPECT_EQ(tablet.heard, "at 7,8 ");
+    tablet.use(false);
+    tested.motion(1, 1, 0); // nobody knows where that is
+    tablet.use(true);
+    EXPECT_EQ(tablet.heard, "at 7,8 released ");
+}
+
 TEST_F(InputSwitchTest, NoKeyStaysDownOnTheKeyboardThatIsLeft) {
     tested.key(30, true);
     usb_keyboard.use(true);

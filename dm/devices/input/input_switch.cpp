@@ -28,6 +28,16 @@ void InputSwitch::remove(InputTarget& target) {
     update();
 }
 
+void InputSwitch::pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) {
+    place_ = {x, y, width, height, buttons};
+    pointer_->pointer(x, y, width, height, buttons);
+}
+
+void InputSwitch::motion(s32 dx, s32 dy, u8 buttons) {
+    place_.reset();
+    pointer_->motion(dx, dy, buttons);
+}
+
 InputTarget* InputSwitch::choose(InputTarget::Kind kind, InputTarget& otherwise) const {
     for (InputTarget* const target : targets_)
         if (target->kind() == kind && target->in_use()) return target;
@@ -50,7 +60,10 @@ void InputSwitch::update() {
         before->release_all();
     };
     turn(keyboard_, choose(InputTarget::Kind::Keyboard, plain_keyboard_));
+    const InputTarget* const before = pointer_;
     turn(pointer_, choose(InputTarget::Kind::Pointer, plain_pointer_));
+    if (pointer_ != before && place_ && pointer_->status().absolute)
+        pointer_->pointer(place_->x, place_->y, place_->width, place_->height, place_->buttons);
     const InputStatus now = status();
     if (now == told_) return;
     told_ = now;

@@ -2,11 +2,13 @@
 //
 // A guest has a PS/2 keyboard and mouse in any case. Those on USB come first as soon as its drivers read
 // them, and are left again when it stops doing so: firmware, boot menu, installer and system each have
-// whatever they can drive.
+// whatever they can drive. A tablet that takes over is told where the viewer points: a guest that sets its
+// tablet up anew, as after a restore, does not wait for the next movement.
 #pragma once
 
 #include "dm/core/input.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace dm {
@@ -34,14 +36,20 @@ public:
     void input_status(const InputStatus& now) override;
 
     void key(KeyCode code, bool down) override { keyboard_->key(code, down); }
-    void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override {
-        pointer_->pointer(x, y, width, height, buttons);
-    }
-    void motion(s32 dx, s32 dy, u8 buttons) override { pointer_->motion(dx, dy, buttons); }
+    void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
+    void motion(s32 dx, s32 dy, u8 buttons) override;
     InputStatus status() const override;
     void observe(InputObserver* observer) override { observer_ = observer; }
 
 private:
+    struct Place {
+        unsigned x;
+        unsigned y;
+        unsigned width;
+        unsigned height;
+        u8 buttons;
+    };
+
     InputTarget* choose(InputTarget::Kind kind, InputTarget& otherwise) const;
     void update();
 
@@ -52,6 +60,7 @@ private:
     InputTarget* pointer_;
     InputObserver* observer_ = nullptr;
     InputStatus told_;
+    std::optional<Place> place_; ///< of the viewer's pointer, if it is known
 };
 
 } // namespace dm

@@ -81,8 +81,9 @@ bool UsbHid::control_out(const Setup& s, std::span<const u8> data) {
 
 Answer UsbHid::data_in(unsigned, std::span<u8> bytes) {
     if (!hid_.polled) {
-        hid_.polled = true;
+        hid_.polled = asked_ = true;
         tell();
+        asked_ = false;
     }
     const std::optional<u64> repeat = repeat_at();
     const bool again = repeat && *repeat <= timers_.now_ns();

@@ -60,7 +60,7 @@ protected:
     Protocol protocol() const { return hid_.protocol; }
     /// reports_wait() has become true, or is so still.
     void reported() {
-        if (configured() && reports_wait()) ready();
+        if (!asked_ && configured() && reports_wait()) ready();
     }
     /// The observer hears of status() and in_use().
     void tell() {
@@ -79,6 +79,7 @@ private:
     std::span<const u8> report_descriptor_;
     bool boot_;
     InputObserver* observer_ = nullptr;
+    bool asked_ = false; ///< the guest asks at this moment: what comes is in the answer
     Hid hid_;
     Hid loaded_;
     Timer repeat_timer_;
