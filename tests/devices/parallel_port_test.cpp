@@ -10,7 +10,7 @@ struct ParallelPortTest : testing::Test {
 };
 
 TEST_F(ParallelPortTest, RegistersHaveTheirPowerOnValues) {
-    EXPECT_EQ(r.in(0x378), 0x00U);
+    EXPECT_EQ(r.in(0x378), 0xffU);
     EXPECT_EQ(r.status(), 0xd9);
     EXPECT_EQ(r.in(0x37a), 0xccU);
     EXPECT_FALSE(r.irq());

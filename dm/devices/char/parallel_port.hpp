@@ -31,7 +31,7 @@ public:
     enum class Handshake : u8 { Ready, Busy, Acknowledging };
 
     struct State {
-        u8 data = 0;
+        u8 data = 0xff;              ///< as QEMU's after a reset; the chips leave it open
         Bits<Control> control{0xcc}; ///< bits 6 and 7 are ones
         Handshake handshake = Handshake::Ready;
         bool timeout = true; ///< EPP's, which nothing sets again
