@@ -8,7 +8,7 @@ namespace dm::vnc {
 bool InputQueue::push_key(KeyCode code, bool down) {
     const std::lock_guard lock(mutex_);
     const bool was_empty = waiting_.empty();
-    if (waiting_.count < kCapacity)
+    if (waiting_.items.size() < kCapacity)
         add({.kind = Kind::Key, .down = down, .code_or_buttons = code});
     else if (!down)
         waiting_.owed_releases[code] = true;
@@ -18,9 +18,10 @@ bool InputQueue::push_key(KeyCode code, bool down) {
 /// The event that one more of this kind becomes part of. When there is no room the newest buttons replace the
 /// last ones.
 InputQueue::Event* InputQueue::last_of(Kind kind, u8 buttons) {
-    if (waiting_.count == 0) return nullptr;
-    Event& last = waiting_.items[waiting_.count - 1];
-    const bool joins = last.kind == kind && (last.code_or_buttons == buttons || waiting_.count == kCapacity);
+    if (waiting_.items.empty()) return nullptr;
+    Event& last = waiting_.items.back();
+    const bool full = waiting_.items.size() == kCapacity;
+    const bool joins = last.kind == kind && (last.code_or_buttons == buttons || full);
     return joins ? &last : nullptr;
 }
 
@@ -59,16 +60,17 @@ void InputQueue::hand_over(const Event& e, InputSink& sink) {
 }
 
 bool InputQueue::drain(InputSink& sink) {
-    Events events;
     {
         const std::lock_guard lock(mutex_);
         if (waiting_.empty()) return false;
-        std::swap(events, waiting_);
+        std::swap(taken_, waiting_);
     }
-    for (std::size_t i = 0; i < events.count; ++i)
-        hand_over(events.items[i], sink);
-    for (unsigned code = 0; code < events.owed_releases.size(); ++code)
-        if (events.owed_releases[code]) sink.key(static_cast<KeyCode>(code), false);
+    for (const Event& event : taken_.items)
+        hand_over(event, sink);
+    for (unsigned code = 0; code < taken_.owed_releases.size(); ++code)
+        if (taken_.owed_releases[code]) sink.key(static_cast<KeyCode>(code), false);
+    taken_.items.clear();
+    taken_.owed_releases.reset();
     return true;
 }
 

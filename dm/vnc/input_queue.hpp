@@ -4,15 +4,15 @@
 
 #include "dm/core/input.hpp"
 
-#include <array>
 #include <bitset>
 #include <mutex>
+#include <vector>
 
 namespace dm::vnc {
 
 class InputQueue {
 public:
-    static constexpr std::size_t kCapacity = 256;
+    static constexpr std::size_t kCapacity = 2048; ///< a second of a thousand keys
 
     // Producers. True: the queue was empty, the device thread has to be told.
     bool push_key(KeyCode code, bool down);
@@ -36,21 +36,21 @@ private:
         s32 dy = 0;
     };
     struct Events {
-        std::array<Event, kCapacity> items{};
-        std::size_t count = 0;
+        std::vector<Event> items; ///< at most kCapacity
         /// Keys whose release did not fit: a key must not stay down because of us.
         std::bitset<256> owed_releases;
-        bool empty() const { return count == 0 && owed_releases.none(); }
+        bool empty() const { return items.empty() && owed_releases.none(); }
     };
 
     Event* last_of(Kind kind, u8 buttons);
     void add(const Event& event) {
-        if (waiting_.count < kCapacity) waiting_.items[waiting_.count++] = event;
+        if (waiting_.items.size() < kCapacity) waiting_.items.push_back(event);
     }
     static void hand_over(const Event& event, InputSink& sink);
 
     std::mutex mutex_;
     Events waiting_;
+    Events taken_; ///< by the device thread alone; empty between its drain()s
 };
 
 } // namespace dm::vnc

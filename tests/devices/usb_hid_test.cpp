@@ -238,6 +238,17 @@ TEST_F(UsbHidTest, MoreThanSixKeysRollOver) {
     EXPECT_EQ(next_report(kKeyboard)->at(2), 0x08); // E, the lowest of those that are left
 }
 
+TEST_F(UsbHidTest, AThousandKeysWaitForASlowGuest) {
+    for (int i = 0; i < 1000; ++i) {
+        keyboard.key(kA, true);
+        keyboard.key(kA, false);
+    }
+    int reports = 0;
+    while (next_report(kKeyboard))
+        ++reports;
+    EXPECT_EQ(reports, 2000);
+}
+
 TEST_F(UsbHidTest, NoKeyStaysDownHoweverManyEventsThereWere) {
     for (int round = 0; round < 100; ++round)
         for (KeyCode code = 0x10; code < 0x30; ++code)

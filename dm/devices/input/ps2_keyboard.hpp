@@ -44,7 +44,7 @@ public:
     enum Led : u8 { SCROLL_LOCK = 1, NUM_LOCK = 2, CAPS_LOCK = 4 };
 
     /// Events that wait for a slow guest.
-    static constexpr std::size_t kEvents = 128;
+    static constexpr std::size_t kEvents = 2048; ///< a thousand keys typed at once
 
     struct State {
         Fifo<u8, 4> replies;

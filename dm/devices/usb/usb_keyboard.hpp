@@ -9,7 +9,7 @@ namespace dm {
 
 class UsbKeyboard final : public UsbHid {
 public:
-    static constexpr std::size_t kEvents = 64; ///< that wait for a slow guest
+    static constexpr std::size_t kEvents = 2048; ///< that wait for a slow guest: a thousand keys
     static constexpr std::size_t kKeys = 6;
     /// A bit for each usage.
     using Usages = std::array<u8, 32>;
