@@ -171,6 +171,14 @@ def make_int13_image(directory, log):
     make_boot_sector(directory, "int13", log)
 
 
+def make_serialbulk_image(directory, log):
+    make_boot_sector(directory, "serialbulk", log)
+
+
+def make_softreset_image(directory, log):
+    make_boot_sector(directory, "softreset", log)
+
+
 def make_floppy_image(directory, log):
     """The boot sector, and noise up to the size of a floppy disk."""
     make_boot_sector(directory, "floppy", log)
@@ -232,6 +240,10 @@ GFX_IMAGE = Artefact("gfx-image", "GRUB in graphics and memtest86+", 3, make_gfx
 LAYOUTS_IMAGE = Artefact("layouts-image", "GRUB that repeats what is typed on a layout", 3, make_layouts_image,
                          ["guests/layouts", "lablib/grubimage.py"])
 INT13_IMAGE = Artefact("int13-image", "the boot sector that reads by INT 13h", 1, make_int13_image, ["guests/int13/int13.S"])
+SOFTRESET_IMAGE = Artefact("softreset-image", "the boot sector that asks for a soft reset", 1, make_softreset_image,
+                           ["guests/softreset/softreset.S"])
+SERIALBULK_IMAGE = Artefact("serialbulk-image", "the boot sector that moves much over COM1", 1, make_serialbulk_image,
+                            ["guests/serialbulk/serialbulk.S"])
 FLOPPY_IMAGE = Artefact("floppy-image", "the floppy disk that reads itself", 1, make_floppy_image, ["guests/floppy/floppy.S"])
 DISPLAY_IMAGE = Artefact("display-image", "the boot sector that draws when told", 1, make_display_image, ["guests/display/display.S"])
 VNCPROBE = Artefact("vncprobe", "what measures and attacks VNC in dom0", 3, make_vncprobe, ["vncprobe.cpp"])
@@ -242,10 +254,10 @@ VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.c
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
 
 ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE,
-       VGAMODES_IMAGE, GFX_IMAGE, LAYOUTS_IMAGE, FLOPPY_IMAGE, DISPLAY_IMAGE, VNCPROBE]
-IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE,
-          "vgamodes": VGAMODES_IMAGE, "gfx": GFX_IMAGE, "layouts": LAYOUTS_IMAGE,
-          "floppy": FLOPPY_IMAGE, "display": DISPLAY_IMAGE}
+       VGAMODES_IMAGE, GFX_IMAGE, LAYOUTS_IMAGE, FLOPPY_IMAGE, SOFTRESET_IMAGE, SERIALBULK_IMAGE, DISPLAY_IMAGE, VNCPROBE]
+IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE, "vgamodes": VGAMODES_IMAGE,
+          "gfx": GFX_IMAGE, "layouts": LAYOUTS_IMAGE, "floppy": FLOPPY_IMAGE, "softreset": SOFTRESET_IMAGE,
+          "serialbulk": SERIALBULK_IMAGE, "display": DISPLAY_IMAGE}
 
 
 def build(again=()):

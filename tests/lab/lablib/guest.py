@@ -88,6 +88,16 @@ class Guest:
         self._read_domid()
         self.attach_serial()
 
+    def wait_another_device_model(self, process, timeout=90):
+        """Waits until another process than that serves the same domain, and attaches to its serial port."""
+        def changed():
+            base = f"/local/domain/{self.domid}"
+            found = machine.ssh(f"xenstore-read {base}/image/device-model-pid && xenstore-exists {base}/serial/0/tty", check=False)
+            return found.returncode == 0 and int(found.stdout) != process
+
+        self._poll(changed, timeout, f"to get another device model than {process}")
+        self.attach_serial()
+
     def _poll(self, condition, timeout, what):
         deadline = time.monotonic() + timeout * patience()
         while not condition():
