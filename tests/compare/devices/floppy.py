@@ -124,7 +124,7 @@ def read_through_fifo(rng):
     return [select(unit), Line(f"outb {DOR:#x} {0x04 | 0x10 << unit | unit:#x}", "DOR"),
             *say(0x46, head << 2 | unit, cylinder, head, sector, 2, sector, 0x1b, 0xff),
             Line(f"wait inb {MSR:#x} 0xff 0xf0", "MSR"), *[Line(f"inb {FIFO:#x}", "BYTE")] * 512,
-            Line(f"inb {MSR:#x}", "MSR"), *hear(*RESULT), select(unit), *settle(rng, unit, cylinder)]
+            Line(f"inb {MSR:#x}", "MSR"), *hear(*[f"{name}_AFTER_FIFO" for name in RESULT]), select(unit), *settle(rng, unit, cylinder)]
 
 
 DEVICES = [
