@@ -71,7 +71,7 @@ def ask(rng):
         lambda: [*say(0x10), *hear("VERSION")], lambda: [*say(0x18), *hear("PART_ID")],
         lambda: [*say(rng.choice([0x14, 0x94])), *hear("LOCK")], lambda: [*say(0x0e), *hear(*names)],
         lambda: say(0x03, rng.getrandbits(8), rng.getrandbits(8) & 0xfe), lambda: configure(rng),
-        lambda: [*say(rng.choice([0x00, 0x01, 0x0b, 0x1b, 0xcd])), *hear("INVALID")],
+        lambda: [*say(rng.choice([0x00, 0x01, 0x0b, 0x1b])), *hear("INVALID")],
     ])()
 
 

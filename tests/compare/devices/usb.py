@@ -17,7 +17,8 @@ REGISTERS = [
     Register("FLBASEADD", BASE + 8, 4, bits=0xfffff000),
     Register("FLBASEADD", BASE + 10, 2, bits=0xffff),
     Register("SOFMOD", BASE + 12, 1, bits=0x7f),
-    *(Register(name, BASE + where, 2, bits=0x13ff, values=[0, PED, PR, PED | SUSP, CHANGES, PED | CHANGES], weight=2)
+    *(Register(name, BASE + where, 2, bits=0x13ff, values=[0, PED, PR, PED | SUSP, CHANGES, PED | CHANGES], weight=2,
+               keep=0x40)
       for name, where in PORTS.items()),
     *(Register("BEYOND", BASE + where, 2, write=False, weight=0.2) for where in range(0x14, 0x20, 2)),
 ]
@@ -63,7 +64,8 @@ EHCI_REGISTERS = [
     ehci("PERIODICLISTBASE", OPERATIONAL + 0x14, 0xfffff000),
     ehci("ASYNCLISTADDR", OPERATIONAL + 0x18, 0xffffffe0),
     ehci("CONFIGFLAG", OPERATIONAL + 0x40, 1),
-    *(ehci(f"PORTSC{i + 1}", OPERATIONAL + 0x44 + 4 * i, 0x18e, values=[0, E_PED, E_RESET, E_PED | E_SUSP, E_CHANGES], weight=0.5) for i in range(6)),
+    *(ehci(f"PORTSC{i + 1}", OPERATIONAL + 0x44 + 4 * i, 0x18e, values=[0, E_PED, E_RESET, E_PED | E_SUSP, E_CHANGES], weight=0.5,
+           never=lambda value: value & 0x104 == 0x104) for i in range(6)),
 ]
 
 
