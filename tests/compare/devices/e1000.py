@@ -101,7 +101,8 @@ CONFIG = [*HEADER, ("PCICMD", 0x04, 2, {"bits": 0x0007, "values": [7], "never": 
 SETUP = [Line(f"config_writel e1000 0x10 {BAR:#x}", "MBAR"), Line(f"config_writel e1000 0x14 {PORTS:#x}", "IOBAR"),
          Line("config_writew e1000 0x4 7", "PCICMD"), get("CTRL"), get("RCTL"), get("TCTL")]
 RESETS = 0x84000000  # of CTRL: they do nothing in QEMU
-REGISTERS = [Register(name, BAR + where, 4, "memory", bits=bits, write=name not in ("ICS", "IMS"), keep=RESETS if name == "CTRL" else 0)
+KEPT = {"CTRL": RESETS, "TXDCTL": 0xfe000000}
+REGISTERS = [Register(name, BAR + where, 4, "memory", bits=bits, write=name not in ("ICS", "IMS"), keep=KEPT.get(name, 0))
              for name, where, bits in STORAGE]
 
 DEVICES = [
