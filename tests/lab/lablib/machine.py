@@ -1,6 +1,7 @@
 """The outer machine: emulated, with Xen and dom0 inside."""
 import hashlib
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -146,6 +147,14 @@ def check_ports():
                 raise LabError(f"port {port} of 127.0.0.1 is in use; free it or set {variable} to another one")
 
 
+def stick_image():
+    """What is on the USB stick of the outer machine: 4 MiB of noise."""
+    path = run_dir() / "stick.img"
+    if not path.exists():
+        path.write_bytes(random.Random(2).randbytes(4 << 20))
+    return path
+
+
 def launch():
     directory = run_dir()
     directory.mkdir(parents=True, exist_ok=True)
@@ -168,6 +177,8 @@ def launch():
         "-initrd", f"{dom0}/vmlinuz {DOM0_ARGUMENTS},{dom0}/initrd.img",
         "-drive", f"file={overlay},if=virtio,format=qcow2,cache=unsafe",
         "-netdev", "user,id=n0,restrict=off," + ",".join(forwards), "-device", "virtio-net-pci,netdev=n0",
+        "-drive", f"file={stick_image()},if=none,id=stick,format=raw,readonly=on",
+        "-device", "qemu-xhci", "-device", "usb-storage,drive=stick",
     ]
     with open(directory / "qemu.out", "wb") as out:
         out.write((shlex.join(command) + "\n").encode())
