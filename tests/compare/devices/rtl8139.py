@@ -42,7 +42,7 @@ def shown(address, size):
 
 # What a reset leaves alone here and not in QEMU is written anew. Sending is bounded in time here.
 RESET = [Line("tick 1000000", "CLOCK"), put("CR", 0x10), get("CR"), put("CR9346", 0xc0), put("CONFIG0", 0), put("CONFIG1", 0), put("CONFIG3", 0), put("CONFIG4", 0),
-         put("CONFIG5", 0), put("CR9346", 0), put("ANAR", 0x5e1),
+         put("CONFIG5", 0), put("CR9346", 0), put("ANAR", 0x5e1), put("MULINT", 0),
          *(Line(f"writeb {BAR + n:#x} {byte:#x}", "IDR") for n, byte in enumerate(MAC))]
 STATUS = [get("ISR"), get("CR"), get("TSAD"), get("IMR")]
 ACKNOWLEDGE = [put("ISR", 0xffff), get("ISR")]
