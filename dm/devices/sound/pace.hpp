@@ -40,16 +40,14 @@ struct SamplePace {
     /// Frames due since the last take(), at most max_frames; what is beyond that is due in the next one. Late
     /// ones are forgotten beyond kMaxBacklogNs.
     u32 take(u64 now_ns, u32 max_frames) {
-        const u64 next = when(0);
-        if (now_ns <= next) return 0;
+        const u64 next = when(1);
+        if (now_ns < next) return 0;
         if (now_ns - next > kMaxBacklogNs) start_ns += now_ns - next - kMaxBacklogNs;
         const u64 due = (now_ns - start_ns) * rate / kSecond - frames;
         const auto taken = static_cast<u32>(std::min<u64>(due, max_frames));
         frames += taken;
-        if (frames >= rate) { // by at most kMaxBacklogNs
-            frames -= rate;
-            start_ns += kSecond;
-        }
+        start_ns += frames / rate * kSecond;
+        frames %= rate;
         return taken;
     }
 
