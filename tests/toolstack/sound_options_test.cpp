@@ -1,0 +1,94 @@
+#include "tests/toolstack/command_lines.hpp"
+
+namespace dm::toolstack::test {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+std::vector<std::string> drivers(const MachineOptions& m) {
+    std::vector<std::string> names;
+    for (const DeviceOptions& device : m.devices)
+        names.push_back(device.driver);
+    return names;
+}
+
+TEST(SoundOption, ACardMayNameWhereItsSoundGoes) {
+    const MachineOptions m =
+        machine("-device AC97,audiodev=b,id=x -audiodev none,id=a -audiodev wav,id=b,path=/tmp/x.wav");
+    ASSERT_THAT(m.audio, SizeIs(2));
+    EXPECT_EQ(m.audio[0].kind, AudioKind::None);
+    EXPECT_EQ(m.audio[1].kind, AudioKind::Wav);
+    EXPECT_EQ(m.audio[1].path, "/tmp/x.wav");
+    EXPECT_THAT(m.audio[1].text, HasSubstr("-audiodev wav"));
+    ASSERT_THAT(m.devices, SizeIs(1));
+    EXPECT_EQ(m.devices[0].property("audiodev"), "b");
+    EXPECT_EQ(m.devices[0].pci_slot, 3U);
+    EXPECT_TRUE(m.devices[0].emulated);
+    EXPECT_THAT(m.unsupported, IsEmpty());
+}
+
+TEST(SoundOption, ABackEndThatIsNotThereIsAnErrorThatNamesIt) {
+    for (const char* const card : {"AC97", "es1370", "hda-duplex"})
+        EXPECT_THAT(error(fmt::format("-audiodev none,id=a -device {},audiodev=b", card)),
+                    AllOf(HasSubstr(card), HasSubstr("id=b")));
+}
+
+TEST(SoundOption, DriversOfQemuAreAcceptedAndSaidToBeSilent) {
+    for (const char* const driver : {"alsa", "pa", "sdl", "spice", "oss", "pipewire"}) {
+        const MachineOptions m =
+            machine(fmt::format("-audiodev {},id=a,out.dev=default -device AC97,audiodev=a", driver));
+        EXPECT_THAT(m.unsupported,
+                    ElementsAre(AllOf(HasSubstr(driver), HasSubstr("nowhere"), HasSubstr("wav"))));
+        EXPECT_EQ(m.audio.at(0).kind, AudioKind::None);
+    }
+}
+
+TEST(SoundOption, MistakesAreNamed) {
+    EXPECT_THAT(error("-audiodev none"), HasSubstr("id="));
+    EXPECT_THAT(error("-audiodev wav,id=a"), HasSubstr("path="));
+    EXPECT_THAT(error("-audiodev wav,id=a,path=/x,colour=red"), HasSubstr("colour"));
+    EXPECT_THAT(error("-audiodev trumpet,id=a"), AllOf(HasSubstr("'trumpet'"), HasSubstr("wav")));
+    EXPECT_THAT(error("-audiodev none,id=a -audiodev none,id=a"), HasSubstr("in use"));
+    EXPECT_THAT(error("-soundhw trumpet"), HasSubstr("'trumpet'"));
+    EXPECT_THAT(error("-audio none,model=trumpet"), HasSubstr("'trumpet'"));
+}
+
+TEST(SoundOption, WhatFollowsTheStreamIsLogged) {
+    const MachineOptions m = machine("-audiodev wav,id=a,path=/x,out.frequency=44100,timer-period=1000");
+    EXPECT_THAT(m.unsupported, ElementsAre(HasSubstr("out.frequency has no effect"),
+                                           HasSubstr("timer-period has no effect")));
+}
+
+TEST(SoundOption, SoundhwMakesTheSameDevicesBeforeAllOthers) {
+    const MachineOptions m = machine("-device e1000,id=n -soundhw ac97,es1370 -soundhw pcspk");
+    EXPECT_THAT(drivers(m), ElementsAre("AC97", "ES1370"));
+    EXPECT_EQ(m.devices[0].pci_slot, 3U);
+    EXPECT_EQ(m.devices[1].pci_slot, 4U);
+    EXPECT_EQ(m.nics.at(0).pci_slot, 5U);
+    EXPECT_THAT(m.unsupported, ElementsAre(HasSubstr("PC speaker")));
+    EXPECT_THAT(drivers(machine("-soundhw hda")), ElementsAre("intel-hda", "hda-duplex"));
+    EXPECT_THAT(drivers(machine("-soundhw all")), SizeIs(8));
+}
+
+TEST(SoundOption, AudioIsABackEndAndItsCard) {
+    const MachineOptions m = machine("-audio driver=wav,path=/x.wav,model=es1370");
+    ASSERT_THAT(m.audio, SizeIs(1));
+    EXPECT_EQ(m.audio[0].path, "/x.wav");
+    ASSERT_THAT(m.devices, SizeIs(1));
+    EXPECT_EQ(m.devices[0].driver, "ES1370");
+    EXPECT_EQ(m.devices[0].property("audiodev"), m.audio[0].id);
+    EXPECT_THAT(machine("-audio none").devices, IsEmpty());
+}
+
+TEST(SoundOption, ListsAreShown) {
+    EXPECT_THAT(*parse_line("-audiodev help")->print, HasSubstr("wav"));
+    EXPECT_THAT(*parse_line("-audio help")->print, HasSubstr("wav"));
+    EXPECT_THAT(*parse_line("-soundhw help")->print, HasSubstr("es1370"));
+}
+
+} // namespace
+} // namespace dm::toolstack::test
