@@ -73,6 +73,8 @@ Status Board::build(BoardParts parts) {
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
     DM_TRY(add_nics(std::move(parts.nics)));
+    for (const SoundParts& sound : parts.sounds)
+        DM_TRY(add_sound(sound));
     if (parts.usb) DM_TRY(add_usb(*parts.usb));
     reset();
     return {};

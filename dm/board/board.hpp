@@ -29,6 +29,8 @@
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
 #include "dm/devices/scsi/lsi53c895a.hpp"
+#include "dm/devices/sound/ac97.hpp"
+#include "dm/devices/sound/es1370.hpp"
 #include "dm/devices/usb/ehci.hpp"
 #include "dm/devices/usb/uhci.hpp"
 #include "dm/devices/usb/xhci.hpp"
@@ -61,6 +63,13 @@ struct NicParts {
     std::optional<u8> slot; ///< first free one when not said
 };
 
+struct SoundParts {
+    enum class Model : u8 { Ac97, Es1370 };
+    Model model = Model::Ac97;
+    AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere
+    std::optional<Bdf> place;      ///< first free slot when not said
+};
+
 struct BoardParts {
     unsigned cpus = 1;     ///< online at start
     unsigned max_cpus = 1; ///< may come later
@@ -86,6 +95,7 @@ struct BoardParts {
     };
     std::optional<Scsi> scsi;
     std::vector<NicParts> nics;
+    std::vector<SoundParts> sounds;
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
@@ -190,6 +200,10 @@ private:
     Status add_ahci(const BoardParts::Ahci& parts);
     Status add_nics(std::vector<NicParts> nics);
 
+    // board_sound.cpp
+    Status add_sound(const SoundParts& parts);
+    std::unique_ptr<PciFunction> make_sound(const SoundParts& parts, PciWiring wiring);
+
     // board_usb.cpp
     struct Usb {
         std::string id;
@@ -258,6 +272,7 @@ private:
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
     std::vector<Nic> nics_;
+    std::vector<std::unique_ptr<PciFunction>> sounds_;
     UsbDrives usb_drives_;
     std::vector<Usb> usb_;
 

@@ -1,5 +1,7 @@
 #include "dm/board/board.hpp"
+#include "dm/board/board_names.hpp"
 
+#include "tests/support/fake_audio.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <gmock/gmock.h>
@@ -95,6 +97,34 @@ TEST_F(BoardTest, AnAhciControllerComesBehindTheGraphicsAdapterOrWhereItIsTold) 
     build([](BoardParts& parts) { parts.ahci.emplace().place = Bdf{0, 0x1f, 2}; });
     EXPECT_EQ(config(4, 0, 0), 0xffffffffU);
     EXPECT_EQ(config(0x1f, 2, 0), 0x29228086U);
+}
+
+TEST_F(BoardTest, SoundCardsHaveSlotsNamesAndABackEnd) {
+    test::FakeAudio audio;
+    build([&](BoardParts& parts) {
+        parts.sounds = {{.model = SoundParts::Model::Es1370, .audio = nullptr, .place = {}},
+                        {.model = SoundParts::Model::Ac97, .audio = &audio, .place = Bdf{0, 9, 0}}};
+    });
+    EXPECT_EQ(config(4, 0, 0), 0x50001274U);
+    EXPECT_EQ(config(9, 0, 0), 0x24158086U);
+    place(4, pci::BAR0, 0xc800);
+    place(9, pci::BAR0, 0xc000);
+    place(9, pci::BAR0 + 4, 0xc400);
+    const BoardNames names(*board);
+    EXPECT_EQ(names.port(0xc800), "es1370.CONTROL");
+    EXPECT_EQ(names.port(0xc82a), "es1370.DAC2_SCOUNT+2");
+    EXPECT_EQ(names.port(0xc01a), "ac97@1.RECORD_SELECT");
+    EXPECT_EQ(names.port(0xc07e), "ac97@1.VENDOR_ID2");
+    EXPECT_EQ(names.port(0xc416), "ac97@1.PO_SR");
+    EXPECT_EQ(names.port(0xc42e), "ac97@1.GLOB_CNT+2");
+    out(0xc410, 0, 4);
+    out(0xc41b, 1); // descriptors of zeros: empty buffers, the first one is the last
+    EXPECT_EQ(in(0xc416, 2), 0U);
+    clock.now += kMillisecond;
+    timers.run_due();
+    EXPECT_EQ(in(0xc416, 2), 0x07U);
+    EXPECT_EQ(audio.total, 0U);
+    board.reset();
 }
 
 TEST_F(BoardTest, UnplugTakesTheAhciDisksToo) {

@@ -1,0 +1,40 @@
+// The board's sound cards.
+#include "dm/board/board.hpp"
+
+namespace dm {
+namespace {
+
+std::string_view kind_of(SoundParts::Model model) {
+    switch (model) {
+    case SoundParts::Model::Ac97: return "ac97";
+    case SoundParts::Model::Es1370: return "es1370";
+    }
+    return "";
+}
+
+} // namespace
+
+/// "ac97", and a second card whatever its model "es1370@1".
+std::unique_ptr<PciFunction> Board::make_sound(const SoundParts& parts, PciWiring lines) {
+    std::string name(kind_of(parts.model));
+    if (!sounds_.empty()) name += fmt::format("@{}", sounds_.size());
+    switch (parts.model) {
+    case SoundParts::Model::Ac97:
+        return std::make_unique<Ac97>(name, parts.audio, hypervisor_.memory(), timers_, std::move(lines));
+    case SoundParts::Model::Es1370:
+        return std::make_unique<Es1370>(name, parts.audio, hypervisor_.memory(), timers_, std::move(lines));
+    }
+    return {};
+}
+
+Status Board::add_sound(const SoundParts& parts) {
+    const std::optional<u8> device = parts.place ? parts.place->dev : pci_.free_device(kFirstFreeDevice);
+    if (!device) return fail("no PCI place is free for a sound card");
+    std::unique_ptr<PciFunction> card = make_sound(parts, wiring(*device, kIntA));
+    DM_TRY(attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *card));
+    devices_.push_back(card.get());
+    sounds_.push_back(std::move(card));
+    return {};
+}
+
+} // namespace dm

@@ -1,0 +1,51 @@
+// Sound cards, and where their sound goes.
+#include "dm/board/machine.hpp"
+#include "dm/host/audio_factory.hpp"
+
+#include <algorithm>
+
+namespace dm {
+namespace {
+
+std::optional<SoundParts::Model> sound_model(std::string_view driver) {
+    if (driver == "AC97") return SoundParts::Model::Ac97;
+    if (driver == "ES1370") return SoundParts::Model::Es1370;
+    return std::nullopt;
+}
+
+} // namespace
+
+Status Machine::open_audio() {
+    for (const AudioOptions& options : options_.audio) {
+        DM_TRY_ASSIGN(auto opened, host::make_audio_backend(options, loop_.host_timers()));
+        audio_.push_back({options.id, std::move(opened)});
+    }
+    return {};
+}
+
+/// That of -audiodev `id`, without an id the first one; null: the sound goes nowhere.
+AudioBackend* Machine::audio(std::string_view id) const {
+    const auto found =
+        id.empty() ? audio_.begin() : std::ranges::find(audio_, id, &std::pair<std::string, AudioEnd>::first);
+    return found == audio_.end() ? nullptr : found->second.get();
+}
+
+bool Machine::has_sound() const {
+    return std::ranges::any_of(options_.devices, [](const toolstack::DeviceOptions& device) {
+        return device.emulated && sound_model(device.driver);
+    });
+}
+
+void Machine::add_sounds(BoardParts& parts) const {
+    for (const toolstack::DeviceOptions& device : options_.devices) {
+        const auto model = sound_model(device.driver);
+        if (!device.emulated || !model) continue;
+        SoundParts& sound = parts.sounds.emplace_back();
+        sound.model = *model;
+        sound.audio = audio(device.property("audiodev"));
+        if (device.pci_slot)
+            sound.place = Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+    }
+}
+
+} // namespace dm
