@@ -31,6 +31,7 @@
 #include "dm/devices/scsi/lsi53c895a.hpp"
 #include "dm/devices/sound/ac97.hpp"
 #include "dm/devices/sound/es1370.hpp"
+#include "dm/devices/sound/hda_controller.hpp"
 #include "dm/devices/usb/ehci.hpp"
 #include "dm/devices/usb/uhci.hpp"
 #include "dm/devices/usb/xhci.hpp"
@@ -64,10 +65,11 @@ struct NicParts {
 };
 
 struct SoundParts {
-    enum class Model : u8 { Ac97, Es1370 };
+    enum class Model : u8 { Ac97, Es1370, IntelHda, Ich9IntelHda };
     Model model = Model::Ac97;
-    AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere
+    AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere; on a link codecs have their own
     std::optional<Bdf> place;      ///< first free slot when not said
+    std::array<std::optional<HdaController::Codec>, hda::kMostCodecs> codecs{}; ///< on the link
 };
 
 struct BoardParts {

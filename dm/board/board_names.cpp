@@ -244,6 +244,49 @@ constexpr std::array kBarRegisters{
     BarRegister{"es1370", 0, 0x34, "PAGE_FRAME1_COUNT"},
     BarRegister{"es1370", 0, 0x38, "PAGE_FRAME2_ADDR"},
     BarRegister{"es1370", 0, 0x3c, "PAGE_FRAME2_COUNT"},
+    BarRegister{"intel-hda", 0, 0x00, "GCAP"},
+    BarRegister{"intel-hda", 0, 0x02, "VMIN"},
+    BarRegister{"intel-hda", 0, 0x03, "VMAJ"},
+    BarRegister{"intel-hda", 0, 0x04, "OUTPAY"},
+    BarRegister{"intel-hda", 0, 0x06, "INPAY"},
+    BarRegister{"intel-hda", 0, 0x08, "GCTL"},
+    BarRegister{"intel-hda", 0, 0x0c, "WAKEEN"},
+    BarRegister{"intel-hda", 0, 0x0e, "STATESTS"},
+    BarRegister{"intel-hda", 0, 0x10, "GSTS"},
+    BarRegister{"intel-hda", 0, 0x20, "INTCTL"},
+    BarRegister{"intel-hda", 0, 0x24, "INTSTS"},
+    BarRegister{"intel-hda", 0, 0x30, "WALCLK"},
+    BarRegister{"intel-hda", 0, 0x34, "SSYNC"},
+    BarRegister{"intel-hda", 0, 0x38, "SSYNC"},
+    BarRegister{"intel-hda", 0, 0x40, "CORBLBASE"},
+    BarRegister{"intel-hda", 0, 0x44, "CORBUBASE"},
+    BarRegister{"intel-hda", 0, 0x48, "CORBWP"},
+    BarRegister{"intel-hda", 0, 0x4a, "CORBRP"},
+    BarRegister{"intel-hda", 0, 0x4c, "CORBCTL"},
+    BarRegister{"intel-hda", 0, 0x4d, "CORBSTS"},
+    BarRegister{"intel-hda", 0, 0x4e, "CORBSIZE"},
+    BarRegister{"intel-hda", 0, 0x50, "RIRBLBASE"},
+    BarRegister{"intel-hda", 0, 0x54, "RIRBUBASE"},
+    BarRegister{"intel-hda", 0, 0x58, "RIRBWP"},
+    BarRegister{"intel-hda", 0, 0x5a, "RINTCNT"},
+    BarRegister{"intel-hda", 0, 0x5c, "RIRBCTL"},
+    BarRegister{"intel-hda", 0, 0x5d, "RIRBSTS"},
+    BarRegister{"intel-hda", 0, 0x5e, "RIRBSIZE"},
+    BarRegister{"intel-hda", 0, 0x60, "ICOI"},
+    BarRegister{"intel-hda", 0, 0x64, "ICII"},
+    BarRegister{"intel-hda", 0, 0x68, "ICIS"},
+    BarRegister{"intel-hda", 0, 0x70, "DPLBASE"},
+    BarRegister{"intel-hda", 0, 0x74, "DPUBASE"},
+    BarRegister{"intel-hda", 0, 0x2030, "WALCLK"},
+    BarRegister{"hda-stream", 0, 0x00, "CTL"},
+    BarRegister{"hda-stream", 0, 0x03, "STS"},
+    BarRegister{"hda-stream", 0, 0x04, "LPIB"},
+    BarRegister{"hda-stream", 0, 0x08, "CBL"},
+    BarRegister{"hda-stream", 0, 0x0c, "LVI"},
+    BarRegister{"hda-stream", 0, 0x10, "FIFOS"},
+    BarRegister{"hda-stream", 0, 0x12, "FMT"},
+    BarRegister{"hda-stream", 0, 0x18, "BDPL"},
+    BarRegister{"hda-stream", 0, 0x1c, "BDPU"},
 };
 constexpr unsigned kBars = 7;
 
@@ -266,6 +309,10 @@ std::string bus_master_name(u64 offset) {
 
 /// Name of a register in a BAR; "" when nothing is known there.
 std::string bar_register_name(std::string_view device, unsigned bar, u64 offset) {
+    const u64 in_streams = offset - hda::kStreamBase;
+    if (device.starts_with("intel-hda") && in_streams < hda::kStreamEnd - hda::kStreamBase)
+        return fmt::format("SD{}{}", in_streams / hda::kStreamSize,
+                           bar_register_name("hda-stream", bar, in_streams % hda::kStreamSize));
     const BarRegister* best = nullptr;
     for (const BarRegister& r : kBarRegisters)
         if (r.device == device.substr(0, device.find('@')) && r.bar == bar && r.offset <= offset &&

@@ -8,6 +8,8 @@ std::string_view kind_of(SoundParts::Model model) {
     switch (model) {
     case SoundParts::Model::Ac97: return "ac97";
     case SoundParts::Model::Es1370: return "es1370";
+    case SoundParts::Model::IntelHda:
+    case SoundParts::Model::Ich9IntelHda: return "intel-hda";
     }
     return "";
 }
@@ -23,6 +25,15 @@ std::unique_ptr<PciFunction> Board::make_sound(const SoundParts& parts, PciWirin
         return std::make_unique<Ac97>(name, parts.audio, hypervisor_.memory(), timers_, std::move(lines));
     case SoundParts::Model::Es1370:
         return std::make_unique<Es1370>(name, parts.audio, hypervisor_.memory(), timers_, std::move(lines));
+    case SoundParts::Model::IntelHda:
+    case SoundParts::Model::Ich9IntelHda: {
+        const bool ich9 = parts.model == SoundParts::Model::Ich9IntelHda;
+        return std::make_unique<HdaController>(
+            name,
+            HdaController::Config{.model = ich9 ? HdaController::Model::Ich9 : HdaController::Model::Ich6,
+                                  .codecs = parts.codecs},
+            hypervisor_.memory(), timers_, std::move(lines));
+    }
     }
     return {};
 }

@@ -10,7 +10,15 @@ namespace {
 std::optional<SoundParts::Model> sound_model(std::string_view driver) {
     if (driver == "AC97") return SoundParts::Model::Ac97;
     if (driver == "ES1370") return SoundParts::Model::Es1370;
+    if (driver == "intel-hda") return SoundParts::Model::IntelHda;
+    if (driver == "ich9-intel-hda") return SoundParts::Model::Ich9IntelHda;
     return std::nullopt;
+}
+
+HdaCodec::Model codec_model(std::string_view driver) {
+    if (driver == "hda-output") return HdaCodec::Model::Output;
+    if (driver == "hda-micro") return HdaCodec::Model::Micro;
+    return HdaCodec::Model::Duplex;
 }
 
 } // namespace
@@ -45,6 +53,11 @@ void Machine::add_sounds(BoardParts& parts) const {
         sound.audio = audio(device.property("audiodev"));
         if (device.pci_slot)
             sound.place = Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
+        const auto index = static_cast<std::size_t>(&device - options_.devices.data());
+        for (const toolstack::DeviceOptions& codec : options_.devices)
+            if (codec.hda_place && codec.hda_place->controller == index)
+                sound.codecs.at(codec.hda_place->address) = {codec_model(codec.driver),
+                                                             audio(codec.property("audiodev"))};
     }
 }
 

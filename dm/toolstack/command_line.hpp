@@ -166,6 +166,8 @@ Status finish_devices(CommandLineDraft& draft);
 // command_line_sound.cpp
 Handler take_audio, take_audiodev, take_soundhw;
 bool has_audiodev(const CommandLineDraft& draft, std::string_view id);
+/// Nothing for any other device. The controller was finished before.
+Status place_hda_codec(const CommandLineDraft& draft, DeviceOptions& device);
 
 // command_line_process.cpp
 Handler take_add_fd, take_append, take_chroot, take_debug, take_domid, take_firmware_dir, take_incoming,

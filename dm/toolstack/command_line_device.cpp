@@ -123,6 +123,7 @@ Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
     out.emulated = device.row->support == Support::Implemented;
     out.pci_slot = device.pci_slot;
     out.pci_function = device.pci_function;
+    DM_TRY(place_hda_codec(draft, out));
     draft.out.devices.push_back(std::move(out));
     return {};
 }

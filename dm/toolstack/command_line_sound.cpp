@@ -70,7 +70,52 @@ const Card* find_card(std::string_view word) {
     return found == kCards.end() ? nullptr : &*found;
 }
 
+constexpr unsigned kHdaAddresses = 15; // of codecs on a link
+constexpr std::string_view kHdaCodec = "hda-";
+
+bool is_hda_controller(const DeviceOptions& device) {
+    return device.driver == "intel-hda" || device.driver == "ich9-intel-hda";
+}
+
+/// The controller whose link is called so ("ID.0"; without an id "hda.N", counted among those without);
+/// unnamed: the last one, as in QEMU.
+std::optional<std::size_t> find_hda_link(std::span<const DeviceOptions> devices, std::string_view bus) {
+    std::optional<std::size_t> found;
+    unsigned unnamed = 0;
+    for (std::size_t i = 0; i < devices.size(); ++i) {
+        if (!is_hda_controller(devices[i])) continue;
+        const std::string name =
+            devices[i].id.empty() ? fmt::format("hda.{}", unnamed++) : devices[i].id + ".0";
+        if (bus.empty() || bus == name) found = i;
+    }
+    return found;
+}
+
 } // namespace
+
+Status place_hda_codec(const CommandLineDraft& draft, DeviceOptions& device) {
+    if (!device.driver.starts_with(kHdaCodec)) return {};
+    const std::string bus = device.property("bus");
+    const auto controller = find_hda_link(draft.out.devices, bus);
+    if (!controller && bus.empty()) return fail("put -device intel-hda before it");
+    if (!controller) return fail("bus={}: there is no such link before it; use ID.0 of an intel-hda", bus);
+    unsigned next = 0;
+    u32 taken = 0;
+    for (const DeviceOptions& other : draft.out.devices) {
+        if (!other.hda_place || other.hda_place->controller != *controller) continue;
+        next = other.hda_place->address + 1;
+        taken |= 1U << other.hda_place->address;
+    }
+    if (const std::string cad = device.property("cad"); !cad.empty()) {
+        const auto number = parse_number(cad, kHdaAddresses - 1);
+        if (!number) return fail("cad={}: expected 0 to {}", cad, kHdaAddresses - 1);
+        next = static_cast<unsigned>(number.value());
+    }
+    if (next >= kHdaAddresses) return fail("the link has no address behind its last codec; give cad=");
+    if ((taken >> next & 1) != 0) return fail("cad={} is taken", next);
+    device.hda_place = DeviceOptions::HdaPlace{.controller = *controller, .address = next};
+    return {};
+}
 
 bool has_audiodev(const CommandLineDraft& draft, std::string_view id) {
     return std::ranges::find(draft.out.audio, id, &AudioOptions::id) != draft.out.audio.end();

@@ -78,6 +78,12 @@ struct DeviceOptions {
     bool emulated = true;
     std::optional<unsigned> pci_slot;
     unsigned pci_function = 0;
+    /// Of a High Definition Audio codec: the link that it is on, and its address there.
+    struct HdaPlace {
+        std::size_t controller = 0; ///< its place among the devices
+        unsigned address = 0;
+    };
+    std::optional<HdaPlace> hda_place{};
 
     /// Empty: it was not given.
     std::string property(std::string_view name) const {

@@ -127,6 +127,31 @@ TEST_F(BoardTest, SoundCardsHaveSlotsNamesAndABackEnd) {
     board.reset();
 }
 
+TEST_F(BoardTest, ALinkOfSoundHasCodecsWithTheirOwnBackEnds) {
+    test::FakeAudio audio;
+    build([&](BoardParts& parts) {
+        SoundParts& sound = parts.sounds.emplace_back();
+        sound.model = SoundParts::Model::Ich9IntelHda;
+        sound.codecs[2] = {HdaCodec::Model::Output, &audio};
+    });
+    EXPECT_EQ(config(4, 0, 0), 0x293e8086U);
+    place(4, pci::BAR0, 0xf1000000);
+    IoSpace& memory = board->memory();
+    memory.write(0xf1000008, 1, 1);
+    EXPECT_EQ(memory.read(0xf100000e, 2), 4U);
+    memory.write(0xf1000060, 4, 0x200f0000);
+    memory.write(0xf1000068, 2, 1);
+    EXPECT_EQ(memory.read(0xf1000064, 4), 0x1af40012U);
+    const BoardNames names(*board);
+    EXPECT_EQ(names.memory(0xf1000000), "intel-hda.GCAP");
+    EXPECT_EQ(names.memory(0xf100005d), "intel-hda.RIRBSTS");
+    EXPECT_EQ(names.memory(0xf1000083), "intel-hda.SD0STS");
+    EXPECT_EQ(names.memory(0xf1000105), "intel-hda.SD4LPIB+1");
+    EXPECT_EQ(names.memory(0xf1002030), "intel-hda.WALCLK");
+    EXPECT_EQ(names.memory(0xf1000180), "intel-hda.BAR0+180");
+    board.reset();
+}
+
 TEST_F(BoardTest, UnplugTakesTheAhciDisksToo) {
     test::FakeBlock second{1 << 20};
     build([&](BoardParts& parts) {

@@ -60,6 +60,31 @@ struct SoundMachineTest : MachineRig {
         tell("clock_step 10000000");
         outl(kEs1370, 0);
     }
+    /// 10 ms of fives to the codec at address 0.
+    void play_hda(unsigned slot) {
+        constexpr u32 kBar = 0xf1000000;
+        const auto write = [&](char width, u32 offset, u32 value) {
+            tell(fmt::format("write{} {:#x} {:#x}", width, kBar + offset, value));
+        };
+        const auto verb = [&](u32 word) {
+            write('l', 0x60, word);
+            write('w', 0x68, 1);
+        };
+        set_config(slot, 0x10, kBar);
+        set_config(slot, 0x04, 6);
+        write('b', 0x08, 1);
+        verb(0x00270650);
+        tell(fmt::format("writeq {:#x} {:#x}", kList, kData));
+        tell(fmt::format("writel {:#x} 1920", kList + 8));
+        tell(fmt::format("memset {:#x} 1920 0x05", kData));
+        write('b', 0x102, 0x50);
+        write('l', 0x108, 1920);
+        write('w', 0x112, 0x0011);
+        write('l', 0x118, kList);
+        write('b', 0x100, 2);
+        tell("clock_step 10000000");
+        write('b', 0x100, 0);
+    }
     static std::string content(const std::string& path) {
         std::ifstream file(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
@@ -79,6 +104,23 @@ TEST_F(SoundMachineTest, CardsStandWhereTheyWerePutAndPlayToTheirBackEnds) {
     machine.reset();
     EXPECT_EQ(content(first).substr(44), std::string(1920, '\x07')) << "the first one, as none was named";
     EXPECT_EQ(content(second).substr(44), std::string(441 * 4, '\x09'));
+}
+
+TEST_F(SoundMachineTest, ACodecPlaysToItsBackEnd) {
+    wav("a");
+    const std::string second = wav("b");
+    card("AC97", 4);
+    card("intel-hda", 5);
+    toolstack::DeviceOptions codec;
+    codec.driver = "hda-output";
+    codec.properties.emplace_back("audiodev", "b");
+    codec.hda_place = {.controller = 1, .address = 0};
+    options.devices.push_back(codec);
+    start();
+    EXPECT_EQ(config(5, 0), 0x26688086U);
+    play_hda(5);
+    machine.reset();
+    EXPECT_EQ(content(second).substr(44), std::string(1920, '\x05'));
 }
 
 TEST_F(SoundMachineTest, WithoutABackEndTheSoundGoesNowhere) {

@@ -74,6 +74,39 @@ TEST(SoundOption, SoundhwMakesTheSameDevicesBeforeAllOthers) {
     EXPECT_THAT(drivers(machine("-soundhw all")), SizeIs(8));
 }
 
+/// Controller and address of each codec.
+std::vector<std::pair<std::size_t, unsigned>> places(std::string_view line) {
+    std::vector<std::pair<std::size_t, unsigned>> found;
+    for (const DeviceOptions& device : machine(line).devices)
+        if (device.hda_place) found.emplace_back(device.hda_place->controller, device.hda_place->address);
+    return found;
+}
+
+TEST(SoundOption, CodecsAreOnTheLinkOfAController) {
+    using testing::Pair;
+    EXPECT_THAT(places("-device intel-hda -device hda-duplex"), ElementsAre(Pair(0, 0)));
+    EXPECT_THAT(places("-soundhw hda"), ElementsAre(Pair(0, 0)));
+    EXPECT_THAT(places("-audio none,model=hda"), ElementsAre(Pair(0, 0)));
+    EXPECT_THAT(places("-device AC97 -device ich9-intel-hda -device hda-output -device hda-micro,cad=3 "
+                       "-device hda-duplex"),
+                ElementsAre(Pair(1, 0), Pair(1, 3), Pair(1, 4)));
+    EXPECT_THAT(
+        places("-device intel-hda,id=a -device intel-hda -device intel-hda -device hda-duplex,bus=a.0 "
+               "-device hda-duplex,bus=hda.0 -device hda-duplex -device hda-output,bus=hda.1,cad=14"),
+        ElementsAre(Pair(0, 0), Pair(1, 0), Pair(2, 0), Pair(2, 14)));
+}
+
+TEST(SoundOption, ACodecWithoutALinkIsAnError) {
+    EXPECT_THAT(error("-device hda-duplex"), AllOf(HasSubstr("hda-duplex"), HasSubstr("-device intel-hda")));
+    EXPECT_THAT(error("-device hda-duplex -device intel-hda"), HasSubstr("before"));
+    EXPECT_THAT(error("-device intel-hda,id=a -device hda-duplex,bus=b.0"), HasSubstr("bus=b.0"));
+    EXPECT_THAT(error("-device intel-hda,id=a -device hda-duplex,bus=hda.0"), HasSubstr("bus=hda.0"));
+    EXPECT_THAT(error("-device intel-hda -device hda-duplex,cad=15"), HasSubstr("cad=15"));
+    EXPECT_THAT(error("-device intel-hda -device hda-duplex,cad=x"), HasSubstr("cad=x"));
+    EXPECT_THAT(error("-device intel-hda -device hda-duplex -device hda-duplex,cad=0"), HasSubstr("taken"));
+    EXPECT_THAT(error("-device intel-hda -device hda-duplex,cad=14 -device hda-duplex"), HasSubstr("cad="));
+}
+
 TEST(SoundOption, AudioIsABackEndAndItsCard) {
     const MachineOptions m = machine("-audio driver=wav,path=/x.wav,model=es1370");
     ASSERT_THAT(m.audio, SizeIs(1));
