@@ -75,6 +75,7 @@ TEST_F(HdaCodecTest, OtherModelsDifferInIdentityJacksAndInput) {
 }
 
 TEST_F(HdaCodecTest, ConvertersKeepFormatAndStream) {
+    EXPECT_EQ(codec.answer(kDac, 0xa0000), 0x11U);
     codec.answer(kDac, 0x24011);
     EXPECT_EQ(codec.answer(kDac, 0xa0000), 0x4011U);
     codec.answer(kAdc, 0x20031);

@@ -22,12 +22,12 @@ public:
     struct State {
         u8 power = 0; ///< of the function group: 0 D0 to 3 D3
         u32 subsystem = 0;
-        u16 dac_format = 0;
-        u16 adc_format = 0;
+        u16 dac_format = 0x0011; ///< 48 kHz, 16 bits, two channels
+        u16 adc_format = 0x0011;
         u8 dac_stream = 0; ///< number and first channel
         u8 adc_stream = 0;
         std::array<u8, 2> dac_amp{kAmpSteps, kAmpSteps}; ///< left, right: gain, and bit 7 mutes
-        std::array<u8, 2> adc_amp{kAmpSteps, kAmpSteps};
+        std::array<u8, 2> adc_amp{};
         u8 out_control = 0x40;
         u8 in_control = 0x20;
         u32 out_config = 0;

@@ -26,7 +26,7 @@ def at(name, where, width=4, bits=0xffffffff, **more):
 
 def stream(n):
     base, name = 0x80 + 0x20 * n, f"SD{n}"
-    return [at(f"{name}CTL", base + 2, 1, 0xf7, weight=0.3), at(f"{name}LPIB", base + 4, write=False, weight=0.2), at(f"{name}CBL", base + 8, weight=0.3),
+    return [at(f"{name}CTL", base + 2, 1, keep=8, bits=0xff, weight=0.3), at(f"{name}LPIB", base + 4, write=False, weight=0.2), at(f"{name}CBL", base + 8, weight=0.3),
             at(f"{name}LVI", base + 0xc, 2, 0xff, weight=0.3), at(f"{name}FMT", base + 0x12, 2, 0x7f7f, weight=0.3),
             at(f"{name}BDPL", base + 0x18, 4, 0xffffff80, weight=0.3), at(f"{name}BDPU", base + 0x1c, weight=0.3)]
 
@@ -34,7 +34,7 @@ def stream(n):
 REGISTERS = [
     at("GCAP", 0x00, 2, write=False), at("VMIN", 0x02, 1, write=False), at("VMAJ", 0x03, 1, write=False), at("OUTPAY", 0x04, 2, write=False),
     at("INPAY", 0x06, 2, write=False), at("GCTL", 0x08, 4, 0x101, values=[1, 0x101], never=lambda value: value & 3 != 1),
-    at("WAKEEN", 0x0c, 2, 0x7fff, values=[1, 0]), at("STATESTS", 0x0e, 2, 0x7fff, values=[1]),
+    at("WAKEEN", 0x0c, 2, 0x7fff, values=[1, 0]), at("STATESTS", 0x0e, 2, 0x7fff, values=[1], never=lambda value: not value & 1),
     at("INTCTL", 0x20, 4, 0xc00000ff, values=[0xc0000000]), at("INTSTS", 0x24, write=False),
     at("CORBLBASE", 0x40, 4, 0xffffff80), at("CORBUBASE", 0x44), at("CORBSIZE", 0x4e, 1, write=False),
     at("RIRBLBASE", 0x50, 4, 0xffffff80), at("RIRBUBASE", 0x54), at("RINTCNT", 0x5a, 2, 0xff), at("RIRBSIZE", 0x5e, 1, write=False),
@@ -53,7 +53,7 @@ def some_verb(rng):
         choices += [0x20000 | rng.choice([0x11, 0x4011, 0x31]), 0xa0000, 0x70600 | rng.choice([0, 0x10, 0x50]), 0xf0600,
                     0x30000 | amp | side | rng.choice([0, 0x80]) | rng.randrange(0x4b), 0xb0000 | amp & 0x8000 | side & 0x2000]
     if node in (OUT, IN):
-        choices += [0x70700 | rng.choice([0, 0x40 if node == OUT else 0x20]), 0xf0700, 0xf1c00]
+        choices += [0xf0700, 0xf1c00]  # what is set there QEMU does not keep
     if node in (OUT, ADC):
         choices += [0xf0200]
     if node == FUNCTION:
@@ -61,16 +61,22 @@ def some_verb(rng):
     return node << 20 | rng.choice(choices)
 
 
+def command(verb):
+    return [write("ICS", 2, "w"), write("ICW", verb), write("ICS", 1, "w"), read("ICS", "w"), read("IRR")]
+
+
+# What a reset of the link makes of the codec; in QEMU it stays as it was.
+AT_RESET = [(DAC, 0x20011), (ADC, 0x20011), (DAC, 0x70600), (ADC, 0x70600), (DAC, 0x3b04a), (ADC, 0x37000)]
+
+
 def link(_):
     """Out of the reset with what it says of codecs."""
-    return [write("GCTL", 0), write("GCTL", 1), read("GCTL"), Line(f"readw {BAR + 0x0e:#x}", "STATESTS")]
+    lines = [Line(f"writew {BAR + 0x0c:#x} 0", "WAKEEN"), write("GCTL", 0), write("GCTL", 1), read("GCTL"), Line(f"readw {BAR + 0x0e:#x}", "STATESTS")]
+    return lines + [line for node, verb in AT_RESET for line in command(node << 20 | verb)]
 
 
 def single(rng):
-    lines = []
-    for _ in range(rng.randrange(1, 6)):
-        lines += [write("ICS", 2, "w"), write("ICW", some_verb(rng)), write("ICS", 1, "w"), read("ICS", "w"), read("IRR")]
-    return lines
+    return [line for _ in range(rng.randrange(1, 6)) for line in command(some_verb(rng))]
 
 
 def ring(rng):
@@ -86,7 +92,7 @@ def ring(rng):
     return [*lines, write("CORBCTL", 0, "b"), write("RIRBCTL", 0, "b")]
 
 
-CONFIG = [*(row for row in HEADER if row[0] not in ("BAR0", "CAPPTR")), ("PCICMD", 0x04, 2, {"bits": 0x0006, "values": [6], "never": lambda value: value & 6 != 6}),
+CONFIG = [*(row for row in HEADER if row[0] not in ("BAR0", "CAPPTR", "MLT")), ("PCICMD", 0x04, 2, {"bits": 0x0006, "values": [6], "never": lambda value: value & 6 != 6}),
           ("HDCTL", 0x40, 1, {"write": False})]
 
 DEVICES = [
