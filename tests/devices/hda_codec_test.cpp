@@ -144,6 +144,7 @@ TEST_F(HdaCodecTest, WhatItDoesNotHaveIsZero) {
     for (const u32 verb : {0xf0800U, 0xf0900U, 0xf0c00U, 0xf0d00U, 0xf1500U, 0x00000U, 0xc0000U, 0xfffffU})
         for (u8 node = 0; node < 128; ++node)
             EXPECT_EQ(codec.answer(node, verb), 0U) << verb;
+    EXPECT_EQ(parameter(kDac, 0x00), 0U);
     EXPECT_EQ(parameter(6, 0x09), 0U);
     EXPECT_EQ(parameter(127, 0x00), 0U);
 }

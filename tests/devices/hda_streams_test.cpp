@@ -240,6 +240,14 @@ TEST_F(HdaStreamsTest, StreamsHaveTheirOwnPace) {
     EXPECT_EQ(audio.total, 1920U); // the codec listens to one
 }
 
+TEST_F(HdaStreamsTest, TheEarliestEndIsLookedAt) {
+    prepare(kPlays, k48Stereo, 2, 960); // 5 ms
+    prepare(5, k48Stereo, 2, 1536);     // 8 ms
+    run(kPlays);
+    run(5);
+    EXPECT_EQ(timers.next_deadline(), clock.now + 5 * kMs);
+}
+
 TEST_F(HdaStreamsTest, CaptureIsSilence) {
     std::fill_n(ram.begin() + buffer(1), 0x4000, u8{0x55});
     prepare(1, k48Stereo, 2, 1920);
@@ -300,12 +308,14 @@ TEST_F(HdaStreamsTest, AListOutsideOfRamIsADescriptorError) {
         put32(at + 8, 480);
         put32(at + 12, 0);
     }
+    put32(static_cast<u32>(kRamSize) - 128 + 8, 481); // the end is in the midst of a frame
     set(sd(kPlays, SDLVI), 255);
     run(kPlays);
     EXPECT_EQ(status(kPlays), FIFORDY);
     advance(30 * kMs); // into the ninth
     EXPECT_EQ(status(kPlays), DESE);
     EXPECT_EQ(audio.total, 8U * 480);
+    EXPECT_FALSE(audio.uneven);
 }
 
 TEST_F(HdaStreamsTest, BuffersOutsideOfRamAreOnesAndVanish) {
