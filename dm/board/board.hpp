@@ -32,6 +32,7 @@
 #include "dm/devices/sound/ac97.hpp"
 #include "dm/devices/sound/es1370.hpp"
 #include "dm/devices/sound/hda_controller.hpp"
+#include "dm/devices/sound/sb16.hpp"
 #include "dm/devices/usb/ehci.hpp"
 #include "dm/devices/usb/uhci.hpp"
 #include "dm/devices/usb/xhci.hpp"
@@ -98,6 +99,10 @@ struct BoardParts {
     std::optional<Scsi> scsi;
     std::vector<NicParts> nics;
     std::vector<SoundParts> sounds;
+    struct Sb16 {
+        AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere
+    };
+    std::optional<Sb16> sb16; ///< at port 220, IRQ 5, DMA channels 1 and 5
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
@@ -204,6 +209,7 @@ private:
 
     // board_sound.cpp
     Status add_sound(const SoundParts& parts);
+    void add_sb16(const BoardParts::Sb16& parts);
     std::unique_ptr<PciFunction> make_sound(const SoundParts& parts, PciWiring wiring);
 
     // board_usb.cpp
@@ -254,6 +260,7 @@ private:
     std::unique_ptr<Cmos> cmos_;
     std::unique_ptr<Dma8257> dma_;
     std::unique_ptr<Fdc82078> fdc_;
+    std::unique_ptr<Sb16> sb16_;
     std::unique_ptr<FwCfg> fw_cfg_;
     std::unique_ptr<MiscPorts> misc_;
     std::unique_ptr<Ps2Keyboard> keyboard_;

@@ -83,6 +83,9 @@ constexpr std::array<Register, 48> kVga{"",
 constexpr std::array<Register, 3> kDispi{"INDEX", "DATA", "DATA"};
 constexpr std::array<Register, 4> kGpe{"GPE0_STS", "GPE0_STS+1", "GPE0_EN", "GPE0_EN+1"};
 constexpr std::array<Register, 4> kPciHotplug{"PCIU", "PCID", "B0EJ", "B0RM"};
+constexpr std::array<Register, 12> kSb16{
+    "MIXER_INDEX",  "MIXER_DATA",      "DSP_RESET",   "", "", "", "DSP_READ", "", "DSP_WRITE/STATUS",
+    "TIMER_STATUS", "DSP_DATA_STATUS", "DSP_STATUS16"};
 constexpr std::array<Register, 1> kCpus{"CPUS"};
 constexpr std::array<Register, 3> kXenPlatform{"UNPLUG", "", "PROTOCOL"};
 
@@ -98,6 +101,7 @@ constexpr std::array kPorts{
     PortBlock{0x170, "secondary", kTaskFile},
     PortBlock{0x1ce, "dispi", kDispi},
     PortBlock{0x1f0, "primary", kTaskFile},
+    PortBlock{0x224, "sb16", kSb16},
     PortBlock{0x2e8, "COM4", kUart},
     PortBlock{0x2f8, "COM2", kUart},
     PortBlock{0x376, "secondary", kAtaControl},

@@ -48,4 +48,13 @@ Status Board::add_sound(const SoundParts& parts) {
     return {};
 }
 
+void Board::add_sb16(const BoardParts::Sb16& parts) {
+    constexpr u64 kBase = 0x220;
+    add(sb16_, "sb16", parts.audio, isa(5), timers_, dma_->channel(1), dma_->channel(5),
+        Sb16::Jumpers{.irq_select = 0x02, .dma_select = 0x22});
+    map(kBase + sb16::MIXER_INDEX, 3, *sb16_, 1, sb16::MIXER_INDEX);
+    map(kBase + sb16::DSP_READ, 1, *sb16_, 1, sb16::DSP_READ);
+    map(kBase + sb16::DSP_WRITE, 4, *sb16_, 1, sb16::DSP_WRITE);
+}
+
 } // namespace dm

@@ -7,6 +7,8 @@
 namespace dm {
 namespace {
 
+constexpr std::string_view kSb16 = "sb16";
+
 std::optional<SoundParts::Model> sound_model(std::string_view driver) {
     if (driver == "AC97") return SoundParts::Model::Ac97;
     if (driver == "ES1370") return SoundParts::Model::Es1370;
@@ -40,14 +42,16 @@ AudioBackend* Machine::audio(std::string_view id) const {
 
 bool Machine::has_sound() const {
     return std::ranges::any_of(options_.devices, [](const toolstack::DeviceOptions& device) {
-        return device.emulated && sound_model(device.driver);
+        return device.emulated && (device.driver == kSb16 || sound_model(device.driver));
     });
 }
 
 void Machine::add_sounds(BoardParts& parts) const {
     for (const toolstack::DeviceOptions& device : options_.devices) {
+        if (!device.emulated) continue;
+        if (device.driver == kSb16) parts.sb16.emplace().audio = audio(device.property("audiodev"));
         const auto model = sound_model(device.driver);
-        if (!device.emulated || !model) continue;
+        if (!model) continue;
         SoundParts& sound = parts.sounds.emplace_back();
         sound.model = *model;
         sound.audio = audio(device.property("audiodev"));

@@ -42,6 +42,7 @@ struct NetdevDraft {
 
 /// The controller that libxl asks for with hdtype="ahci".
 inline constexpr std::string_view kAhciDriver = "ahci";
+inline constexpr std::string_view kSb16Driver = "sb16";
 
 struct DeviceDraft {
     const DeviceRow* row = nullptr;
@@ -165,6 +166,8 @@ Status finish_devices(CommandLineDraft& draft);
 
 // command_line_sound.cpp
 Handler take_audio, take_audiodev, take_soundhw;
+/// What there can be one of, and what cannot be chosen.
+Status check_sb16(CommandLineDraft& draft, DeviceDraft& device);
 bool has_audiodev(const CommandLineDraft& draft, std::string_view id);
 /// Nothing for any other device. The controller was finished before.
 Status place_hda_codec(const CommandLineDraft& draft, DeviceOptions& device);

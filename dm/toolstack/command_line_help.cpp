@@ -91,6 +91,7 @@ std::string list_of_sound_cards() {
     return "ac97    Intel 82801AA AC'97 audio\n"
            "es1370  Ensoniq AudioPCI ES1370\n"
            "hda     Intel HD audio\n"
+           "sb16    Creative Sound Blaster 16\n"
            "all     each of them\n";
 }
 

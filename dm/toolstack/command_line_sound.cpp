@@ -117,6 +117,17 @@ Status place_hda_codec(const CommandLineDraft& draft, DeviceOptions& device) {
     return {};
 }
 
+Status check_sb16(CommandLineDraft& draft, DeviceDraft& device) {
+    if (std::ranges::find(draft.out.devices, kSb16Driver, &DeviceOptions::driver) != draft.out.devices.end())
+        return fail("there can be one {} only", kSb16Driver);
+    for (const std::string_view fixed : {"iobase", "irq", "dma", "dma16", "version"})
+        if (device.opts.take(fixed))
+            draft.note_for(device.text, fmt::format("{} has no effect: it has ports 220, IRQ 5, DMA channels "
+                                                    "1 and 5, DSP 4.05",
+                                                    fixed));
+    return {};
+}
+
 bool has_audiodev(const CommandLineDraft& draft, std::string_view id) {
     return std::ranges::find(draft.out.audio, id, &AudioOptions::id) != draft.out.audio.end();
 }

@@ -88,7 +88,7 @@ constexpr std::array kRows{
     DeviceRow{"adlib", {}, OtherDevice, kLog, kNoSound},
     DeviceRow{"cs4231a", {}, OtherDevice, kLog, kNoSound},
     DeviceRow{"gus", {}, OtherDevice, kLog, kNoSound},
-    DeviceRow{"sb16", {}, OtherDevice, kLog, kNoSound},
+    DeviceRow{"sb16", {}, OtherDevice, kDone},
 
     DeviceRow{"xen-platform", {}, XenPlatform, kDone},
     DeviceRow{"xen-pvdevice",

@@ -119,9 +119,6 @@ TEST_F(BoardTest, SoundCardsHaveSlotsNamesAndABackEnd) {
     EXPECT_EQ(names.port(0xc42e), "ac97@1.GLOB_CNT+2");
     out(0xc410, 0, 4);
     out(0xc41b, 1); // descriptors of zeros: empty buffers, the first one is the last
-    EXPECT_EQ(in(0xc416, 2), 0U);
-    clock.now += kMillisecond;
-    timers.run_due();
     EXPECT_EQ(in(0xc416, 2), 0x07U);
     EXPECT_EQ(audio.total, 0U);
     board.reset();
@@ -149,6 +146,32 @@ TEST_F(BoardTest, ALinkOfSoundHasCodecsWithTheirOwnBackEnds) {
     EXPECT_EQ(names.memory(0xf1000105), "intel-hda.SD4LPIB+1");
     EXPECT_EQ(names.memory(0xf1002030), "intel-hda.WALCLK");
     EXPECT_EQ(names.memory(0xf1000180), "intel-hda.BAR0+180");
+    board.reset();
+}
+
+TEST_F(BoardTest, ASoundBlasterIsAtItsOldPlace) {
+    test::FakeAudio audio;
+    EXPECT_EQ(in(0x22f), 0xffU);
+    build([&](BoardParts& parts) { parts.sb16 = BoardParts::Sb16{&audio}; });
+    out(0x226, 1);
+    out(0x226, 0);
+    EXPECT_EQ(in(0x22e), 0x80U);
+    EXPECT_EQ(in(0x22a), 0xaaU);
+    out(0x22c, 0xf2);
+    EXPECT_TRUE(hypervisor.isa.level(5));
+    EXPECT_EQ(in(0x22e), 0U);
+    EXPECT_FALSE(hypervisor.isa.level(5));
+    out(0xd4, 0xc0); // the second DMA controller takes requests of the first
+    out(0x02, 0), out(0x02, 0), out(0x03, 99), out(0x03, 0), out(0x83, 0);
+    out(0x0b, 0x49);
+    out(0x0a, 1);
+    for (const unsigned byte : {0x14, 99, 0})
+        out(0x22c, byte);
+    clock.now += 10 * kMillisecond;
+    timers.run_due();
+    EXPECT_TRUE(hypervisor.isa.level(5));
+    EXPECT_EQ(audio.total, 100U);
+    EXPECT_EQ(fixed_port_name(0x22a), "sb16.DSP_READ");
     board.reset();
 }
 

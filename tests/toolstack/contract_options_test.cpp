@@ -79,7 +79,7 @@ constexpr ContractRow kContract[] = {
     {"-device cs4231a", kLog, 1},
     {"-device es1370", kDone},
     {"-device gus", kLog, 1},
-    {"-device sb16", kLog, 1},
+    {"-device sb16", kDone},
     {"-no-acpi", kLog, 1},
     {"-smp 2,maxcpus=4", kDone},
     {"-smp 4", kDone},

@@ -107,6 +107,14 @@ TEST(SoundOption, ACodecWithoutALinkIsAnError) {
     EXPECT_THAT(error("-device intel-hda -device hda-duplex,cad=14 -device hda-duplex"), HasSubstr("cad="));
 }
 
+TEST(SoundOption, ThereIsOneSoundBlasterWhereItAlwaysIs) {
+    EXPECT_THAT(error("-device sb16 -device sb16"), HasSubstr("one sb16"));
+    const MachineOptions m = machine("-device sb16,irq=7,dma=3 -device AC97");
+    EXPECT_THAT(m.unsupported, ElementsAre(HasSubstr("irq has no effect"), HasSubstr("dma has no effect")));
+    EXPECT_FALSE(m.devices[0].pci_slot);
+    EXPECT_EQ(m.devices[1].pci_slot, 3U);
+}
+
 TEST(SoundOption, AudioIsABackEndAndItsCard) {
     const MachineOptions m = machine("-audio driver=wav,path=/x.wav,model=es1370");
     ASSERT_THAT(m.audio, SizeIs(1));

@@ -333,7 +333,7 @@ Status Ac97::valid(const State& state) const {
         good = good && box.civ < ac97::kDescriptors && box.lvi < ac97::kDescriptors &&
                box.piv < ac97::kDescriptors && (box.sr.raw() & ~ac97::kSrBits) == 0 &&
                (box.cr.raw() & ~ac97::kCrStored) == 0 && (box.bdbar & 7) == 0 && (box.addr & 1) == 0 &&
-               box.bd.raw() <= 3;
+               box.bd.raw() <= 3 && box.pace.rate <= Ac97Codec::kRate;
     if (!good) return fail("saved state: {}: a register holds what it cannot", name());
     return {};
 }

@@ -316,7 +316,7 @@ void Es1370::save(StateWriter& out) const {
 Status Es1370::valid(const State& state) const {
     bool good = state.mempage <= 0xf && (state.interrupts & ~es1370::kConverterInts) == 0;
     for (const Converter& c : state.converters)
-        good = good && c.byte < kDword;
+        good = good && c.byte < kDword && c.pace.rate <= kFastest;
     if (!good) return fail("saved state: {}: a register holds what it cannot", name());
     return {};
 }
