@@ -73,6 +73,8 @@ Status Board::build(BoardParts parts) {
     if (parts.vga) DM_TRY(add_vga(std::move(*parts.vga)));
     if (parts.ahci) DM_TRY(add_ahci(*parts.ahci));
     DM_TRY(add_nics(std::move(parts.nics)));
+    for (const SoundParts& sound : parts.sounds)
+        DM_TRY(add_sound(sound));
     if (parts.usb) DM_TRY(add_usb(*parts.usb));
     reset();
     return {};
@@ -154,6 +156,7 @@ void Board::add_isa(const BoardParts& parts) {
     map(0x480, 16, dma_->high_page_registers(), 1);
 
     add_floppies(parts);
+    if (parts.sb16) add_sb16(*parts.sb16);
     for (unsigned n = 0; n < Fdc82078::kDrives; ++n)
         contents.floppies[n] = cmos_floppy(fdc_->type(n));
     add(cmos_, "cmos", contents);

@@ -29,6 +29,10 @@
 #include "dm/devices/pci/pci_host.hpp"
 #include "dm/devices/pci/piix3_isa.hpp"
 #include "dm/devices/scsi/lsi53c895a.hpp"
+#include "dm/devices/sound/ac97.hpp"
+#include "dm/devices/sound/es1370.hpp"
+#include "dm/devices/sound/hda_controller.hpp"
+#include "dm/devices/sound/sb16.hpp"
 #include "dm/devices/usb/ehci.hpp"
 #include "dm/devices/usb/uhci.hpp"
 #include "dm/devices/usb/xhci.hpp"
@@ -61,6 +65,14 @@ struct NicParts {
     std::optional<u8> slot; ///< first free one when not said
 };
 
+struct SoundParts {
+    enum class Model : u8 { Ac97, Es1370, IntelHda, Ich9IntelHda };
+    Model model = Model::Ac97;
+    AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere; on a link codecs have their own
+    std::optional<Bdf> place;      ///< first free slot when not said
+    std::array<std::optional<HdaController::Codec>, hda::kMostCodecs> codecs{}; ///< on the link
+};
+
 struct BoardParts {
     unsigned cpus = 1;     ///< online at start
     unsigned max_cpus = 1; ///< may come later
@@ -86,6 +98,11 @@ struct BoardParts {
     };
     std::optional<Scsi> scsi;
     std::vector<NicParts> nics;
+    std::vector<SoundParts> sounds;
+    struct Sb16 {
+        AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere
+    };
+    std::optional<Sb16> sb16; ///< at port 220, IRQ 5, DMA channels 1 and 5
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
@@ -190,6 +207,11 @@ private:
     Status add_ahci(const BoardParts::Ahci& parts);
     Status add_nics(std::vector<NicParts> nics);
 
+    // board_sound.cpp
+    Status add_sound(const SoundParts& parts);
+    void add_sb16(const BoardParts::Sb16& parts);
+    std::unique_ptr<PciFunction> make_sound(const SoundParts& parts, PciWiring wiring);
+
     // board_usb.cpp
     struct Usb {
         std::string id;
@@ -238,6 +260,7 @@ private:
     std::unique_ptr<Cmos> cmos_;
     std::unique_ptr<Dma8257> dma_;
     std::unique_ptr<Fdc82078> fdc_;
+    std::unique_ptr<Sb16> sb16_;
     std::unique_ptr<FwCfg> fw_cfg_;
     std::unique_ptr<MiscPorts> misc_;
     std::unique_ptr<Ps2Keyboard> keyboard_;
@@ -258,6 +281,7 @@ private:
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
     std::vector<Nic> nics_;
+    std::vector<std::unique_ptr<PciFunction>> sounds_;
     UsbDrives usb_drives_;
     std::vector<Usb> usb_;
 

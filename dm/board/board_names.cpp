@@ -83,6 +83,9 @@ constexpr std::array<Register, 48> kVga{"",
 constexpr std::array<Register, 3> kDispi{"INDEX", "DATA", "DATA"};
 constexpr std::array<Register, 4> kGpe{"GPE0_STS", "GPE0_STS+1", "GPE0_EN", "GPE0_EN+1"};
 constexpr std::array<Register, 4> kPciHotplug{"PCIU", "PCID", "B0EJ", "B0RM"};
+constexpr std::array<Register, 12> kSb16{
+    "MIXER_INDEX",  "MIXER_DATA",      "DSP_RESET",   "", "", "", "DSP_READ", "", "DSP_WRITE/STATUS",
+    "TIMER_STATUS", "DSP_DATA_STATUS", "DSP_STATUS16"};
 constexpr std::array<Register, 1> kCpus{"CPUS"};
 constexpr std::array<Register, 3> kXenPlatform{"UNPLUG", "", "PROTOCOL"};
 
@@ -98,6 +101,7 @@ constexpr std::array kPorts{
     PortBlock{0x170, "secondary", kTaskFile},
     PortBlock{0x1ce, "dispi", kDispi},
     PortBlock{0x1f0, "primary", kTaskFile},
+    PortBlock{0x224, "sb16", kSb16},
     PortBlock{0x2e8, "COM4", kUart},
     PortBlock{0x2f8, "COM2", kUart},
     PortBlock{0x376, "secondary", kAtaControl},
@@ -168,6 +172,126 @@ constexpr std::array kPm{PmRegister{Piix4Pm::PMSTS, "PMSTS"}, PmRegister{Piix4Pm
                          PmRegister{Piix4Pm::PMCNTRL, "PMCNTRL"}, PmRegister{Piix4Pm::PMTMR, "PMTMR"},
                          PmRegister{Piix4Pm::GPSTS, "GPSTS"}};
 constexpr u64 kPmLength = 64;
+
+struct BarRegister {
+    std::string_view device; ///< without "@1"
+    unsigned bar;
+    unsigned offset;
+    Register name;
+};
+constexpr unsigned kWidest = 4; // of these registers
+constexpr std::array kBarRegisters{
+    BarRegister{"ac97", 0, 0x00, "RESET"},
+    BarRegister{"ac97", 0, 0x02, "MASTER_VOLUME"},
+    BarRegister{"ac97", 0, 0x04, "HEADPHONE_VOLUME"},
+    BarRegister{"ac97", 0, 0x06, "MASTER_VOLUME_MONO"},
+    BarRegister{"ac97", 0, 0x08, "MASTER_TONE"},
+    BarRegister{"ac97", 0, 0x0a, "PC_BEEP_VOLUME"},
+    BarRegister{"ac97", 0, 0x0c, "PHONE_VOLUME"},
+    BarRegister{"ac97", 0, 0x0e, "MIC_VOLUME"},
+    BarRegister{"ac97", 0, 0x10, "LINE_IN_VOLUME"},
+    BarRegister{"ac97", 0, 0x12, "CD_VOLUME"},
+    BarRegister{"ac97", 0, 0x14, "VIDEO_VOLUME"},
+    BarRegister{"ac97", 0, 0x16, "AUX_VOLUME"},
+    BarRegister{"ac97", 0, 0x18, "PCM_OUT_VOLUME"},
+    BarRegister{"ac97", 0, 0x1a, "RECORD_SELECT"},
+    BarRegister{"ac97", 0, 0x1c, "RECORD_GAIN"},
+    BarRegister{"ac97", 0, 0x1e, "RECORD_GAIN_MIC"},
+    BarRegister{"ac97", 0, 0x20, "GENERAL_PURPOSE"},
+    BarRegister{"ac97", 0, 0x22, "3D_CONTROL"},
+    BarRegister{"ac97", 0, 0x26, "POWERDOWN"},
+    BarRegister{"ac97", 0, 0x28, "EXTENDED_AUDIO_ID"},
+    BarRegister{"ac97", 0, 0x2a, "EXTENDED_AUDIO_CTRL"},
+    BarRegister{"ac97", 0, 0x2c, "PCM_FRONT_DAC_RATE"},
+    BarRegister{"ac97", 0, 0x2e, "PCM_SURR_DAC_RATE"},
+    BarRegister{"ac97", 0, 0x30, "PCM_LFE_DAC_RATE"},
+    BarRegister{"ac97", 0, 0x32, "PCM_LR_ADC_RATE"},
+    BarRegister{"ac97", 0, 0x34, "MIC_ADC_RATE"},
+    BarRegister{"ac97", 0, 0x7c, "VENDOR_ID1"},
+    BarRegister{"ac97", 0, 0x7e, "VENDOR_ID2"},
+    BarRegister{"ac97", 1, 0x00, "PI_BDBAR"},
+    BarRegister{"ac97", 1, 0x04, "PI_CIV"},
+    BarRegister{"ac97", 1, 0x05, "PI_LVI"},
+    BarRegister{"ac97", 1, 0x06, "PI_SR"},
+    BarRegister{"ac97", 1, 0x08, "PI_PICB"},
+    BarRegister{"ac97", 1, 0x0a, "PI_PIV"},
+    BarRegister{"ac97", 1, 0x0b, "PI_CR"},
+    BarRegister{"ac97", 1, 0x10, "PO_BDBAR"},
+    BarRegister{"ac97", 1, 0x14, "PO_CIV"},
+    BarRegister{"ac97", 1, 0x15, "PO_LVI"},
+    BarRegister{"ac97", 1, 0x16, "PO_SR"},
+    BarRegister{"ac97", 1, 0x18, "PO_PICB"},
+    BarRegister{"ac97", 1, 0x1a, "PO_PIV"},
+    BarRegister{"ac97", 1, 0x1b, "PO_CR"},
+    BarRegister{"ac97", 1, 0x20, "MC_BDBAR"},
+    BarRegister{"ac97", 1, 0x24, "MC_CIV"},
+    BarRegister{"ac97", 1, 0x25, "MC_LVI"},
+    BarRegister{"ac97", 1, 0x26, "MC_SR"},
+    BarRegister{"ac97", 1, 0x28, "MC_PICB"},
+    BarRegister{"ac97", 1, 0x2a, "MC_PIV"},
+    BarRegister{"ac97", 1, 0x2b, "MC_CR"},
+    BarRegister{"ac97", 1, 0x2c, "GLOB_CNT"},
+    BarRegister{"ac97", 1, 0x30, "GLOB_STA"},
+    BarRegister{"ac97", 1, 0x34, "CAS"},
+    BarRegister{"es1370", 0, 0x00, "CONTROL"},
+    BarRegister{"es1370", 0, 0x04, "STATUS"},
+    BarRegister{"es1370", 0, 0x08, "UART_DATA"},
+    BarRegister{"es1370", 0, 0x09, "UART_STATUS/CONTROL"},
+    BarRegister{"es1370", 0, 0x0a, "UART_TEST"},
+    BarRegister{"es1370", 0, 0x0c, "MEMPAGE"},
+    BarRegister{"es1370", 0, 0x10, "CODEC"},
+    BarRegister{"es1370", 0, 0x20, "SERIAL"},
+    BarRegister{"es1370", 0, 0x24, "DAC1_SCOUNT"},
+    BarRegister{"es1370", 0, 0x28, "DAC2_SCOUNT"},
+    BarRegister{"es1370", 0, 0x2c, "ADC_SCOUNT"},
+    BarRegister{"es1370", 0, 0x30, "PAGE_FRAME1_ADDR"},
+    BarRegister{"es1370", 0, 0x34, "PAGE_FRAME1_COUNT"},
+    BarRegister{"es1370", 0, 0x38, "PAGE_FRAME2_ADDR"},
+    BarRegister{"es1370", 0, 0x3c, "PAGE_FRAME2_COUNT"},
+    BarRegister{"intel-hda", 0, 0x00, "GCAP"},
+    BarRegister{"intel-hda", 0, 0x02, "VMIN"},
+    BarRegister{"intel-hda", 0, 0x03, "VMAJ"},
+    BarRegister{"intel-hda", 0, 0x04, "OUTPAY"},
+    BarRegister{"intel-hda", 0, 0x06, "INPAY"},
+    BarRegister{"intel-hda", 0, 0x08, "GCTL"},
+    BarRegister{"intel-hda", 0, 0x0c, "WAKEEN"},
+    BarRegister{"intel-hda", 0, 0x0e, "STATESTS"},
+    BarRegister{"intel-hda", 0, 0x10, "GSTS"},
+    BarRegister{"intel-hda", 0, 0x20, "INTCTL"},
+    BarRegister{"intel-hda", 0, 0x24, "INTSTS"},
+    BarRegister{"intel-hda", 0, 0x30, "WALCLK"},
+    BarRegister{"intel-hda", 0, 0x34, "SSYNC"},
+    BarRegister{"intel-hda", 0, 0x38, "SSYNC"},
+    BarRegister{"intel-hda", 0, 0x40, "CORBLBASE"},
+    BarRegister{"intel-hda", 0, 0x44, "CORBUBASE"},
+    BarRegister{"intel-hda", 0, 0x48, "CORBWP"},
+    BarRegister{"intel-hda", 0, 0x4a, "CORBRP"},
+    BarRegister{"intel-hda", 0, 0x4c, "CORBCTL"},
+    BarRegister{"intel-hda", 0, 0x4d, "CORBSTS"},
+    BarRegister{"intel-hda", 0, 0x4e, "CORBSIZE"},
+    BarRegister{"intel-hda", 0, 0x50, "RIRBLBASE"},
+    BarRegister{"intel-hda", 0, 0x54, "RIRBUBASE"},
+    BarRegister{"intel-hda", 0, 0x58, "RIRBWP"},
+    BarRegister{"intel-hda", 0, 0x5a, "RINTCNT"},
+    BarRegister{"intel-hda", 0, 0x5c, "RIRBCTL"},
+    BarRegister{"intel-hda", 0, 0x5d, "RIRBSTS"},
+    BarRegister{"intel-hda", 0, 0x5e, "RIRBSIZE"},
+    BarRegister{"intel-hda", 0, 0x60, "ICOI"},
+    BarRegister{"intel-hda", 0, 0x64, "ICII"},
+    BarRegister{"intel-hda", 0, 0x68, "ICIS"},
+    BarRegister{"intel-hda", 0, 0x70, "DPLBASE"},
+    BarRegister{"intel-hda", 0, 0x74, "DPUBASE"},
+    BarRegister{"intel-hda", 0, 0x2030, "WALCLK"},
+    BarRegister{"hda-stream", 0, 0x00, "CTL"},
+    BarRegister{"hda-stream", 0, 0x03, "STS"},
+    BarRegister{"hda-stream", 0, 0x04, "LPIB"},
+    BarRegister{"hda-stream", 0, 0x08, "CBL"},
+    BarRegister{"hda-stream", 0, 0x0c, "LVI"},
+    BarRegister{"hda-stream", 0, 0x10, "FIFOS"},
+    BarRegister{"hda-stream", 0, 0x12, "FMT"},
+    BarRegister{"hda-stream", 0, 0x18, "BDPL"},
+    BarRegister{"hda-stream", 0, 0x1c, "BDPU"},
+};
 constexpr unsigned kBars = 7;
 
 std::string with_offset(std::string_view name, u64 offset) {
@@ -185,6 +309,20 @@ std::string among(std::span<const Register> registers, u64 step, u64 offset) {
 
 std::string bus_master_name(u64 offset) {
     return offset < 8 ? among(kBusMaster, 1, offset) : among(kBusMaster2, 1, offset - 8);
+}
+
+/// Name of a register in a BAR; "" when nothing is known there.
+std::string bar_register_name(std::string_view device, unsigned bar, u64 offset) {
+    const u64 in_streams = offset - hda::kStreamBase;
+    if (device.starts_with("intel-hda") && in_streams < hda::kStreamEnd - hda::kStreamBase)
+        return fmt::format("SD{}{}", in_streams / hda::kStreamSize,
+                           bar_register_name("hda-stream", bar, in_streams % hda::kStreamSize));
+    const BarRegister* best = nullptr;
+    for (const BarRegister& r : kBarRegisters)
+        if (r.device == device.substr(0, device.find('@')) && r.bar == bar && r.offset <= offset &&
+            offset - r.offset < kWidest && (best == nullptr || r.offset > best->offset))
+            best = &r;
+    return best != nullptr ? with_offset(best->name, offset - best->offset) : "";
 }
 
 std::string pm_name(u64 offset) {
@@ -247,6 +385,8 @@ std::string BoardNames::in_bar(u64 addr, bool io) const {
                 bar != pci::kRomBar && (function->config_read(pci::BAR0 + 4 * bar, 4) & 1) != 0;
             if (!base || is_io != io || addr < *base || addr - *base >= function->bar_size(bar)) continue;
             if (function->name() == "piix3-ide") return "piix3-ide." + bus_master_name(addr - *base);
+            if (const auto known = bar_register_name(function->name(), bar, addr - *base); !known.empty())
+                return fmt::format("{}.{}", function->name(), known);
             const std::string name = bar == pci::kRomBar ? "ROM" : fmt::format("BAR{}", bar);
             return fmt::format("{}.{}", function->name(), with_offset(name, addr - *base));
         }

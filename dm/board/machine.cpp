@@ -46,12 +46,6 @@ std::optional<UsbController::Model> usb_controller(std::string_view name) {
     return std::nullopt;
 }
 
-std::string property(const toolstack::DeviceOptions& device, std::string_view name) {
-    for (const auto& [key, value] : device.properties)
-        if (key == name) return value;
-    return {};
-}
-
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
 public:
@@ -78,14 +72,14 @@ UsbController usb_controller_parts(UsbController::Model model, const toolstack::
     UsbController parts{.model = model, .id = device.id, .place = {}};
     if (device.pci_slot)
         parts.place = Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
-    parts.master = property(device, "masterbus");
-    parts.multifunction = property(device, "multifunction") == "on";
-    const std::string first = property(device, "firstport");
+    parts.master = device.property("masterbus");
+    parts.multifunction = device.property("multifunction") == "on";
+    const std::string first = device.property("firstport");
     if (const auto number = toolstack::parse_number(first, UINT8_MAX))
         parts.first_port = static_cast<unsigned>(number.value());
-    if (const auto ports = toolstack::parse_number(property(device, "p2"), xhci::kMostPortsOfKind))
+    if (const auto ports = toolstack::parse_number(device.property("p2"), xhci::kMostPortsOfKind))
         parts.usb2_ports = std::max(static_cast<unsigned>(ports.value()), 1U);
-    if (const auto ports = toolstack::parse_number(property(device, "p3"), xhci::kMostPortsOfKind))
+    if (const auto ports = toolstack::parse_number(device.property("p3"), xhci::kMostPortsOfKind))
         parts.usb3_ports = static_cast<unsigned>(ports.value());
     return parts;
 }
@@ -100,9 +94,9 @@ std::optional<BoardParts::Usb> usb_parts(const toolstack::MachineOptions& option
         if (const auto model = usb_model(device.driver))
             usb.devices.push_back({.model = *model,
                                    .id = device.id,
-                                   .port = property(device, "port"),
-                                   .bus = property(device, "bus"),
-                                   .drive = property(device, "drive")});
+                                   .port = device.property("port"),
+                                   .bus = device.property("bus"),
+                                   .drive = device.property("drive")});
         else if (const auto controller = usb_controller(device.driver))
             usb.controllers.push_back(usb_controller_parts(*controller, device));
     }
@@ -135,6 +129,7 @@ Status Machine::build() {
     DM_TRY(open_kernel());
     DM_TRY(open_serials());
     DM_TRY(open_parallel());
+    DM_TRY(open_audio());
     DM_TRY_ASSIGN(accelerator_, make_accelerator(options_));
     if (!options_.record_file.empty()) DM_TRY(record());
     reboots_in_place_ =
@@ -197,6 +192,8 @@ Status Machine::record() {
         if (device.driver == "lsi53c895a")
             return fail(
                 "-hvmdm-record: SCSI adapters cannot be recorded yet; take the option or the sd* disks out");
+    if (has_sound())
+        return fail("-hvmdm-record: sound cards cannot be recorded; take the option out, or soundhw");
     if (usb_parts(options_))
         return fail("-hvmdm-record: USB cannot be recorded yet; take the option out, or usb and usbdevice");
     DM_TRY_ASSIGN(auto recorder,
@@ -260,6 +257,7 @@ BoardParts Machine::parts() {
     p.parallel = parallel_.get();
     add_floppies(p);
     add_nics(p);
+    add_sounds(p);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     p.on_sleep = [this] { guest_sleeps(); };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);

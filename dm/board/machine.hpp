@@ -97,6 +97,13 @@ private:
     void add_nics(BoardParts& parts);
     std::vector<u8> nic_rom(const toolstack::NicOptions& nic) const;
 
+    // machine_sound.cpp: sound cards and their back ends
+    using AudioEnd = std::unique_ptr<AudioBackend>; ///< null: the sound goes nowhere
+    Status open_audio();
+    AudioBackend* audio(std::string_view id) const;
+    bool has_sound() const;
+    void add_sounds(BoardParts& parts) const;
+
     // machine_media.cpp: removable media, and drives that the host fails
     class DriveWatch;
     struct Removable {
@@ -132,9 +139,10 @@ private:
     Timer disc_look_{loop_.host_timers(), [this] { look_at_disc_drives(); }};
     std::array<std::unique_ptr<CharGate>, kSerialPorts> serials_;
     std::unique_ptr<CharGate> parallel_;
-    std::vector<Cable> cables_;           ///< one for each network card, emulated or not
-    std::optional<BoardParts::Vga> vga_;  ///< until the board takes it
-    std::optional<FwCfgContents> fw_cfg_; ///< until the board takes it
+    std::vector<std::pair<std::string, AudioEnd>> audio_; ///< by id, in the order given
+    std::vector<Cable> cables_;                           ///< one for each network card, emulated or not
+    std::optional<BoardParts::Vga> vga_;                  ///< until the board takes it
+    std::optional<FwCfgContents> fw_cfg_;                 ///< until the board takes it
     std::unique_ptr<Board> board_;
     std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
     std::unique_ptr<InputGate> input_;

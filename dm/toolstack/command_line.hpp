@@ -42,6 +42,7 @@ struct NetdevDraft {
 
 /// The controller that libxl asks for with hdtype="ahci".
 inline constexpr std::string_view kAhciDriver = "ahci";
+inline constexpr std::string_view kSb16Driver = "sb16";
 
 struct DeviceDraft {
     const DeviceRow* row = nullptr;
@@ -96,6 +97,7 @@ struct CommandLineDraft {
     std::vector<DriveDraft> drives;
     std::vector<NetdevDraft> netdevs;
     std::vector<DeviceDraft> devices;
+    std::size_t first_devices = 0; ///< of -soundhw: QEMU made them before those of -device
     std::vector<GlobalDraft> globals;
     std::vector<std::string> missing; ///< devices asked for that the machine will not have
 
@@ -162,6 +164,14 @@ Handler take_device, take_global, take_usb, take_usbdevice;
 std::string global_of(const CommandLineDraft& draft, std::string_view driver, std::string_view property);
 Status finish_devices(CommandLineDraft& draft);
 
+// command_line_sound.cpp
+Handler take_audio, take_audiodev, take_soundhw;
+/// What there can be one of, and what cannot be chosen.
+Status check_sb16(CommandLineDraft& draft, DeviceDraft& device);
+bool has_audiodev(const CommandLineDraft& draft, std::string_view id);
+/// Nothing for any other device. The controller was finished before.
+Status place_hda_codec(const CommandLineDraft& draft, DeviceOptions& device);
+
 // command_line_process.cpp
 Handler take_add_fd, take_append, take_chroot, take_debug, take_domid, take_firmware_dir, take_incoming,
     take_initrd, take_kernel, take_no_shutdown, take_qtest, take_qtest_log, take_record, take_restrict,
@@ -174,6 +184,8 @@ std::string list_of_machines();
 std::string list_of_accels();
 std::string list_of_chardevs();
 std::string list_of_netdevs();
+std::string list_of_audiodevs();
+std::string list_of_sound_cards();
 
 /// For the tests: `accept_refused` fills in what refused options ask for instead of stopping there.
 Result<CommandLine> parse_command_line(std::span<const char* const> arguments, bool accept_refused);

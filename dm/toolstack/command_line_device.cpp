@@ -113,6 +113,9 @@ Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
     const bool second =
         std::ranges::any_of(draft.out.devices, [&](const auto& d) { return d.driver == device.row->driver; });
     if (second && device.row->driver == kAhciDriver) return fail("there can be one AHCI controller only");
+    if (device.row->driver == kSb16Driver) DM_TRY(check_sb16(draft, device));
+    if (const auto audio = device.opts.take("audiodev"); audio && !has_audiodev(draft, *audio))
+        return fail("there is no -audiodev with id={}", *audio);
     DeviceOptions out;
     out.driver = device.row->driver;
     out.id = device.id;
@@ -121,6 +124,7 @@ Status finish_other(CommandLineDraft& draft, DeviceDraft& device) {
     out.emulated = device.row->support == Support::Implemented;
     out.pci_slot = device.pci_slot;
     out.pci_function = device.pci_function;
+    DM_TRY(place_hda_codec(draft, out));
     draft.out.devices.push_back(std::move(out));
     return {};
 }

@@ -83,4 +83,16 @@ std::string list_of_netdevs() {
     return "tap\n";
 }
 
+std::string list_of_audiodevs() {
+    return "none\nwav\n";
+}
+
+std::string list_of_sound_cards() {
+    return "ac97    Intel 82801AA AC'97 audio\n"
+           "es1370  Ensoniq AudioPCI ES1370\n"
+           "hda     Intel HD audio\n"
+           "sb16    Creative Sound Blaster 16\n"
+           "all     each of them\n";
+}
+
 } // namespace dm::toolstack

@@ -192,9 +192,17 @@ constexpr std::array kRows{
               "none | file:PATH | pty | ...  LPT1, its printer as for -serial"},
     OptionRow{"fda", kValue, kDone, take_fda, {}, "FILE  floppy disk in drive A"},
     OptionRow{"fdb", kValue, kDone, take_fdb, {}, "FILE  floppy disk in drive B"},
-    OptionRow{"soundhw", kValue, kLog, nullptr, "the guest has no sound card", {}, "soundhw"},
-    OptionRow{"audiodev", kValue, kLog, nullptr, "the guest has no sound card"},
-    OptionRow{"audio", kValue, kLog, nullptr, "the guest has no sound card"},
+    OptionRow{
+        "soundhw", kValue, kDone, take_soundhw, {}, "ac97 | es1370 | hda | all  sound cards", "soundhw"},
+    OptionRow{"audiodev",
+              kValue,
+              kDone,
+              take_audiodev,
+              {},
+              "none,id=ID | wav,id=ID,path=FILE  where the sound of -device AC97,audiodev=ID goes",
+              {},
+              "driver id path"},
+    OptionRow{"audio", kValue, kDone, take_audio, {}, "none | wav,path=FILE[,model=ac97]  both in one"},
 
     // What it boots
     OptionRow{"kernel", kValue, kDone, take_kernel, {}, "F  Linux kernel to boot (bzImage)", "kernel"},

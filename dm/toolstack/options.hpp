@@ -2,6 +2,7 @@
 // uses them); people add to it with device_model_args_hvm.
 #pragma once
 
+#include "dm/core/audio_options.hpp"
 #include "dm/core/block_backend.hpp"
 #include "dm/core/char_options.hpp"
 #include "dm/core/disk_options.hpp"
@@ -77,6 +78,19 @@ struct DeviceOptions {
     bool emulated = true;
     std::optional<unsigned> pci_slot;
     unsigned pci_function = 0;
+    /// Of a High Definition Audio codec: the link that it is on, and its address there.
+    struct HdaPlace {
+        std::size_t controller = 0; ///< its place among the devices
+        unsigned address = 0;
+    };
+    std::optional<HdaPlace> hda_place{};
+
+    /// Empty: it was not given.
+    std::string property(std::string_view name) const {
+        for (const auto& [key, value] : properties)
+            if (key == name) return value;
+        return {};
+    }
 };
 
 /// One QMP socket.
@@ -127,6 +141,8 @@ struct MachineOptions { // NOLINT(clang-analyzer-optin.performance.Padding)
     bool usb = false;
     std::vector<std::string> usb_devices; ///< `-usbdevice`: "tablet"
     std::vector<DeviceOptions> devices;   ///< in the order given
+    /// `-audiodev`; a sound card's property "audiodev" names one of them, and without it has the first.
+    std::vector<AudioOptions> audio;
 
     // What it boots
     std::string kernel;

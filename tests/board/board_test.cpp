@@ -1,5 +1,7 @@
 #include "dm/board/board.hpp"
+#include "dm/board/board_names.hpp"
 
+#include "tests/support/fake_audio.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <gmock/gmock.h>
@@ -95,6 +97,82 @@ TEST_F(BoardTest, AnAhciControllerComesBehindTheGraphicsAdapterOrWhereItIsTold) 
     build([](BoardParts& parts) { parts.ahci.emplace().place = Bdf{0, 0x1f, 2}; });
     EXPECT_EQ(config(4, 0, 0), 0xffffffffU);
     EXPECT_EQ(config(0x1f, 2, 0), 0x29228086U);
+}
+
+TEST_F(BoardTest, SoundCardsHaveSlotsNamesAndABackEnd) {
+    test::FakeAudio audio;
+    build([&](BoardParts& parts) {
+        parts.sounds = {{.model = SoundParts::Model::Es1370, .audio = nullptr, .place = {}},
+                        {.model = SoundParts::Model::Ac97, .audio = &audio, .place = Bdf{0, 9, 0}}};
+    });
+    EXPECT_EQ(config(4, 0, 0), 0x50001274U);
+    EXPECT_EQ(config(9, 0, 0), 0x24158086U);
+    place(4, pci::BAR0, 0xc800);
+    place(9, pci::BAR0, 0xc000);
+    place(9, pci::BAR0 + 4, 0xc400);
+    const BoardNames names(*board);
+    EXPECT_EQ(names.port(0xc800), "es1370.CONTROL");
+    EXPECT_EQ(names.port(0xc82a), "es1370.DAC2_SCOUNT+2");
+    EXPECT_EQ(names.port(0xc01a), "ac97@1.RECORD_SELECT");
+    EXPECT_EQ(names.port(0xc07e), "ac97@1.VENDOR_ID2");
+    EXPECT_EQ(names.port(0xc416), "ac97@1.PO_SR");
+    EXPECT_EQ(names.port(0xc42e), "ac97@1.GLOB_CNT+2");
+    out(0xc410, 0, 4);
+    out(0xc41b, 1); // descriptors of zeros: empty buffers, the first one is the last
+    EXPECT_EQ(in(0xc416, 2), 0x07U);
+    EXPECT_EQ(audio.total, 0U);
+    board.reset();
+}
+
+TEST_F(BoardTest, ALinkOfSoundHasCodecsWithTheirOwnBackEnds) {
+    test::FakeAudio audio;
+    build([&](BoardParts& parts) {
+        SoundParts& sound = parts.sounds.emplace_back();
+        sound.model = SoundParts::Model::Ich9IntelHda;
+        sound.codecs[2] = {HdaCodec::Model::Output, &audio};
+    });
+    EXPECT_EQ(config(4, 0, 0), 0x293e8086U);
+    place(4, pci::BAR0, 0xf1000000);
+    IoSpace& memory = board->memory();
+    memory.write(0xf1000008, 1, 1);
+    EXPECT_EQ(memory.read(0xf100000e, 2), 4U);
+    memory.write(0xf1000060, 4, 0x200f0000);
+    memory.write(0xf1000068, 2, 1);
+    EXPECT_EQ(memory.read(0xf1000064, 4), 0x1af40012U);
+    const BoardNames names(*board);
+    EXPECT_EQ(names.memory(0xf1000000), "intel-hda.GCAP");
+    EXPECT_EQ(names.memory(0xf100005d), "intel-hda.RIRBSTS");
+    EXPECT_EQ(names.memory(0xf1000083), "intel-hda.SD0STS");
+    EXPECT_EQ(names.memory(0xf1000105), "intel-hda.SD4LPIB+1");
+    EXPECT_EQ(names.memory(0xf1002030), "intel-hda.WALCLK");
+    EXPECT_EQ(names.memory(0xf1000180), "intel-hda.BAR0+180");
+    board.reset();
+}
+
+TEST_F(BoardTest, ASoundBlasterIsAtItsOldPlace) {
+    test::FakeAudio audio;
+    EXPECT_EQ(in(0x22f), 0xffU);
+    build([&](BoardParts& parts) { parts.sb16 = BoardParts::Sb16{&audio}; });
+    out(0x226, 1);
+    out(0x226, 0);
+    EXPECT_EQ(in(0x22e), 0x80U);
+    EXPECT_EQ(in(0x22a), 0xaaU);
+    out(0x22c, 0xf2);
+    EXPECT_TRUE(hypervisor.isa.level(5));
+    EXPECT_EQ(in(0x22e), 0U);
+    EXPECT_FALSE(hypervisor.isa.level(5));
+    out(0xd4, 0xc0); // the second DMA controller takes requests of the first
+    out(0x02, 0), out(0x02, 0), out(0x03, 99), out(0x03, 0), out(0x83, 0);
+    out(0x0b, 0x49);
+    out(0x0a, 1);
+    for (const unsigned byte : {0x14, 99, 0})
+        out(0x22c, byte);
+    clock.now += 10 * kMillisecond;
+    timers.run_due();
+    EXPECT_TRUE(hypervisor.isa.level(5));
+    EXPECT_EQ(audio.total, 100U);
+    EXPECT_EQ(fixed_port_name(0x22a), "sb16.DSP_READ");
+    board.reset();
 }
 
 TEST_F(BoardTest, UnplugTakesTheAhciDisksToo) {

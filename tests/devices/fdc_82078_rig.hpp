@@ -1,9 +1,9 @@
 // A floppy controller with its DMA channel and one or two drives, and what a driver does with it.
 #pragma once
 
-#include "dm/core/check.hpp"
 #include "dm/devices/floppy/fdc_82078.hpp"
 #include "dm/devices/isa/dma_8257.hpp"
+#include "tests/support/device_duo.hpp"
 #include "tests/support/rig.hpp"
 
 #include <initializer_list>
@@ -16,33 +16,6 @@ struct FloppyEvents final : DriveEvents {
     void tray_moved(bool) override {}
     void tray_locked(bool) override {}
     std::vector<std::pair<BlockIo::Op, int>> failed;
-};
-
-/// The controller and the DMA that it needs as one, as a guest sees them.
-struct FdcDuo final : Device {
-    FdcDuo(Dma8257& d, Fdc82078& f) : Device("duo"), dma(d), fdc(f) {}
-    void reset() override {
-        dma.reset();
-        fdc.reset();
-    }
-    void save(StateWriter& out) const override {
-        dma.save(out);
-        fdc.save(out);
-    }
-    /// Both of them or none, as the fuzzer expects of a device; a board that fails to load does not run.
-    Status load(StateReader& in) override {
-        StateWriter before;
-        dma.save(before);
-        DM_TRY(dma.load(in));
-        Status status = fdc.load(in);
-        if (status.ok()) return {};
-        const std::vector<u8> image = std::move(before).take();
-        auto reader = StateReader::open(image);
-        DM_CHECK(reader.ok() && dma.load(*reader).ok());
-        return status;
-    }
-    Dma8257& dma;
-    Fdc82078& fdc;
 };
 
 struct FdcRig : Rig {
@@ -168,7 +141,7 @@ struct FdcRig : Rig {
     FloppyEvents events;
     Dma8257 dma{"dma", hypervisor.ram};
     Fdc82078 dev;
-    FdcDuo duo{dma, dev};
+    DeviceDuo duo{dma, dev};
     IoWindow low = ports.map({.base = 0x3f1, .length = 5, .max_width = 1, .first_offset = 1}, dev);
     IoWindow high = ports.map({.base = 0x3f7, .length = 1, .max_width = 1, .first_offset = 7}, dev);
     IoWindow channels = ports.map({.base = 0x00, .length = 16, .max_width = 1}, dma.first_controller());
