@@ -4,7 +4,8 @@
 
 #ifdef HVMDM_USB
 
-#include "dm/core/result.hpp"
+#include "dm/core/event_loop.hpp"
+#include "dm/core/usb_host.hpp"
 
 #include <libusb.h>
 
@@ -48,6 +49,9 @@ struct LibUsb {
     /// The error names the package. Loaded once; before a chroot.
     static Result<const LibUsb*> load();
 };
+
+/// With another library than the host's.
+Result<std::unique_ptr<UsbHostSource>> make_usb_host(EventLoop& loop, const LibUsb& library);
 
 } // namespace dm::host
 

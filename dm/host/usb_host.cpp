@@ -528,11 +528,15 @@ Result<std::unique_ptr<UsbHostLink>> UsbHost::open(libusb_device* device) {
 
 } // namespace
 
-Result<std::unique_ptr<UsbHostSource>> make_usb_host(EventLoop& loop) {
-    DM_TRY_ASSIGN(const LibUsb* lib, LibUsb::load());
-    auto host = std::make_unique<UsbHost>(*lib, loop);
+Result<std::unique_ptr<UsbHostSource>> make_usb_host(EventLoop& loop, const LibUsb& library) {
+    auto host = std::make_unique<UsbHost>(library, loop);
     DM_TRY(host->start());
     return host;
+}
+
+Result<std::unique_ptr<UsbHostSource>> make_usb_host(EventLoop& loop) {
+    DM_TRY_ASSIGN(const LibUsb* library, LibUsb::load());
+    return make_usb_host(loop, *library);
 }
 
 } // namespace dm::host
