@@ -381,5 +381,68 @@ TEST(UsbHostBehindUhci, QueuedDescriptorsAreOneTransfer) {
     EXPECT_EQ(r.get32(td - 12) & usb_rig::ACTIVE, 0U);
 }
 
+TEST(UsbHostBehindEhci, ATransferDescriptorIsOneTransfer) {
+    FakeUsbHost host;
+    EhciRig r;
+    r.dev.attach(0, std::make_unique<UsbHostDevice>("usb-host/1", std::make_unique<FakeUsbLink>(host),
+                                                    r.timers, std::function<void()>()));
+    r.start();
+    ASSERT_TRUE(r.configure(0, 2));
+    EXPECT_THAT(host.calls, ElementsAre("configuration 1"));
+    u32 bytes = 0;
+    r.bulk(2, ehci_rig::IN, ehci_rig::kBulkData, 4096, bytes);
+    ASSERT_EQ(host.kept.size(), 1U);
+    EXPECT_EQ(host.kept[0].transfer.room, 4096U);
+    host.answer(UsbHostResult::Done, pattern(1000));
+    r.frames(4);
+    EXPECT_EQ(r.get32(ehci_rig::kQueue + 24) >> 16 & 0x7fff, 4096U - 1000U);
+    EXPECT_EQ(r.bytes_at(ehci_rig::kBulkData, 1000), pattern(1000));
+    r.bulk(2, ehci_rig::OUT, ehci_rig::kBulkData, 1000, bytes);
+    ASSERT_EQ(host.kept.size(), 1U);
+    EXPECT_EQ(host.kept[0].out, pattern(1000));
+    host.answer();
+    r.frames(4);
+    EXPECT_EQ(r.get32(ehci_rig::kQueue + 24) >> 16 & 0x7fff, 0U);
+}
+
+TEST(UsbHostBehindXhci, ARequestBlockIsOneTransfer) {
+    using namespace xhci_rig;
+    FakeUsbHost host;
+    XhciRig r;
+    r.dev.attach(0, std::make_unique<UsbHostDevice>("usb-host/1", std::make_unique<FakeUsbLink>(host),
+                                                    r.timers, std::function<void()>()));
+    r.start();
+    r.reset_port(kFirstUsb2);
+    const u8 slot = r.enable_slot();
+    ASSERT_EQ(r.address(slot, kFirstUsb2), Code::Success);
+    ASSERT_EQ(r.add_endpoint(slot, kFirstUsb2, 3, xhci::EpType::BulkIn, 512), Code::Success);
+    ASSERT_EQ(r.add_endpoint(slot, kFirstUsb2, 4, xhci::EpType::BulkOut, 512), Code::Success);
+    r.queue(r.ring(slot, 3), kData, 2048, kind(TrbType::Normal) | IOC);
+    r.doorbell(slot, 3);
+    ASSERT_EQ(host.kept.size(), 1U);
+    EXPECT_EQ(host.kept[0].transfer.room, 2048U);
+    EXPECT_FALSE(r.event_of(TrbType::TransferEvent));
+    host.answer(UsbHostResult::Done, pattern(2048));
+    auto event = r.event_of(TrbType::TransferEvent);
+    ASSERT_TRUE(event);
+    EXPECT_EQ(code(*event), Code::Success);
+    EXPECT_EQ(r.bytes_at(kData, 2048), pattern(2048));
+
+    r.queue(r.ring(slot, 4), kData, 1024, kind(TrbType::Normal) | CH);
+    r.queue(r.ring(slot, 4), kData + 1024, 31, kind(TrbType::Normal) | IOC);
+    r.doorbell(slot, 4);
+    ASSERT_EQ(host.kept.size(), 1U);
+    EXPECT_EQ(host.kept[0].out.size(), 1024U);
+    host.answer();
+    ASSERT_EQ(host.kept.size(), 1U);
+    EXPECT_EQ(host.kept[0].out.size(), 31U);
+    host.answer(UsbHostResult::Stall);
+    event = r.event_of(TrbType::TransferEvent);
+    ASSERT_TRUE(event);
+    EXPECT_EQ(code(*event), Code::StallError);
+    r.dev.detach(0);
+    EXPECT_FALSE(host.there);
+}
+
 } // namespace
 } // namespace dm::test
