@@ -130,7 +130,7 @@ Status Machine::open_host_devices() {
         DeviceRequest request{.driver = device.driver, .id = device.id, .properties = {}};
         request.properties.insert(device.properties.begin(), device.properties.end());
         if (const Status added = add_host_device(request); !added.ok())
-            return fail("-device usb-host: {}", added.error().message);
+            return fail("-device: {}", added.error().message);
     }
     return {};
 }
