@@ -44,13 +44,14 @@ struct Presence {
     bool there = false;
     static constexpr void fields(auto&&, auto& s) { s.there = true; }
 };
-bool has_section(StateReader in, std::string_view name) {
+
+} // namespace
+
+bool Board::has_section(StateReader in, std::string_view name) {
     Presence presence;
     static_cast<void>(in.section(name, presence));
     return presence.there;
 }
-
-} // namespace
 
 Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hypervisor, BoardParts parts) {
     std::unique_ptr<Board> board(new Board(timers, hypervisor));
@@ -61,6 +62,7 @@ Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hyp
 /// Fixed ports first: where a guest lays a BAR over them, they stay on top.
 Status Board::build(BoardParts parts) {
     on_shutdown_ = std::move(parts.on_shutdown);
+    on_device_gone_ = std::move(parts.on_device_gone);
     DM_TRY(add_bridges());
     if (parts.fw_cfg) add_fw_cfg(std::move(*parts.fw_cfg));
     add_isa(parts);
@@ -76,6 +78,7 @@ Status Board::build(BoardParts parts) {
     for (const SoundParts& sound : parts.sounds)
         DM_TRY(add_sound(sound));
     if (parts.usb) DM_TRY(add_usb(*parts.usb));
+    gpe_->set_removable(empty_slots());
     reset();
     return {};
 }
@@ -137,7 +140,7 @@ Status Board::add_power_management(const BoardParts& parts) {
 void Board::add_isa(const BoardParts& parts) {
     add(gpe_, "gpe", isa(9),
         GpeHotplug::Options{.cpus = parts.cpus, .max_cpus = parts.max_cpus, .eject = [this](unsigned slot) {
-                                log_.guest("ejected PCI slot {}, which is empty", slot);
+                                ejected(slot);
                             }});
     map(GpeHotplug::kGpeBase, GpeHotplug::kGpeLength, gpe_->gpe_block(), 4);
     map(GpeHotplug::kPciBase, GpeHotplug::kPciLength, gpe_->pci_block(), 4);
@@ -295,6 +298,7 @@ void Board::quiesce() {
 }
 
 void Board::reset() {
+    finish_ejects();
     for (Device* device : devices_)
         device->reset();
 }
@@ -306,17 +310,21 @@ void Board::wake() {
 }
 
 void Board::save(StateWriter& out) const {
+    save_plugged(out);
     for (const Device* device : devices_)
         device->save(out);
 }
 
 /// Guests that were saved before there was a floppy controller find it as at power-on.
 Status Board::load(StateReader& in) {
+    DM_TRY(load_plugged(in));
     for (Device* device : devices_) {
         if (device == fdc_.get() && !has_section(in, device->name())) continue;
         DM_TRY(device->load(in));
     }
     follow_unplug();
+    for (const Usb& usb : usb_)
+        if (usb.ports != nullptr) usb.ports->drop_absent_devices();
     return in.finish();
 }
 

@@ -106,13 +106,13 @@ struct BoardParts {
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
-            std::string id;      ///< may be empty
-            std::string port;    ///< "1", "2.3"; empty: the first free one
+            std::string id{};    ///< may be empty
+            std::string port{};  ///< "1", "2.3"; empty: the first free one
             std::string bus{};   ///< "usb.0", "usb-bus.1"; empty: the first one with a free port
             std::string drive{}; ///< of a disk
         };
         struct Controller {
-            enum class Model : u8 {
+            enum class Model : u8 { // numbers are in saved states
                 Piix3Uhci,
                 Ich9Uhci1,
                 Ich9Uhci2,
@@ -120,13 +120,14 @@ struct BoardParts {
                 Ehci,
                 Ich9Ehci,
                 NecXhci,
-                QemuXhci
+                QemuXhci,
+                Piix4Uhci
             };
             Model model = Model::Piix3Uhci;
-            std::string id{};         ///< its bus is "ID.0"; empty: "usb-bus.N"
-            std::optional<Bdf> place; ///< function 2 of the PIIX3 when not said
-            std::string master{};     ///< the bus whose companion it is; empty: it has a bus of its own
-            unsigned first_port = 0;  ///< there
+            std::string id{};           ///< its bus is "ID.0"; empty: "usb-bus.N"
+            std::optional<Bdf> place{}; ///< function 2 of the PIIX3 when not said
+            std::string master{};       ///< the bus whose companion it is; empty: it has a bus of its own
+            unsigned first_port = 0;    ///< there
             bool multifunction = false;
             unsigned usb2_ports = 4; ///< of an xHCI controller
             unsigned usb3_ports = 4;
@@ -139,6 +140,8 @@ struct BoardParts {
     std::function<void(ShutdownReason)> on_shutdown; ///< told before the hypervisor is
     std::function<void()> on_sleep;                  ///< the guest goes to S3; may be empty
     std::function<void(u8 leds)> on_leds;            ///< keyboard lights; may be empty
+    /// A device with an id is gone: the guest let it go, its controller went, its host lost it. May be empty.
+    std::function<void(const std::string& id)> on_device_gone;
 };
 
 class Board final : private UnplugHandler {
@@ -158,8 +161,19 @@ public:
     InputSink& input() { return *input_; }
     bool has_usb() const { return !usb_.empty(); }
     Status plug_usb(const BoardParts::Usb::Device& device);
+    /// A device of the host; of `device`, id, port and bus count.
+    Status plug_usb_host(std::unique_ptr<UsbHostLink> link, const BoardParts::Usb::Device& device);
     Status unplug_usb(std::string_view id);
     bool has_usb_device(std::string_view id) const;
+
+    // Controllers that come and go by the toolstack's word, as PCI devices that are plugged in. Their places
+    // are those that were empty when the machine was built.
+    Status plug_usb_controller(const BoardParts::Usb::Controller& controller);
+    /// Asks the guest to let it go; on_device_gone follows when it does.
+    Status unplug_usb_controller(std::string_view id);
+    bool has_usb_controller(std::string_view id) const;
+    /// A saved machine had it, so it is there, and the toolstack has not yet asked for it anew.
+    bool awaits_usb_controller(const BoardParts::Usb::Controller& controller) const;
 
     /// Waits until nothing is in flight.
     void quiesce();
@@ -219,11 +233,48 @@ private:
         UsbController* controller = nullptr; ///< that function
         Ehci* ehci = nullptr;                ///< if it is one
         std::unique_ptr<UsbPorts> ports;     ///< null: a companion
+        Bdf place{};
+        /// Of one that was plugged in.
+        std::optional<BoardParts::Usb::Controller> plugged{};
+        bool awaited = false; ///< see awaits_usb_controller()
     };
     Status add_usb(const BoardParts::Usb& parts);
     Status add_usb_controller(const BoardParts::Usb::Controller& parts);
-    Result<Usb> make_usb(const BoardParts::Usb::Controller& parts, Bdf place);
+    Result<Usb> make_usb(const BoardParts::Usb::Controller& parts, Bdf place, unsigned number);
+    void add_usb_ports(Usb& usb, unsigned number);
     Usb* usb_bus(std::string_view name);
+
+    // board_plug.cpp: controllers that come and go
+    struct PluggedUsb {
+        u8 slot = 0; ///< 0: none
+        BoardParts::Usb::Controller::Model model{};
+        u8 usb2_ports = 0;
+        u8 usb3_ports = 0;
+        Fifo<char, UsbPorts::kLongestId> id;
+        static constexpr void fields(auto&& v, auto& s) {
+            v("slot", s.slot);
+            v("model", s.model);
+            v("usb2_ports", s.usb2_ports);
+            v("usb3_ports", s.usb3_ports);
+            v("id", s.id);
+        }
+    };
+    struct Plugged {
+        static constexpr std::size_t kMost = 28;
+        std::array<PluggedUsb, kMost> usb{};
+        static constexpr void fields(auto&& v, auto& s) { v("usb", s.usb); }
+    };
+    Status put_usb_controller(const BoardParts::Usb::Controller& parts, u8 slot);
+    u32 empty_slots() const;
+    void ejected(unsigned slot);
+    void remove_usb(std::size_t index);
+    void finish_ejects();
+    void told_gone(const std::string& id) const {
+        if (on_device_gone_) on_device_gone_(id);
+    }
+    static bool has_section(StateReader in, std::string_view name);
+    void save_plugged(StateWriter& out) const;
+    Status load_plugged(StateReader& in);
 
     void map(u64 base, u64 length, IoHandler& handler, unsigned width, u64 first_offset = 0);
     IrqLine isa(unsigned irq) { return {hypervisor_.isa_irqs(), irq}; }
@@ -245,6 +296,7 @@ private:
     TimerQueue& timers_;
     Hypervisor& hypervisor_;
     std::function<void(ShutdownReason)> on_shutdown_;
+    std::function<void(const std::string& id)> on_device_gone_;
     Log log_{"board"};
 
     IoSpace ports_{"ports", 0xffff};

@@ -16,6 +16,7 @@ PciIdentity identity_of(const Controller& parts) {
     PciIdentity identity = Uhci::kPiix3;
     switch (parts.model) {
     case Controller::Model::Piix3Uhci: break;
+    case Controller::Model::Piix4Uhci: identity = Uhci::kPiix4; break;
     case Controller::Model::Ich9Uhci1: identity = Uhci::ich9(0); break;
     case Controller::Model::Ich9Uhci2: identity = Uhci::ich9(1); break;
     case Controller::Model::Ich9Uhci3: identity = Uhci::ich9(2); break;
@@ -38,16 +39,18 @@ bool is_xhci(Controller::Model model) {
 
 } // namespace
 
-Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place) {
+/// `number` tells it from others in the names of its sections.
+Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place, unsigned number) {
     const PciIdentity identity = identity_of(parts);
     const auto name_of = [&](std::string_view kind) {
-        return usb_.empty() ? std::string(kind) : fmt::format("{}@{}", kind, usb_.size());
+        return number == 0 ? std::string(kind) : fmt::format("{}@{}", kind, number);
     };
     const auto make = [&]<class C>(std::string_view kind, std::type_identity<C>) {
         return std::make_unique<C>(name_of(kind), hypervisor_.memory(), timers_,
                                    wiring(place.dev, identity.interrupt_pin), identity);
     };
-    Usb usb{.id = parts.id, .function = {}, .controller = nullptr, .ehci = nullptr, .ports = {}};
+    Usb usb{
+        .id = parts.id, .function = {}, .controller = nullptr, .ehci = nullptr, .ports = {}, .place = place};
     const auto take = [&](auto made) {
         usb.controller = made.get();
         usb.function = std::move(made);
@@ -74,7 +77,7 @@ Result<Board::Usb> Board::make_usb(const Controller& parts, Bdf place) {
 /// What hangs on a controller is loaded with it, and what hangs there is known before.
 Status Board::add_usb_controller(const Controller& parts) {
     const Bdf place = parts.place.value_or(kUhci);
-    DM_TRY_ASSIGN(Usb usb, make_usb(parts, place));
+    DM_TRY_ASSIGN(Usb usb, make_usb(parts, place, static_cast<unsigned>(usb_.size())));
     DM_TRY(attach(place, *usb.function));
     if (!parts.master.empty()) {
         const Usb* const master = usb_bus(parts.master);
@@ -85,14 +88,20 @@ Status Board::add_usb_controller(const Controller& parts) {
     } else {
         const auto number = static_cast<unsigned>(
             std::ranges::count_if(usb_, [](const Usb& other) { return other.ports != nullptr; }));
-        usb.ports = std::make_unique<UsbPorts>(*usb.controller, *input_, timers_,
-                                               fmt::format("0000:00:{:02x}.{}", place.dev, place.fn),
-                                               UsbBus{.number = number, .drives = &usb_drives_});
-        devices_.push_back(usb.ports.get());
+        add_usb_ports(usb, number);
     }
     devices_.push_back(usb.function.get());
     usb_.push_back(std::move(usb));
     return {};
+}
+
+void Board::add_usb_ports(Usb& usb, unsigned number) {
+    usb.ports = std::make_unique<UsbPorts>(
+        *usb.controller, *input_, timers_, fmt::format("0000:00:{:02x}.{}", usb.place.dev, usb.place.fn),
+        UsbBus{.number = number, .drives = &usb_drives_, .lost = [this](const std::string& id) {
+                   told_gone(id);
+               }});
+    devices_.push_back(usb.ports.get());
 }
 
 Status Board::add_usb(const BoardParts::Usb& parts) {
@@ -136,6 +145,20 @@ Status Board::plug_usb(const BoardParts::Usb::Device& device) {
         plugged = usb.ports->plug(device.model, device.id, device.port, device.drive);
         if (plugged.ok()) break;
     }
+    return plugged;
+}
+
+Status Board::plug_usb_host(std::unique_ptr<UsbHostLink> link, const BoardParts::Usb::Device& device) {
+    Status plugged =
+        device.bus.empty() ? fail("there is no USB controller") : fail("there is no USB bus {}", device.bus);
+    if (!device.bus.empty()) {
+        if (const Usb* const usb = usb_bus(device.bus))
+            plugged = usb->ports->plug_host(link, device.id, device.port);
+        return plugged;
+    }
+    for (const Usb& usb : usb_) // the first that is fast enough and has a free port
+        if (usb.ports != nullptr && !plugged.ok())
+            plugged = usb.ports->plug_host(link, device.id, device.port);
     return plugged;
 }
 

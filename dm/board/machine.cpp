@@ -6,7 +6,6 @@
 #include "dm/board/saved_machine.hpp"
 #include "dm/host/char_factory.hpp"
 #include "dm/host/lockdown.hpp"
-#include "dm/toolstack/qemu_opts.hpp"
 #include "firmware/rom_files.hpp"
 
 #include <cerrno>
@@ -20,31 +19,6 @@ constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
 constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
 constexpr std::string_view kMachineSection = "machine";
-
-/// By QEMU's names of drivers, or of `-usbdevice`.
-std::optional<UsbModel> usb_model(std::string_view name) {
-    if (name == "usb-tablet" || name == "tablet") return UsbModel::Tablet;
-    if (name == "usb-mouse" || name == "mouse") return UsbModel::Mouse;
-    if (name == "usb-kbd" || name == "keyboard") return UsbModel::Keyboard;
-    if (name == "usb-hub") return UsbModel::Hub;
-    if (name == "usb-storage") return UsbModel::Storage;
-    return std::nullopt;
-}
-
-using UsbController = BoardParts::Usb::Controller;
-
-std::optional<UsbController::Model> usb_controller(std::string_view name) {
-    using enum UsbController::Model;
-    if (name == "piix3-usb-uhci") return Piix3Uhci;
-    if (name == "ich9-usb-uhci1") return Ich9Uhci1;
-    if (name == "ich9-usb-uhci2") return Ich9Uhci2;
-    if (name == "ich9-usb-uhci3") return Ich9Uhci3;
-    if (name == "usb-ehci") return UsbController::Model::Ehci;
-    if (name == "ich9-usb-ehci1") return Ich9Ehci;
-    if (name == "nec-usb-xhci") return NecXhci;
-    if (name == "qemu-xhci") return QemuXhci;
-    return std::nullopt;
-}
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -67,41 +41,6 @@ private:
     Hypervisor& hypervisor_;
     DisplaySource& adapter_;
 };
-
-UsbController usb_controller_parts(UsbController::Model model, const toolstack::DeviceOptions& device) {
-    UsbController parts{.model = model, .id = device.id, .place = {}};
-    if (device.pci_slot)
-        parts.place = Bdf{0, static_cast<u8>(*device.pci_slot), static_cast<u8>(device.pci_function)};
-    parts.master = device.property("masterbus");
-    parts.multifunction = device.property("multifunction") == "on";
-    const std::string first = device.property("firstport");
-    if (const auto number = toolstack::parse_number(first, UINT8_MAX))
-        parts.first_port = static_cast<unsigned>(number.value());
-    if (const auto ports = toolstack::parse_number(device.property("p2"), xhci::kMostPortsOfKind))
-        parts.usb2_ports = std::max(static_cast<unsigned>(ports.value()), 1U);
-    if (const auto ports = toolstack::parse_number(device.property("p3"), xhci::kMostPortsOfKind))
-        parts.usb3_ports = static_cast<unsigned>(ports.value());
-    return parts;
-}
-
-std::optional<BoardParts::Usb> usb_parts(const toolstack::MachineOptions& options) {
-    BoardParts::Usb usb;
-    if (options.usb) usb.controllers.emplace_back();
-    for (const std::string& word : options.usb_devices)
-        if (const auto model = usb_model(word)) usb.devices.push_back({*model, {}, {}});
-    for (const toolstack::DeviceOptions& device : options.devices) {
-        if (!device.emulated) continue;
-        if (const auto model = usb_model(device.driver))
-            usb.devices.push_back({.model = *model,
-                                   .id = device.id,
-                                   .port = device.property("port"),
-                                   .bus = device.property("bus"),
-                                   .drive = device.property("drive")});
-        else if (const auto controller = usb_controller(device.driver))
-            usb.controllers.push_back(usb_controller_parts(*controller, device));
-    }
-    return usb.controllers.empty() ? std::nullopt : std::optional(std::move(usb));
-}
 
 } // namespace
 
@@ -138,6 +77,7 @@ Status Machine::build() {
     DM_TRY(open_vga());
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     if (options_.incoming()) DM_TRY(restore());
+    DM_TRY(open_host_devices());
     open_pv_disks();
     watch_disc_drives();
     DM_TRY(open_vnc());
@@ -260,6 +200,9 @@ BoardParts Machine::parts() {
     add_sounds(p);
     p.on_shutdown = [this](ShutdownReason reason) { guest_shut_down(reason); };
     p.on_sleep = [this] { guest_sleeps(); };
+    p.on_device_gone = [this](const std::string& id) {
+        if (qmp_ != nullptr) qmp_->device_deleted(id);
+    };
     if (recorder_ != nullptr) put_under_record(p, *recorder_);
     return p;
 }
@@ -405,6 +348,7 @@ void Machine::open_gates() {
     for (const Cable& cable : cables_)
         if (cable.end != nullptr) cable.end->open();
     if (input_ != nullptr) input_->open();
+    if (usb_host_ != nullptr) usb_host_->pause(false);
 }
 
 void Machine::close_gates() {
@@ -414,6 +358,7 @@ void Machine::close_gates() {
     for (const Cable& cable : cables_)
         if (cable.end != nullptr) cable.end->close();
     if (input_ != nullptr) input_->close();
+    if (usb_host_ != nullptr) usb_host_->pause(true);
 }
 
 void Machine::quit() {
@@ -510,32 +455,6 @@ Status Machine::save_devices(int fd, bool live) {
 Status Machine::log_dirty_pages(bool enable) {
     accelerator_->set_log_dirty(enable);
     return {};
-}
-
-/// USB devices are all that can be plugged in.
-Status Machine::add_device(const DeviceRequest& request) {
-    const auto model = usb_model(request.driver);
-    if (!model) return MachineControl::add_device(request);
-    if (!board_->has_usb())
-        return fail("the guest has no USB controller; set usb=1 or usbversion in its configuration");
-    const auto text = [&](const char* name) {
-        const auto found = request.properties.find(name);
-        return found == request.properties.end() ? std::string() : found->second;
-    };
-    return board_->plug_usb({.model = *model,
-                             .id = request.id,
-                             .port = text("port"),
-                             .bus = text("bus"),
-                             .drive = text("drive")});
-}
-
-Status Machine::remove_device(const std::string& id) {
-    if (!board_->has_usb_device(id)) return MachineControl::remove_device(id);
-    return board_->unplug_usb(id);
-}
-
-bool Machine::has_device(const std::string& id) const {
-    return MachineControl::has_device(id) || board_->has_usb_device(id);
 }
 
 } // namespace dm

@@ -61,6 +61,7 @@ public:
     Status log_dirty_pages(bool enable) override;
     Status add_device(const DeviceRequest& request) override;
     Status remove_device(const std::string& id) override;
+    bool awaits_device(const DeviceRequest& request) const override;
     bool has_device(const std::string& id) const override;
 
 private:
@@ -124,6 +125,12 @@ private:
     void medium_failed(const std::string& drive, BlockIo::Op op, int error, OnError action);
     void stop_for_error();
 
+    // machine_usb.cpp: USB controllers and devices of the toolstack
+    static std::optional<BoardParts::Usb> usb_parts(const toolstack::MachineOptions& options);
+    Status add_usb_controller(const DeviceRequest& request, BoardParts::Usb::Controller::Model model);
+    Status add_host_device(const DeviceRequest& request);
+    Status open_host_devices();
+
     host::Loop& loop_;
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
@@ -143,6 +150,7 @@ private:
     std::vector<Cable> cables_;                           ///< one for each network card, emulated or not
     std::optional<BoardParts::Vga> vga_;                  ///< until the board takes it
     std::optional<FwCfgContents> fw_cfg_;                 ///< until the board takes it
+    std::unique_ptr<UsbHostSource> usb_host_;             ///< null: no device of the host was asked for yet
     std::unique_ptr<Board> board_;
     std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
     std::unique_ptr<InputGate> input_;

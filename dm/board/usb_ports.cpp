@@ -2,6 +2,7 @@
 
 #include "dm/devices/scsi/scsi_cdrom.hpp"
 #include "dm/devices/scsi/scsi_disk.hpp"
+#include "dm/devices/usb/usb_host_device.hpp"
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
 #include "dm/devices/usb/usb_storage.hpp"
@@ -38,7 +39,7 @@ std::string text_of(const Fifo<char, UsbPorts::kLongestId>& name) {
 UsbPorts::UsbPorts(UsbController& usb, InputSwitch& input, TimerQueue& timers, std::string controller,
                    UsbBus bus)
     : Device("usb-ports" + tag_of(bus.number)), usb_(usb), input_(input), timers_(timers),
-      controller_(std::move(controller)), bus_(bus), tag_(tag_of(bus.number)) {}
+      controller_(std::move(controller)), bus_(std::move(bus)), tag_(tag_of(bus_.number)) {}
 
 UsbPorts::~UsbPorts() {
     for (const Plugged& device : plugged_)
@@ -112,6 +113,44 @@ Status UsbPorts::plug(UsbModel model, std::string_view id, std::string_view port
     return {};
 }
 
+Status UsbPorts::plug_host(std::unique_ptr<UsbHostLink>& link, std::string_view id, std::string_view port) {
+    if (id.size() > kLongestId) return fail("the id {} is longer than {} characters", id, kLongestId);
+    DM_TRY_ASSIGN(const Place place, port.empty() ? free_place(false) : parse(port));
+    const bool fits = std::ranges::any_of(std::array{usb::Speed::High, usb::Speed::Full}, [&](usb::Speed s) {
+        return usb_.serves(place.root, s) && UsbHostDevice::speaks(*link, s);
+    });
+    if (!fits)
+        return fail(
+            "speed mismatch: the host's device {} cannot work at this controller; use one of version 3",
+            link->identity().text);
+    put(UsbModel::Host, id, place, {}, std::move(link));
+    return {};
+}
+
+std::vector<std::string> UsbPorts::ids() const {
+    std::vector<std::string> found;
+    for (const Plugged& device : plugged_)
+        if (!device.id.empty()) found.push_back(device.id);
+    return found;
+}
+
+/// Called by the device that goes here.
+void UsbPorts::lost(const Place place) {
+    const Plugged* const device = at(place);
+    if (device == nullptr || device->model != UsbModel::Host) return;
+    const std::string id = device->id;
+    remove(place);
+    if (!id.empty() && bus_.lost) bus_.lost(id);
+}
+
+void UsbPorts::drop_absent_devices() {
+    for (;;) {
+        const auto found = std::ranges::find(plugged_, true, &Plugged::absent);
+        if (found == plugged_.end()) return;
+        remove(found->place);
+    }
+}
+
 std::unique_ptr<UsbDevice> UsbPorts::make_disk(std::string_view drive, std::string_view port) {
     DriveConfig config = bus_.drives->find(drive)->second;
     std::string serial = config.serial;
@@ -125,7 +164,8 @@ std::unique_ptr<UsbDevice> UsbPorts::make_disk(std::string_view drive, std::stri
     return std::make_unique<UsbStorage>(device, std::move(serial), std::move(target));
 }
 
-void UsbPorts::put(UsbModel model, std::string_view id, const Place& place, std::string_view drive) {
+void UsbPorts::put(UsbModel model, std::string_view id, const Place& place, std::string_view drive,
+                   std::unique_ptr<UsbHostLink> link) {
     const std::string port = place.behind ? fmt::format("{}.{}", place.root + 1, *place.behind + 1)
                                           : fmt::to_string(place.root + 1);
     Plugged plugged{.model = model, .id = std::string(id), .drive = std::string(drive), .place = place};
@@ -149,6 +189,11 @@ void UsbPorts::put(UsbModel model, std::string_view id, const Place& place, std:
         break;
     }
     case UsbModel::Storage: device = make_disk(drive, port); break;
+    case UsbModel::Host:
+        plugged.absent = link == nullptr;
+        device = std::make_unique<UsbHostDevice>(fmt::format("usb-host{}/{}", tag_, port), std::move(link),
+                                                 timers_, [this, place] { lost(place); });
+        break;
     }
     if (place.behind)
         hub_at(place.root)->attach(*place.behind, std::move(device));
@@ -219,7 +264,7 @@ Status UsbPorts::check(std::size_t section, const State& state) const {
         const Slot& slot = state.slots[i];
         const bool hub_there = !place.behind || state.slots[place.root % kRoots].model == UsbModel::Hub;
         if (slot.model == UsbModel::None) continue;
-        if (slot.model > UsbModel::Storage || (slot.model == UsbModel::Hub && place.behind) || !hub_there ||
+        if (slot.model > UsbModel::Host || (slot.model == UsbModel::Hub && place.behind) || !hub_there ||
             place.root >= usb_.root_ports())
             return fail("saved state: USB devices are plugged in where they cannot be");
         if (slot.model == UsbModel::Storage && !has_drive(text_of(slot.drive)))

@@ -1,14 +1,16 @@
 // Which USB device is plugged in where on one bus: on a root port, or on a hub that is put there when a
 // device comes that would take the last one. What was plugged in while the guest ran is there again when it
-// is restored.
+// is restored; devices of the host are pulled out then.
 #pragma once
 
 #include "dm/core/clock.hpp"
+#include "dm/core/usb_host.hpp"
 #include "dm/devices/ide/drive_config.hpp"
 #include "dm/devices/input/input_switch.hpp"
 #include "dm/devices/usb/usb_controller.hpp"
 #include "dm/devices/usb/usb_hub.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,7 +18,7 @@
 
 namespace dm {
 
-enum class UsbModel : u8 { None, Tablet, Mouse, Keyboard, Hub, Storage };
+enum class UsbModel : u8 { None, Tablet, Mouse, Keyboard, Hub, Storage, Host };
 
 /// What may become a USB disk, by the drive's id.
 using UsbDrives = std::map<std::string, DriveConfig, std::less<>>;
@@ -24,6 +26,8 @@ using UsbDrives = std::map<std::string, DriveConfig, std::less<>>;
 struct UsbBus {
     unsigned number = 0; ///< the first one's devices have no number in their names
     const UsbDrives* drives = nullptr;
+    /// A device of the host with this id was pulled out there, and is gone here.
+    std::function<void(const std::string& id)> lost{};
 };
 
 class UsbPorts final : public Device {
@@ -57,7 +61,13 @@ public:
     /// a disk.
     Status plug(UsbModel model, std::string_view id = {}, std::string_view port = {},
                 std::string_view drive = {});
+    /// A device of the host; `link` stays the caller's when it fails. Errors: those of plug(), and a device
+    /// that is too fast or too slow.
+    Status plug_host(std::unique_ptr<UsbHostLink>& link, std::string_view id = {},
+                     std::string_view port = {});
     Status unplug(std::string_view id);
+    /// All that have an id.
+    std::vector<std::string> ids() const;
     bool has(std::string_view id) const;
     bool uses(std::string_view drive) const;
 
@@ -65,6 +75,8 @@ public:
     void save(StateWriter& out) const override;
     /// Before the controller is loaded: plugs in and takes out what the saved machine had otherwise.
     Status load(StateReader& in) override;
+    /// After the controller is loaded: pulls out what the saved machine had of its host.
+    void drop_absent_devices();
 
 private:
     struct Place {
@@ -77,6 +89,7 @@ private:
         std::string id;
         std::string drive;
         Place place;
+        bool absent = false;          ///< a saved machine's, of another life
         UsbHub* hub = nullptr;        ///< if it is one
         InputTarget* input = nullptr; ///< if it is one
     };
@@ -92,7 +105,9 @@ private:
     UsbHub* hub_at(unsigned root) const;
     const Plugged* at(const Place& place) const;
     bool taken(const Place& place) const;
-    void put(UsbModel model, std::string_view id, const Place& place, std::string_view drive = {});
+    void put(UsbModel model, std::string_view id, const Place& place, std::string_view drive = {},
+             std::unique_ptr<UsbHostLink> link = nullptr);
+    void lost(Place place);
     std::unique_ptr<UsbDevice> make_disk(std::string_view drive, std::string_view place);
     void apply(const Slot& slot, const Place& place);
     void remove(Place place);

@@ -170,6 +170,12 @@ public:
         return unsupported("adding " + request.driver);
     }
     virtual Status remove_device(const std::string& id) { return unsupported("removing " + id); }
+    /// The machine was restored with this very device, and the toolstack has not asked for it yet:
+    /// add_device() succeeds although it is there.
+    virtual bool awaits_device(const DeviceRequest& request) const {
+        static_cast<void>(request);
+        return false;
+    }
     /// True for the id of any device or drive.
     virtual bool has_device(const std::string& id) const {
         const auto pci = pci_devices();

@@ -146,6 +146,8 @@ Status check_file(std::string& file);
 Handler take_cdrom, take_drive, take_hda, take_hdb, take_hdc, take_hdd;
 Status place_ide_drives(CommandLineDraft& draft);
 Status finish_disk(CommandLineDraft& draft, DeviceDraft& device);
+/// Whether a USB device has a controller to be plugged into.
+bool has_usb_bus(const CommandLineDraft& draft);
 Status finish_drives(CommandLineDraft& draft);
 
 // command_line_floppy.cpp

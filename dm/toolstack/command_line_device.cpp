@@ -152,6 +152,22 @@ Status finish_one(CommandLineDraft& draft, DeviceDraft& device) {
     return {};
 }
 
+bool is_usb_controller(const DeviceDraft& device) {
+    const std::string_view driver = device.row->driver;
+    return device.row->support == Support::Implemented &&
+           (driver.find("-uhci") != driver.npos || driver.find("-ehci") != driver.npos ||
+            driver.find("-xhci") != driver.npos);
+}
+
+/// QEMU's words, with what to do about it.
+Status check_usb_bus(const CommandLineDraft& draft, const DeviceDraft& device) {
+    const bool usb_device = device.row->support == Support::Implemented &&
+                            device.row->driver.starts_with("usb-") && !is_usb_controller(device);
+    if (!usb_device || has_usb_bus(draft)) return {};
+    return fail("No 'usb-bus' bus found for device '{}'; add -usb (usb=1, usbversion= or usbctrl= in xl.cfg)",
+                device.row->driver);
+}
+
 /// "rtl8139 or e1000"
 std::string emulated_nics() {
     std::string names;
@@ -235,6 +251,11 @@ Status take_usbdevice(CommandLineDraft& draft, const std::string& value) {
     const auto one_of = [&](std::initializer_list<std::string_view> words) {
         return std::ranges::find(words, value) != words.end();
     };
+    if (value.starts_with("host:")) { // QEMU 7.2 refuses it
+        draft.note("not supported, nothing is plugged in; use usbdev= in xl.cfg, or -device usb-host");
+        draft.out.usb = true;
+        return {};
+    }
     const bool missing = one_of({"wacom-tablet", "braille"});
     if (!missing && !one_of({"tablet", "mouse", "keyboard"}))
         return fail("there is no such USB device: use tablet, mouse or keyboard");
@@ -244,9 +265,15 @@ Status take_usbdevice(CommandLineDraft& draft, const std::string& value) {
     return {};
 }
 
+bool has_usb_bus(const CommandLineDraft& draft) {
+    return draft.out.usb || std::ranges::any_of(draft.devices, is_usb_controller);
+}
+
 Status finish_devices(CommandLineDraft& draft) {
     DM_TRY(assign_slots(draft));
     for (DeviceDraft& device : draft.devices) {
+        if (const Status bus = check_usb_bus(draft, device); !bus.ok())
+            return fail("{}: {}", device.text, bus.error().message);
         if (const Status done = finish_one(draft, device); !done.ok())
             return fail("{}: {}", device.text, done.error().message);
         if (device.row->support == Support::Logged)

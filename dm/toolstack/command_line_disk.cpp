@@ -235,17 +235,9 @@ Status place_scsi_device(CommandLineDraft& draft, DeviceDraft& device, DiskOptio
     return put_on_scsi(draft, disk, id, device.text);
 }
 
-bool is_usb_controller(const DeviceDraft& device) {
-    const std::string_view driver = device.row->driver;
-    return device.row->support == Support::Implemented &&
-           (driver.find("-uhci") != driver.npos || driver.find("-ehci") != driver.npos ||
-            driver.find("-xhci") != driver.npos);
-}
-
 /// Where there is USB, such a drive may become a disk by device_add at any time.
 bool waits_for_device_add(const CommandLineDraft& draft, const DriveDraft& drive) {
-    return drive.interface_none && !drive.is_node && !drive.disk.file.empty() &&
-           (draft.out.usb || std::ranges::any_of(draft.devices, is_usb_controller));
+    return drive.interface_none && !drive.is_node && !drive.disk.file.empty() && has_usb_bus(draft);
 }
 
 /// What the device is to show: the drive that it names, or an empty tray.

@@ -16,7 +16,6 @@ constexpr std::string_view kStdInstead = "not emulated yet, the guest gets a sta
 constexpr std::string_view kPvNic = "not emulated yet, guest {id} has only the PV interface";
 constexpr std::string_view kPvDisks = "not emulated yet, the guest sees disks on it as PV disks at most";
 constexpr std::string_view kPvDisk = "not emulated yet, the guest sees it as a PV disk at most";
-constexpr std::string_view kNoUsb = "not emulated yet, the guest has no such USB controller";
 constexpr std::string_view kNoUsbDevice = "not emulated yet, nothing is plugged in";
 constexpr std::string_view kNoSound = "not emulated yet, the guest has no sound card";
 constexpr std::string_view kNoVirtio = "not emulated, the guest does without; Xen's PV drivers do the same";
@@ -60,7 +59,7 @@ constexpr std::array kRows{
     DeviceRow{"virtio-net-pci", "virtio-net", Nic, kLog, kPvNic},
 
     DeviceRow{"piix3-usb-uhci", {}, PciDevice, kDone},
-    DeviceRow{"piix4-usb-uhci", {}, PciDevice, kLog, kNoUsb},
+    DeviceRow{"piix4-usb-uhci", {}, PciDevice, kDone},
     DeviceRow{"usb-ehci", {}, PciDevice, kDone},
     DeviceRow{"ich9-usb-ehci1", {}, PciDevice, kDone},
     DeviceRow{"ich9-usb-uhci1", {}, PciDevice, kDone},
@@ -76,7 +75,7 @@ constexpr std::array kRows{
     DeviceRow{"usb-hub", {}, OtherDevice, kDone},
     DeviceRow{"usb-storage", {}, UsbDisk, kDone},
     DeviceRow{"usb-redir", {}, OtherDevice, kLog, kNoUsbDevice},
-    DeviceRow{"usb-host", {}, OtherDevice, kLog, kNoUsbDevice},
+    DeviceRow{"usb-host", {}, OtherDevice, kDone},
 
     DeviceRow{"intel-hda", {}, PciDevice, kDone},
     DeviceRow{"ich9-intel-hda", {}, PciDevice, kDone},

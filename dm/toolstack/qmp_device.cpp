@@ -50,7 +50,8 @@ QmpReply device_add(QmpContext& context, const Json& arguments) {
         if (!text) return reply_to(text.error());
         request.properties.emplace(item.key(), std::move(*text));
     }
-    if (!request.id.empty() && context.machine().has_device(request.id))
+    if (!request.id.empty() && context.machine().has_device(request.id) &&
+        !context.machine().awaits_device(request))
         return refuse("Duplicate device ID '{}'", request.id);
     if (request.driver == kCpuDriver) return plug_cpu(context.machine(), request);
     return reply_to(context.machine().add_device(request));

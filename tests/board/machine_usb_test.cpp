@@ -47,6 +47,7 @@ TEST_F(MachineUsbTest, WhatIsAddedAndRemovedByQmpIsInThePortsAndTakesNumbersAsTe
     EXPECT_THAT(error_of("device_add", device("usb-mouse", "t")), HasSubstr("Duplicate"));
     EXPECT_THAT(error_of("device_add", device("usb-mouse", "m", {{"port", "1"}})), HasSubstr("taken"));
     EXPECT_EQ(say("device_del", {{"id", "t"}})["return"], Json::object());
+    EXPECT_THAT(take_events(), testing::Contains("DEVICE_DELETED"));
     EXPECT_EQ(port_status(0x10), 0x82U);
     EXPECT_THAT(error_of("device_del", {{"id", "t"}}), HasSubstr("DeviceNotFound"));
     EXPECT_THAT(error_of("device_add", device("usb-host", "h", {{"hostbus", "1"}})), HasSubstr("usb-host"));
@@ -107,6 +108,86 @@ TEST_F(MachineUsbTest, DevicesOfTheCommandLineArePluggedIn) {
     EXPECT_EQ(port_status(0x10), 0x93U);
     EXPECT_EQ(port_status(0x12), 0x93U);
     EXPECT_EQ(say("device_del", {{"id", "k"}})["return"], Json::object());
+}
+
+struct MachineUsbPlugTest : MachineUsbTest {
+    /// As libxl asks for it: all values are text.
+    static Json usbctrl() { return device("nec-usb-xhci", "xenusb-0", {{"p2", "8"}, {"p3", "8"}}); }
+    void eject(unsigned slot) {
+        guest->send(fmt::format("outl 0xae08 {:#x}\n", 1U << slot));
+        EXPECT_EQ(guest->line(), "OK");
+    }
+    u32 ids() { return ids_at(kSlot, 0); }
+    std::string saved() const { return folder / "saved"; }
+    void save_and_restore() {
+        ASSERT_EQ(say("stop")["return"], Json::object());
+        ASSERT_EQ(say("xen-save-devices-state", {{"filename", saved()}, {"live", false}})["return"],
+                  Json::object());
+        qmp.reset();
+        guest.reset();
+        machine.reset();
+        options.incoming_file = saved();
+        start();
+    }
+    static constexpr u32 kSlot = 3; ///< the first that is empty
+};
+
+TEST_F(MachineUsbPlugTest, AControllerComesAndGoesAsLibxlWants) {
+    start();
+    EXPECT_EQ(ids(), ~0U);
+    EXPECT_EQ(say("device_add", usbctrl())["return"], Json::object());
+    EXPECT_EQ(ids(), 0x01941033U);
+    EXPECT_EQ(in(0xae00, "inl"), 1U << kSlot);
+    EXPECT_THAT(error_of("device_add", usbctrl()), HasSubstr("Duplicate"));
+    EXPECT_EQ(say("device_add", device("usb-tablet", "t", {{"bus", "xenusb-0.0"}, {"port", "8"}}))["return"],
+              Json::object());
+    EXPECT_EQ(say("device_del", {{"id", "xenusb-0"}})["return"], Json::object());
+    EXPECT_EQ(in(0xae04, "inl"), 1U << kSlot);
+    EXPECT_THAT(take_events(), testing::Not(testing::Contains("DEVICE_DELETED"))) << "the guest has it still";
+    eject(kSlot);
+    EXPECT_THAT(take_events(), testing::ElementsAre("DEVICE_DELETED", "DEVICE_DELETED"));
+    EXPECT_EQ(ids(), ~0U);
+    EXPECT_THAT(error_of("device_del", {{"id", "xenusb-0"}}), HasSubstr("DeviceNotFound"));
+}
+
+TEST_F(MachineUsbPlugTest, TheOtherVersionsArePluggedInToo) {
+    start();
+    EXPECT_EQ(say("device_add", device("piix3-usb-uhci", "xenusb-0"))["return"], Json::object());
+    EXPECT_EQ(say("device_add", device("usb-ehci", "xenusb-1"))["return"], Json::object());
+    EXPECT_EQ(ids_at(kSlot, 0), 0x70208086U);
+    EXPECT_EQ(ids_at(kSlot + 1, 0), 0x24cd8086U);
+    EXPECT_THAT(error_of("device_add", device("usb-ehci", "x", {{"p2", "8"}})), HasSubstr("'p2'"));
+    EXPECT_THAT(error_of("device_add", device("nec-usb-xhci", "x", {{"p2", "16"}})), HasSubstr("up to 15"));
+    EXPECT_THAT(error_of("device_add", device("nec-usb-xhci", "x", {{"p2", "0"}})), HasSubstr("p2=0"));
+}
+
+TEST_F(MachineUsbPlugTest, ARestoredMachineHasItAndLibxlMayAskForItOnce) {
+    start();
+    EXPECT_EQ(say("device_add", usbctrl())["return"], Json::object());
+    save_and_restore();
+    EXPECT_EQ(ids(), 0x01941033U);
+    EXPECT_EQ(say("device_add", usbctrl())["return"], Json::object());
+    EXPECT_EQ(ids_at(kSlot + 1, 0), ~0U);
+    EXPECT_THAT(error_of("device_add", usbctrl()), HasSubstr("Duplicate"));
+}
+
+TEST_F(MachineUsbPlugTest, AControllerOfTheCommandLineStays) {
+    options.devices.push_back({.driver = "usb-ehci", .id = "e", .properties = {}, .pci_slot = 3});
+    start();
+    EXPECT_THAT(error_of("device_del", {{"id", "e"}}), HasSubstr("cannot be unplugged"));
+}
+
+TEST_F(MachineUsbPlugTest, ADeviceOfTheHostThatIsNotThereIsNamed) {
+    start();
+    EXPECT_EQ(say("device_add", usbctrl())["return"], Json::object());
+    const auto host = [&](const Json& which) {
+        return error_of("device_add", device("usb-host", "xenusb-250-251", which));
+    };
+    EXPECT_THAT(host({{"hostbus", "250"}}), HasSubstr("which device"));
+    EXPECT_THAT(host({{"hostbus", "250"}, {"hostaddr", "300"}}), HasSubstr("hostaddr=300"));
+    EXPECT_THAT(host({{"hostbus", "250"}, {"hostaddr", "251"}, {"isobufs", "4"}}), HasSubstr("isobufs"));
+    EXPECT_THAT(host({{"hostbus", "250"}, {"hostaddr", "251"}, {"bus", "xenusb-0.0"}, {"port", "1"}}),
+                HasSubstr("usb-host"));
 }
 
 } // namespace

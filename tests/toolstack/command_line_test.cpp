@@ -159,7 +159,7 @@ TEST(CommandLine, TwoDashesAreOne) {
 TEST(CommandLine, ErrorsAreOneLine) {
     for (const char* bad :
          {"-m x", "-drive file=/a,format=foo", "-vnc ::", "-smp 0", "-device foo", "-machine q35",
-          "-incoming tcp:0:1", "-serial foo:1", "-netdev foo,id=1", "-usbdevice host:1.2"}) {
+          "-incoming tcp:0:1", "-serial foo:1", "-netdev foo,id=1", "-usbdevice foo:1.2"}) {
         const std::string message = error(bad);
         EXPECT_THAT(message, StartsWith(bad)) << message;
         EXPECT_THAT(message, Not(HasSubstr("\n")));

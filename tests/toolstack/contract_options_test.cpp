@@ -60,7 +60,9 @@ constexpr ContractRow kContract[] = {
     {"-usb -usbdevice keyboard", kDone, 0},
     {"-usb -usbdevice wacom-tablet", kLog, 1},
     {"-usb -usbdevice braille", kLog, 1},
+    {"-usb -usbdevice host:1.2", kLog, 1},
     {"-device piix3-usb-uhci,id=usb", kDone, 0},
+    {"-device piix4-usb-uhci,id=usb", kDone, 0},
     {"-device ich9-usb-ehci1,id=usb,addr=0x1d.0x7,multifunction=on "
      "-device ich9-usb-uhci1,masterbus=usb.0,firstport=0,addr=0x1d.0,multifunction=on "
      "-device ich9-usb-uhci2,masterbus=usb.0,firstport=2,addr=0x1d.0x1,multifunction=on "

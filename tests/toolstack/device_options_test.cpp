@@ -517,8 +517,20 @@ TEST(DeviceOption, AUsbDiskIsADriveAndADeviceOnItsBus) {
     EXPECT_EQ(m.devices.at(1).driver, "usb-storage");
     EXPECT_EQ(m.devices.at(1).id, "stick");
     EXPECT_THAT(m.devices.at(1).properties, testing::IsSupersetOf({Pair("drive", "X"), Pair("port", "2")}));
-    EXPECT_THAT(error("-device usb-storage"), HasSubstr("drive="));
-    EXPECT_THAT(error("-device usb-storage,drive=none"), HasSubstr("no -drive"));
+    EXPECT_THAT(error("-usb -device usb-storage"), HasSubstr("drive="));
+    EXPECT_THAT(error("-usb -device usb-storage,drive=none"), HasSubstr("no -drive"));
+}
+
+TEST(DeviceOption, AUsbDeviceWithoutAControllerIsTheErrorThatQemuGives) {
+    for (const char* driver : {"usb-tablet", "usb-kbd", "usb-hub", "usb-storage", "usb-host"}) {
+        const std::string device = fmt::format("-device {},hostbus=1,hostaddr=2", driver);
+        EXPECT_THAT(error(device.c_str()), HasSubstr("No 'usb-bus' bus found")) << driver;
+        EXPECT_THAT(error(device.c_str()), HasSubstr("usbctrl=")) << driver;
+    }
+    EXPECT_EQ(machine("-device usb-tablet -device piix4-usb-uhci").devices.size(), 2U);
+    const MachineOptions m = machine("-usb -device usb-host,id=h,vendorid=0x46d,productid=0xc077");
+    EXPECT_TRUE(m.devices.at(0).emulated);
+    EXPECT_THAT(m.devices.at(0).properties, Contains(Pair("vendorid", "0x46d")));
 }
 
 TEST(DeviceOption, WhereThereIsUsbADriveThatNobodyUsesWaitsForDeviceAdd) {
@@ -557,6 +569,7 @@ TEST(DeviceOption, EveryDeviceOfTheTableIsAccepted) {
         if (disk) line = fmt::format("-drive file=/a,if=none,id=d,format=raw {},drive=d", line);
         if (row.kind == DeviceKind::ScsiDisk) line += " -device lsi53c895a";
         if (row.driver.starts_with("hda-")) line = "-device intel-hda " + line;
+        if (row.driver.starts_with("usb-")) line += " -usb";
         const MachineOptions m = machine(line);
         EXPECT_EQ(m.unsupported.size(), row.support == Support::Logged ? 1U : 0U) << row.driver;
         if (!row.alias.empty()) {
@@ -577,7 +590,8 @@ TEST(UsbOption, TheLegacyFormIsKept) {
     const MachineOptions m = machine("-usb -usbdevice tablet -usbdevice keyboard");
     EXPECT_TRUE(m.usb);
     EXPECT_THAT(m.usb_devices, ElementsAre("tablet", "keyboard"));
-    EXPECT_THAT(error("-usbdevice host:1.2"), HasSubstr("tablet"));
+    EXPECT_THAT(error("-usbdevice foo"), HasSubstr("tablet"));
+    EXPECT_THAT(machine("-usbdevice host:1.2").unsupported, Contains(HasSubstr("usbdev=")));
 }
 
 } // namespace

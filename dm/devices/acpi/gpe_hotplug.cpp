@@ -76,6 +76,11 @@ Status GpeHotplug::pci_request_eject(unsigned slot) {
     return {};
 }
 
+void GpeHotplug::pci_removed(unsigned slot) {
+    state_.pciu &= ~(u32{1} << slot);
+    state_.pcid &= ~(u32{1} << slot);
+}
+
 u64 GpeHotplug::read_gpe(u64 offset, unsigned size) {
     const u64 block = state_.gpe0_sts.raw() | u64{state_.gpe0_en.raw()} << 16;
     return block >> (offset * 8) & ones(size);
@@ -124,8 +129,7 @@ void GpeHotplug::eject(u32 slots) {
     for (unsigned slot = 0; slot < kSlots; ++slot) {
         const u32 mask = u32{1} << slot;
         if ((slots & mask) == 0) continue;
-        state_.pciu &= ~mask;
-        state_.pcid &= ~mask;
+        pci_removed(slot);
         if (options_.eject) options_.eject(slot);
     }
 }

@@ -69,6 +69,13 @@ public:
     Status pci_inserted(unsigned slot);
     /// Asks the guest to let the device go; Options::eject follows when it does.
     Status pci_request_eject(unsigned slot);
+    /// The toolstack took the device away without asking, or the guest started anew: forgets about it.
+    void pci_removed(unsigned slot);
+    /// Slots whose guest was asked and has not answered.
+    u32 leaving() const { return state_.pcid; }
+    /// Instead of Options::removable_slots, when they are known.
+    void set_removable(u32 slots) { options_.removable_slots = slots; }
+    u32 removable_slots() const { return options_.removable_slots; }
 
     void reset() override;
     /// Kept: event registers have power in S3, and what was announced during the sleep must not be lost.

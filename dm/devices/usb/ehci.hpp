@@ -67,6 +67,9 @@ public:
     bool add_companion(UsbController& companion, unsigned first_port);
 
     unsigned root_ports() const override { return kPorts; }
+    bool serves(unsigned port, usb::Speed speed) const override {
+        return speed == usb::Speed::High || companions_[port].controller != nullptr;
+    }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
     /// Whoever owns the port.

@@ -112,9 +112,9 @@ Answer EhciSchedule::transfer(const QueueHead& qh, u32 length) {
     if (pid_code(qh) != PidCode::In) {
         if (!move_buffer(qh, bytes, false)) return {};
         return device->transact(pid_code(qh) == PidCode::Setup ? usb::Pid::Setup : usb::Pid::Out, endpoint,
-                                bytes);
+                                bytes, total_bytes(qh));
     }
-    const Answer answer = device->transact(usb::Pid::In, endpoint, bytes);
+    const Answer answer = device->transact(usb::Pid::In, endpoint, bytes, total_bytes(qh));
     if (answer.handshake == Handshake::Ack) move_buffer(qh, bytes.first(answer.length), true);
     return answer;
 }

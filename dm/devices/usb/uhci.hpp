@@ -61,6 +61,9 @@ public:
 
     static constexpr PciIdentity kPiix3{
         .vendor = 0x8086, .device = 0x7020, .class_code = 0x0c0300, .revision = 0x01, .interrupt_pin = 4};
+    /// 82371AB (PIIX4), function 2 (datasheet 290562).
+    static constexpr PciIdentity kPiix4{
+        .vendor = 0x8086, .device = 0x7112, .class_code = 0x0c0300, .revision = 0x01, .interrupt_pin = 4};
     /// One of the three companions in an ICH9 (datasheet 316972), 0 to 2.
     static constexpr PciIdentity ich9(unsigned index) {
         return {.vendor = 0x8086,
@@ -72,6 +75,7 @@ public:
     ~Uhci() override;
 
     unsigned root_ports() const override { return kPorts; }
+    bool serves(unsigned, usb::Speed speed) const override { return speed == usb::Speed::Full; }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
     UsbDevice* device(unsigned port) const override { return devices_[port].get(); }

@@ -129,13 +129,36 @@ Answer UhciFrame::transfer(const Descriptor& td, usb::Pid pid) {
     std::array<u8, usb::kMostPacket> buffer;
     const auto bytes = std::span(buffer).first(td.length());
     const unsigned endpoint = td.token >> 15 & 15;
+    const u32 all = device->works_ahead(pid, endpoint) ? wanted(td) : 0;
     if (pid != usb::Pid::In) {
         if (!get(td.buffer, bytes)) return {};
-        return device->transact(pid, endpoint, bytes);
+        return device->transact(pid, endpoint, bytes, all);
     }
-    const Answer answer = device->transact(pid, endpoint, bytes);
+    const Answer answer = device->transact(pid, endpoint, bytes, all);
     if (answer.handshake == Handshake::Ack) put(td.buffer, bytes.first(answer.length));
     return answer;
+}
+
+/// With what the descriptors behind it in its queue go on with: packets of the same endpoint, all of the same
+/// length but perhaps the last.
+u32 UhciFrame::wanted(const Descriptor& td) {
+    constexpr u32 kSamePipe = 0x0007ffff; // PID, address, endpoint
+    const u32 packet = td.length();
+    u32 all = packet;
+    u32 last = packet;
+    u32 link = td.link;
+    for (unsigned n = 0; n < kMostAhead && links_ > 0; ++n) {
+        if (!in_queue_ || last < packet || (link & (uhci::T | uhci::Q)) != 0) break;
+        const std::span<const u8> raw = memory_.view(link & uhci::kAddress, 16);
+        --links_;
+        if (raw.size() < 16) break;
+        const Descriptor next{word(raw, 0), word(raw, 1), word(raw, 2), word(raw, 3)};
+        last = next.length();
+        if (!next.has(Td::ACTIVE) || ((next.token ^ td.token) & kSamePipe) != 0 || last > packet) break;
+        all += last;
+        link = next.link;
+    }
+    return all;
 }
 
 UhciFrame::Then UhciFrame::finish(Descriptor& td, const Answer& answer, bool in) {

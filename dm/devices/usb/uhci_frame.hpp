@@ -55,6 +55,7 @@ private:
     u32 run_descriptor(u32 link);
     Then execute(Descriptor& td);
     usb::Answer transfer(const Descriptor& td, usb::Pid pid);
+    u32 wanted(const Descriptor& td);
     Then finish(Descriptor& td, const usb::Answer& answer, bool in);
     Then finish_isochronous(Descriptor& td, const usb::Answer& answer);
     Then done(Descriptor& td, u32 bytes, bool in);
@@ -67,6 +68,7 @@ private:
     void fault(Fault which) { out_.fault = which; }
 
     static constexpr std::size_t kQueuesRemembered = 128;
+    static constexpr unsigned kMostAhead = 128; ///< descriptors that are looked at for one that works ahead
 
     GuestMemory& memory_;
     Bus& bus_;

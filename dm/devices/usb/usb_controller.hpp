@@ -11,6 +11,8 @@ class UsbController {
 public:
     virtual ~UsbController() = default;
     virtual unsigned root_ports() const = 0;
+    /// Whether a device that talks at this speed only is of use at the port.
+    virtual bool serves(unsigned port, usb::Speed speed) const = 0;
     /// Plugs a device in; the port is free.
     virtual void attach(unsigned port, std::unique_ptr<UsbDevice> device) = 0;
     /// Takes it out; null where there is none.

@@ -39,7 +39,7 @@ usb::Speed UsbDevice::speed() const {
     return high && !description_.high_device.empty() ? usb::Speed::High : usb::Speed::Full;
 }
 
-Answer UsbDevice::transact(usb::Pid pid, unsigned endpoint, std::span<u8> bytes) {
+Answer UsbDevice::transact(usb::Pid pid, unsigned endpoint, std::span<u8> bytes, u32) {
     if (endpoint == 0) return control(pid, bytes);
     const bool in = pid == usb::Pid::In;
     const u16 bit = static_cast<u16>(1U << (endpoint & 15));

@@ -77,9 +77,17 @@ public:
     /// What device and port agree on; its descriptors and packets are those of this speed.
     usb::Speed speed() const;
     /// Reset signalling: the device is in its default state, at address 0.
-    void bus_reset();
-    /// One transaction. `bytes`: room for an IN's data, or the data of an OUT or SETUP.
-    usb::Answer transact(usb::Pid pid, unsigned endpoint, std::span<u8> bytes);
+    virtual void bus_reset();
+    /// One transaction. `bytes`: room for an IN's data, or the data of an OUT or SETUP. `wanted`: bytes that
+    /// the host moves in one go from here on, these included, as far as the controller knows; a device that
+    /// works ahead needs it.
+    virtual usb::Answer transact(usb::Pid pid, unsigned endpoint, std::span<u8> bytes, u32 wanted = 0);
+    /// Whether it is worth finding out `wanted` for the next transaction.
+    virtual bool works_ahead(usb::Pid pid, unsigned endpoint) const {
+        static_cast<void>(pid);
+        static_cast<void>(endpoint);
+        return false;
+    }
     /// The device with this address: itself, or one that is plugged into it.
     virtual UsbDevice* find(u8 address) { return address == control_.address ? this : nullptr; }
     /// listens_to() may have changed.
@@ -112,6 +120,12 @@ protected:
     }
 
     bool configured() const { return control_.configuration != 0; }
+    u8 address() const { return control_.address; }
+    void set_address(u8 address) { control_.address = address; }
+    void set_remote_wakeup(bool on) {
+        control_.remote_wakeup = on;
+        link_changed();
+    }
     bool heard() const { return upstream_ != nullptr && upstream_->listens_to(*this); }
     /// Something waits for the host.
     void ready() {

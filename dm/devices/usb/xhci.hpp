@@ -158,6 +158,7 @@ public:
 
     /// Those of USB 2.
     unsigned root_ports() const override { return config_.usb2_ports; }
+    bool serves(unsigned, usb::Speed) const override { return true; }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
     UsbDevice* device(unsigned port) const override { return devices_[port].get(); }
@@ -268,6 +269,8 @@ private:
         std::size_t count = 0;
         u32 length = 0;
         bool complete = false; ///< full, or the transfer ends here
+        /// Of the first block, if packets end where it does, or else of the packet.
+        u32 wanted(u32 packet_size) const;
         std::span<Piece> all() { return std::span(pieces).first(count); }
     };
     enum class Then : u8 { Next, Wait };
@@ -290,7 +293,7 @@ private:
     void transfer_event(const Endpoint& ep, const xhci::Trb& trb, xhci::Code code, u32 left) {
         event(ep, trb, ep.dequeue, code, left);
     }
-    usb::Answer transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes);
+    usb::Answer transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes, u32 wanted = 0);
     bool& waits(const Endpoint& ep) { return waits_[static_cast<std::size_t>(&ep - s_.endpoints.data())]; }
 
     bool get(u64 addr, std::span<u8> out);

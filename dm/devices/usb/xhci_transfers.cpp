@@ -62,13 +62,13 @@ bool Xhci::fetch(u64& at, bool& cycle, Trb& trb) {
     return false;
 }
 
-Answer Xhci::transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes) {
+Answer Xhci::transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes, u32 wanted) {
     const Slot& which = slot(ep.slot);
     const unsigned port = which.port - 1U;
     if (!port_hears(port)) return {};
     if (port_sleeps(port)) return {Handshake::Nak};
     UsbDevice* const device = device_at_port(port)->find(which.address);
-    return device == nullptr ? Answer{} : device->transact(pid, ep.number(), bytes);
+    return device == nullptr ? Answer{} : device->transact(pid, ep.number(), bytes, wanted);
 }
 
 void Xhci::run_endpoints(unsigned& budget) {
@@ -192,14 +192,21 @@ bool Xhci::store_packet(Packet& packet, std::span<const u8> bytes) {
     return true;
 }
 
+u32 Xhci::Packet::wanted(u32 packet_size) const {
+    const u32 left = pieces[0].trb.length() - pieces[0].skip;
+    const bool ends = !pieces[0].trb.has(TrbBit::CH) || left % packet_size == 0;
+    return ends ? std::max(left, length) : std::max(left / packet_size * packet_size, length);
+}
+
 Answer Xhci::transfer(Endpoint& ep, Packet& packet, bool in) {
     std::array<u8, xhci::kMostPacket> buffer;
     const auto bytes = std::span(buffer).first(packet.length);
+    const u32 wanted = packet.wanted(std::max<u32>(ep.packet, 1));
     if (!in) {
         if (!load_packet(packet, bytes)) return {Handshake::Nak};
-        return transact(ep, usb::Pid::Out, bytes);
+        return transact(ep, usb::Pid::Out, bytes, wanted);
     }
-    Answer answer = transact(ep, usb::Pid::In, bytes);
+    Answer answer = transact(ep, usb::Pid::In, bytes, wanted);
     if (answer.handshake != Handshake::Ack) return answer;
     answer.length = std::min<u32>(answer.length, packet.length);
     if (!store_packet(packet, bytes.first(answer.length))) return {Handshake::Nak};
