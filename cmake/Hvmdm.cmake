@@ -45,6 +45,14 @@ function(hvmdm_room name)
   endif()
 endfunction()
 
+# hvmdm_small(patterns...): files of the calling folder that no guest waits for, in a room where it waits for others.
+function(hvmdm_small)
+  if(NOT HVMDM_SANITIZE)
+    file(GLOB small CONFIGURE_DEPENDS ${ARGN})
+    set_source_files_properties(${small} PROPERTIES COMPILE_OPTIONS -Os)
+  endif()
+endfunction()
+
 # hvmdm_tests(NAME DEPENDS libs...): the GoogleTest program tests_NAME from the .cpp files of the calling folder.
 function(hvmdm_tests name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
