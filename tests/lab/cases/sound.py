@@ -57,4 +57,4 @@ def sound_ac97(lab):
 
 @case("a Linux guest finds an ES1370 and plays two seconds into a WAV file, every frame right", 300, ("hvmdm",), order=23, every_time=False)
 def sound_es1370(lab):
-    plays(lab, "es1370", "ES1370")
+    plays(lab, "es1370", "ENS1370")

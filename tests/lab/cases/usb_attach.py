@@ -31,7 +31,7 @@ def usb_attach(lab):
     shell = Shell(lab, "plugger")
     guest = shell.guest
     lab.equal("USB controllers at first", shell.run("ls /sys/bus/usb/devices | grep -c ^usb; true").split()[-1], "0")
-    guest.xl("usbctrl-attach", "type=devicemodel version=2 ports=4")
+    guest.xl("usbctrl-attach", "type=devicemodel version=2 ports=6")
     shell.run("for n in $(seq 30); do [ -d /sys/bus/usb/devices/usb1 ] && break; sleep 1; done; [ -d /sys/bus/usb/devices/usb1 ]", 60)
     guest.xl("usbdev-attach", f"hostbus={bus} hostaddr={address}")
     reads_stick(lab, shell, wanted, "that was attached")
