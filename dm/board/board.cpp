@@ -78,7 +78,7 @@ Status Board::build(BoardParts parts) {
     for (const SoundParts& sound : parts.sounds)
         DM_TRY(add_sound(sound));
     if (parts.usb) DM_TRY(add_usb(*parts.usb));
-    gpe_->set_removable(empty_slots());
+    if (parts.pci_hot_plug) gpe_->set_removable(empty_slots());
     reset();
     return {};
 }

@@ -80,6 +80,7 @@ struct BoardParts {
     u64 ram_above_4g = 0;
     std::string boot_order = "cda";
     bool xen_platform = true;
+    bool pci_hot_plug = true; ///< a recorded machine stays as it was built
     using Vga = VgaParts;
     std::optional<Vga> vga;
     std::array<CharBackend*, kSerialPorts> serials{}; ///< null: no UART there

@@ -57,6 +57,8 @@ Status Board::plug_usb_controller(const Controller& parts) {
             usb.awaited = false;
             return {};
         }
+    if (gpe_->removable_slots() == 0)
+        return fail("no USB controller can be plugged into a machine that is recorded");
     for (u8 slot = kFirstFreeDevice; slot < kSlots; ++slot) {
         if ((gpe_->removable_slots() >> slot & 1) == 0 || pci_.free_device(slot) != slot) continue;
         DM_TRY(put_usb_controller(parts, slot));

@@ -22,6 +22,7 @@ Result<std::unique_ptr<Board>> make_replay_board(const replay::MachineShape& sha
     parts.ram_above_4g = shape.ram_above_4g;
     parts.boot_order = shape.boot_order;
     parts.xen_platform = shape.xen_platform;
+    parts.pci_hot_plug = false;
     for (unsigned port = 0; port < kSerialPorts; ++port)
         if (shape.serials[port]) parts.serials[port] = player.serial(port);
     for (const replay::DiskShape& disk : shape.disks) {
@@ -104,6 +105,7 @@ replay::MachineShape shape_of(const BoardParts& parts) {
 }
 
 void put_under_record(BoardParts& parts, replay::Recorder& recorder) {
+    parts.pci_hot_plug = false;
     recorder.set_shape(shape_of(parts));
     for (unsigned port = 0; port < kSerialPorts; ++port)
         parts.serials[port] = recorder.serial(port, parts.serials[port]);

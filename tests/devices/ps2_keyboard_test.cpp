@@ -231,7 +231,7 @@ TEST_F(Ps2KeyboardTest, WhateverIsTypedAtAGuestThatIsAwayNoKeyStaysDown) {
             extended = true;
         } else if (byte == 0xf0) {
             is_break = true;
-        } else {
+        } else if (byte != 0xe1) { // Pause, which follows with all of its breaks
             held[(extended ? 256U : 0U) + byte] = !is_break;
             extended = is_break = false;
         }

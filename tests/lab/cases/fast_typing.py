@@ -12,7 +12,7 @@ KEYS = 1000
 def type_much(lab, name, **keys):
     shell = Shell(lab, name, **keys)
     shell.run("stty raw -echo </dev/tty1")
-    shell.run(f"(head -c {KEYS} </dev/tty1 >/typed; touch /complete) &")
+    shell.run(f"(head -c {KEYS} </dev/tty1 >/typed; touch /complete) & true")
     text = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz", k=KEYS))
     vnc = shell.guest.vnc(key_delay_ms=0)
     began = time.monotonic()
