@@ -91,6 +91,8 @@ TEST(Es1370, PlaysItsBufferInALoopAndCountsSamples) {
     r.go(DAC2, 30U << kPclkdivShift); // 1411200 / 32 = 44100
     EXPECT_FALSE(r.irq());
     r.time(kFrames441 - 100);
+    EXPECT_EQ(r.get(STATUS), 0x60U);
+    EXPECT_EQ(r.get(SAMPLE_COUNT + 4), 440U) << "440 of them are done";
     EXPECT_FALSE(r.irq());
     r.time(200);
     EXPECT_TRUE(r.irq()) << "441 samples are a period";

@@ -142,9 +142,9 @@ TEST(Sb16, WaitsForItsDmaChannel) {
     Sb16Rig r;
     r.set_rate(10000);
     r.play(false, 0, 0, 99);
-    EXPECT_FALSE(r.timers.next_deadline());
     r.time(kSecond);
     EXPECT_EQ(r.audio.total, 0U);
+    EXPECT_FALSE(r.timers.next_deadline()) << "it looks once";
     r.program(false, 99, Sb16Rig::kPlay);
     r.time(10 * kMillisecond);
     EXPECT_EQ(r.audio.total, 100U);
@@ -163,6 +163,17 @@ TEST(Sb16, ABufferThatEndsBeforeTheBlockHoldsItUp) {
     r.program(false, 49, Sb16Rig::kPlay);
     r.time(10 * kMillisecond);
     EXPECT_EQ(r.audio.total, 100U);
+    EXPECT_TRUE(r.irq());
+}
+
+TEST(Sb16, AChannelThatComesDoesNotForgetASilence) {
+    Sb16Rig r;
+    r.set_rate(10000);
+    r.dsp({0x80, 99, 0});
+    r.play(false, 0, 0, 9999);
+    r.time(5 * kMillisecond);
+    r.program(false, 9999, Sb16Rig::kPlay);
+    r.time(6 * kMillisecond);
     EXPECT_TRUE(r.irq());
 }
 

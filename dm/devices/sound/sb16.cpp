@@ -149,10 +149,11 @@ void Sb16::begin(Transfer transfer, u32 rate, u32 samples) {
 
 /// The guest has unmasked the channel: time counts from now on.
 void Sb16::dma_acknowledged() {
-    if (!moves()) return;
+    if (!moves() || !s_.transfer.held_up) return;
+    s_.transfer.held_up = false;
     s_.transfer.pace.restart(timers_.now_ns(), s_.transfer.pace.rate);
     s_.looked_ns = timers_.now_ns();
-    timer_.arm(look_at(s_.looked_ns, s_.transfer.pace.when(frames_left())));
+    arm();
 }
 
 u32 Sb16::frames_left() const {
@@ -165,11 +166,11 @@ void Sb16::run() {
         s_.silent_until.reset();
         s_.irqs |= sb16::kIrq8;
     }
-    if (!moves()) return;
+    if (!moves() || s_.transfer.held_up) return;
     u32 due = s_.transfer.pace.take(now, UINT32_MAX);
-    while (due > 0 && moves()) {
+    while (due > 0 && moves() && !s_.transfer.held_up) {
         const u32 moved = move(due);
-        if (moved == 0) return; // the channel is masked
+        s_.transfer.held_up = moved == 0;
         due -= moved;
     }
 }
@@ -214,8 +215,12 @@ void Sb16::derive() {
     dma8_.set_request(moves() && !wide);
     dma16_.set_request(moves() && wide);
     irq_.set((s_.irqs & (sb16::kIrq8 | sb16::kIrq16)) != 0);
+    arm();
+}
+
+void Sb16::arm() {
     std::optional<u64> next = s_.silent_until;
-    if (moves() && channel().open()) {
+    if (moves() && !s_.transfer.held_up) {
         const u64 at = look_at(s_.looked_ns, s_.transfer.pace.when(frames_left()));
         next = std::min(next.value_or(at), at);
     }

@@ -27,6 +27,7 @@ public:
     struct Transfer {
         bool on = false;
         bool paused = false;
+        bool held_up = false; ///< its DMA channel was masked when it looked
         bool repeats = false; ///< auto-initialise
         bool wide = false;    ///< 16 bits, on the other channel
         bool records = false;
@@ -40,6 +41,7 @@ public:
         static constexpr void fields(auto&& v, auto& s) {
             v("on", s.on);
             v("paused", s.paused);
+            v("held_up", s.held_up);
             v("repeats", s.repeats);
             v("wide", s.wide);
             v("records", s.records);
@@ -125,6 +127,7 @@ private:
     void block_done();
     u32 frames_left() const;
     void derive();
+    void arm();
     Status valid(const State& state) const;
 
     // sb16_dsp.cpp: commands
