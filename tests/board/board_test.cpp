@@ -165,7 +165,7 @@ TEST_F(BoardTest, ASoundBlasterIsAtItsOldPlace) {
     out(0x02, 0), out(0x02, 0), out(0x03, 99), out(0x03, 0), out(0x83, 0);
     out(0x0b, 0x49);
     out(0x0a, 1);
-    for (const unsigned byte : {0x14, 99, 0})
+    for (const unsigned byte : {0x14U, 99U, 0U})
         out(0x22c, byte);
     clock.now += 10 * kMillisecond;
     timers.run_due();
