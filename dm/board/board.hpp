@@ -73,6 +73,11 @@ struct SoundParts {
     std::array<std::optional<HdaController::Codec>, hda::kMostCodecs> codecs{}; ///< on the link
 };
 
+/// At port 220, IRQ 5, DMA channels 1 and 5.
+struct Sb16Parts {
+    AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere
+};
+
 struct BoardParts {
     unsigned cpus = 1;     ///< online at start
     unsigned max_cpus = 1; ///< may come later
@@ -100,10 +105,7 @@ struct BoardParts {
     std::optional<Scsi> scsi;
     std::vector<NicParts> nics;
     std::vector<SoundParts> sounds;
-    struct Sb16 {
-        AudioBackend* audio = nullptr; ///< null: what it plays goes nowhere
-    };
-    std::optional<Sb16> sb16; ///< at port 220, IRQ 5, DMA channels 1 and 5
+    std::optional<Sb16Parts> sb16;
     struct Usb {
         struct Device {
             UsbModel model = UsbModel::Tablet;
@@ -224,7 +226,7 @@ private:
 
     // board_sound.cpp
     Status add_sound(const SoundParts& parts);
-    void add_sb16(const BoardParts::Sb16& parts);
+    void add_sb16(const Sb16Parts& parts);
     std::unique_ptr<PciFunction> make_sound(const SoundParts& parts, PciWiring wiring);
 
     // board_usb.cpp

@@ -48,7 +48,7 @@ Status Board::add_sound(const SoundParts& parts) {
     return {};
 }
 
-void Board::add_sb16(const BoardParts::Sb16& parts) {
+void Board::add_sb16(const Sb16Parts& parts) {
     constexpr u64 kBase = 0x220;
     add(sb16_, "sb16", parts.audio, isa(5), timers_, dma_->channel(1), dma_->channel(5),
         Sb16::Jumpers{.irq_select = 0x02, .dma_select = 0x22});

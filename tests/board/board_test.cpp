@@ -152,7 +152,7 @@ TEST_F(BoardTest, ALinkOfSoundHasCodecsWithTheirOwnBackEnds) {
 TEST_F(BoardTest, ASoundBlasterIsAtItsOldPlace) {
     test::FakeAudio audio;
     EXPECT_EQ(in(0x22f), 0xffU);
-    build([&](BoardParts& parts) { parts.sb16 = BoardParts::Sb16{&audio}; });
+    build([&](BoardParts& parts) { parts.sb16 = Sb16Parts{&audio}; });
     out(0x226, 1);
     out(0x226, 0);
     EXPECT_EQ(in(0x22e), 0x80U);
