@@ -49,8 +49,7 @@ bool Machine::has_sound() const {
 void Machine::add_sounds(BoardParts& parts) const {
     for (const toolstack::DeviceOptions& device : options_.devices) {
         if (!device.emulated) continue;
-        if (device.driver == kSb16)
-            parts.sb16 = BoardParts::Sb16{.audio = audio(device.property("audiodev"))};
+        if (device.driver == kSb16) parts.sb16.emplace().audio = audio(device.property("audiodev"));
         const auto model = sound_model(device.driver);
         if (!model) continue;
         SoundParts& sound = parts.sounds.emplace_back();
