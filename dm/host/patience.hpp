@@ -16,7 +16,7 @@ namespace dm::host {
 
 class Patience {
 public:
-    static constexpr u64 kMostUs = 200;
+    static constexpr u64 kMostUs = 600;
     static constexpr u64 kSoon = 10;      ///< times the most: a wake-up within that is worth a try
     static constexpr u64 kMostSkips = 64; ///< wake-ups between two tries, when trying does not pay
 
