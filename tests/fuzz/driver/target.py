@@ -13,7 +13,7 @@ PROGRAM = BUILD / "tests/fuzz/hvmdm-fuzz"
 CORPUS_BYTES = 100 * 1024  # of one target, committed
 LONGEST = 4096             # bytes of one input
 MEMORY_MB = 1024           # of a target's process, with sanitizers
-PATIENCE_S = 300           # one input, of a clock: the frame holds each operation to much less processor time
+PATIENCE_S = 3600          # one input, of a clock that goes on while the process is stopped: the frame bounds processor time
 
 # Stacks of few frames and no leak check at each input: twice as fast. The replay in every test run checks for leaks.
 SANITIZERS = {
