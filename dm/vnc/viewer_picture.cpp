@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 namespace dm::vnc {
@@ -42,7 +43,9 @@ u64 ViewerPicture::now_ns() {
 void ViewerPicture::begin(rfbClientRec* client, const ScreenSize& size) {
     client_ = client;
     screen_ = client->screen;
-    apply_size(size);
+    drawn_ = reinterpret_cast<const u32*>(screen_->frameBuffer);
+    drawn_stride_ = static_cast<std::size_t>(screen_->paddedWidthInBytes) / sizeof(u32);
+    take_size(size);
     known_ = shown_ = size;
     knows_.size = size.width << 16 | size.height;
 }
@@ -141,10 +144,16 @@ void ViewerPicture::choose_encoding() {
 }
 
 void ViewerPicture::apply_size(const ScreenSize& now) {
-    if (now == size()) return;
-    // Not rfbNewFramebuffer(): that also resets the length of a row and the order of colours.
+    if (now != size()) take_size(now);
+}
+
+void ViewerPicture::take_size(const ScreenSize& now) {
+    copy_.resize(std::size_t{now.width} * now.height);
+    // Not rfbNewFramebuffer(): that also resets the order of colours.
     screen_->width = static_cast<int>(now.width);
     screen_->height = static_cast<int>(now.height);
+    screen_->frameBuffer = reinterpret_cast<char*>(copy_.data());
+    screen_->paddedWidthInBytes = static_cast<int>(now.width * sizeof(u32));
     sraRgnMakeEmpty(client_->modifiedRegion);
     add(client_->modifiedRegion, {0, 0, now.width, now.height}, *screen_);
 }
@@ -265,7 +274,24 @@ void ViewerPicture::send_updates() {
     }
 }
 
+/// Tight looks at pixels more than once: a colour that it has not counted makes those behind it wrong, also
+/// where nothing changes and nothing is sent again. So it is given pixels that the device thread does not
+/// draw.
+void ViewerPicture::copy_what_is_sent() {
+    const std::unique_ptr<sraRegion, decltype(&sraRgnDestroy)> sent(sraRgnCreateRgn(client_->modifiedRegion),
+                                                                    sraRgnDestroy);
+    sraRgnAnd(sent.get(), client_->requestedRegion);
+    const std::unique_ptr<sraRectangleIterator, decltype(&sraRgnReleaseIterator)> rects(
+        sraRgnGetIterator(sent.get()), sraRgnReleaseIterator);
+    const std::size_t width = size().width;
+    for (sraRect rect{}; sraRgnIteratorNext(rects.get(), &rect) != FALSE;)
+        for (auto y = static_cast<std::size_t>(rect.y1); y < static_cast<std::size_t>(rect.y2); ++y)
+            std::copy(drawn_ + y * drawn_stride_ + rect.x1, drawn_ + y * drawn_stride_ + rect.x2,
+                      copy_.begin() + static_cast<std::ptrdiff_t>(y * width) + rect.x1);
+}
+
 void ViewerPicture::send_picture() {
+    copy_what_is_sent();
     const u32 before = static_cast<u32>(rfbStatGetSentBytes(client_));
     if (!rfbSendFramebufferUpdate(client_, client_->modifiedRegion)) {
         if (client_->state != rfbClientRec::RFB_SHUTDOWN) rfbCloseClient(client_);

@@ -29,7 +29,8 @@ class ViewerPicture {
 public:
     explicit ViewerPicture(ViewerKnows& knows) : knows_(knows) {}
 
-    /// The handshake is about to tell this size. Both outlive the picture.
+    /// The handshake is about to tell this size. Client and screen, which has the pixels that are drawn as
+    /// its frame buffer, outlive the picture.
     void begin(_rfbClientRec* client, const ScreenSize& size);
     void apply(const ViewerMail& mail);
     /// Sends what the viewer wants and does not have.
@@ -43,6 +44,7 @@ private:
     void apply_encodings(const Encodings& encodings);
     void choose_encoding();
     void apply_size(const ScreenSize& size);
+    void take_size(const ScreenSize& size);
     void apply_requests(const ViewerMail& mail);
     void apply_continuous(const ViewerMail& mail);
     void answer(const ViewerMail& mail);
@@ -51,6 +53,7 @@ private:
     void tell_size(SizeReason reason, SizeStatus status);
     void blacken(const ScreenSize& now);
     void send_picture();
+    void copy_what_is_sent();
     void write(const RfbMessage& message);
     bool can_resize() const { return encodings_.new_fb_size || encodings_.extended_desktop_size; }
     ScreenSize size() const;
@@ -58,6 +61,9 @@ private:
     ViewerKnows& knows_;
     _rfbClientRec* client_ = nullptr;
     _rfbScreenInfo* screen_ = nullptr;
+    const u32* drawn_ = nullptr; ///< by the device thread, meanwhile
+    std::size_t drawn_stride_ = 0;
+    std::vector<u32> copy_; ///< the screen as the last updates were encoded from it
     Encodings encodings_;
     ScreenSize known_;         ///< as the viewer was told last
     ScreenSize shown_;         ///< differs for viewers that cannot change their size

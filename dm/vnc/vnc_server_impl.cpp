@@ -159,8 +159,6 @@ rfbScreenInfo* VncServer::Impl::make_screen() {
     rfbScreenInfo* const screen = rfbGetScreen(nullptr, nullptr, static_cast<int>(size_.width),
                                                static_cast<int>(size_.height), 8, 3, 4);
     if (screen == nullptr) return nullptr;
-    screen->frameBuffer = reinterpret_cast<char*>(buffer_.pixels());
-    screen->paddedWidthInBytes = static_cast<int>(PixelBuffer::kMaxWidth * sizeof(u32));
     screen->serverFormat.depth = 24;
     screen->serverFormat.redShift = 16; // pixels are 0x00RRGGBB
     screen->serverFormat.greenShift = 8;
@@ -297,6 +295,8 @@ rfbScreenInfo* VncServer::Impl::take_screen(VncSession& session) {
             free_screens_.pop_back();
             screen->width = static_cast<int>(size_.width);
             screen->height = static_cast<int>(size_.height);
+            screen->frameBuffer = reinterpret_cast<char*>(buffer_.pixels()); // not the last viewer's copy
+            screen->paddedWidthInBytes = static_cast<int>(PixelBuffer::kMaxWidth * sizeof(u32));
             return screen;
         }
     }
