@@ -119,6 +119,26 @@ TEST_F(CirrusScreenTest, LegacyModesAreTheVgas) {
     EXPECT_EQ(screen.width, 720U);
 }
 
+TEST_F(CirrusScreenTest, PackedModesAreShownAlthoughTheBiosTurnsTheScreenOff) {
+    rig.packed_mode(320, 100, 8);
+    rig.drive.distinct_dac();
+    rig.drive.seq(1, 0x21);
+    rig.put(0, {0x12});
+    rig.refresh();
+    EXPECT_EQ(screen.width, 320U);
+    EXPECT_EQ(screen.at(0, 0), VgaDriver::distinct_colour(0x12));
+    rig.drive.in(0x3da);
+    rig.drive.out(0x3c0, 0x00); // the palette is the CPU's
+    rig.refresh();
+    EXPECT_EQ(screen.at(0, 0), 0U);
+    rig.drive.set(kMode13);
+    rig.drive.seq(7, 0); // no packed pixels
+    rig.drive.seq(1, 0x21);
+    rig.drive.poke(0xa0000, 0x12);
+    rig.refresh();
+    EXPECT_EQ(screen.at(0, 0), 0U);
+}
+
 TEST_F(CirrusScreenTest, OnlyWhatChangedIsReported) {
     rig.packed_mode(320, 100, 8);
     rig.drive.distinct_dac();

@@ -28,13 +28,16 @@ u64 row_of(std::span<const u8> at, unsigned bytes) {
 } // namespace
 
 VgaFrame CirrusScreen::frame() const {
-    VgaFrame frame;
     const bool packed = regs_.extended() && graphics_selected(v_);
-    if (!packed)
-        frame = describe_frame(v_);
-    else if (shows_picture(v_))
+    // The BIOS sets SR1's "screen off" with each packed mode and leaves it so: the palette alone decides
+    // there.
+    if (packed && !palette_shows(v_)) return {};
+    VgaFrame frame;
+    if (packed)
         fill_crtc(frame, v_);
-    if (!shows_picture(v_)) return frame;
+    else
+        frame = describe_frame(v_);
+    if (!packed && frame.kind == VgaFrame::Kind::Blank) return frame;
 
     const u8 display = crtc(s_, CR_EXTENDED_DISPLAY);
     frame.start +=
@@ -77,10 +80,8 @@ VgaCursor CirrusScreen::cursor() const {
     }
     const auto colour = [this](unsigned entry) {
         u32 rgb = 0;
-        for (unsigned i = 0; i < 3; ++i) {
-            const u32 level = s_.cursor_colours[entry * 3 + i] & 0x3fU;
-            rgb = rgb << 8 | level << 2 | level >> 4;
-        }
+        for (unsigned i = 0; i < 3; ++i)
+            rgb = rgb << 8 | widened(s_.cursor_colours[entry * 3 + i] & 0x3fU);
         return rgb;
     };
     cursor.colours = {colour(kBackground), colour(kForeground)};

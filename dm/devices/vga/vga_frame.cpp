@@ -22,12 +22,6 @@ constexpr u8 kBlink = 0x08;          // AR10
 constexpr u8 kPanningTop = 0x20;     // AR10: the part below the split does not pan
 constexpr u8 kColourSelect54 = 0x80; // AR10: colour bits 5 and 4 from AR14
 
-/// A level of six bits in eight, as QEMU widens it: the lowest bit is repeated, so that 0 stays 0 and 3f
-/// becomes ff.
-constexpr u32 widened(u32 six) {
-    return six << 2 | (six & 1) * 3;
-}
-
 u32 dac_colour(const VgaRegs::State& regs, unsigned index, bool eight_bits) {
     index &= regs.pel_mask;
     u32 colour = 0;
@@ -153,8 +147,8 @@ void describe_dispi(VgaFrame& frame, const VgaRegs::State& regs, const VbeDispi&
 
 } // namespace
 
-bool shows_picture(const VgaRegs::State& regs) {
-    return (regs.attr_index & kScreenOn) != 0 && (regs.seq[SR_CLOCKING_MODE] & kScreenOff) == 0;
+bool palette_shows(const VgaRegs::State& regs) {
+    return (regs.attr_index & kScreenOn) != 0;
 }
 
 bool graphics_selected(const VgaRegs::State& regs) {
@@ -163,7 +157,7 @@ bool graphics_selected(const VgaRegs::State& regs) {
 
 static VgaFrame describe_legacy(const VgaRegs::State& regs, bool eight_bits) {
     VgaFrame frame;
-    if (!shows_picture(regs)) return frame;
+    if (!palette_shows(regs) || (regs.seq[SR_CLOCKING_MODE] & kScreenOff) != 0) return frame;
     if (graphics_selected(regs))
         describe_planes(frame, regs, eight_bits);
     else
@@ -178,7 +172,7 @@ VgaFrame describe_frame(const VgaRegs::State& regs) {
 VgaFrame describe_frame(const VgaRegs::State& regs, const VbeDispi& dispi, bool big_endian) {
     if (!dispi.enabled()) return describe_legacy(regs, dispi.dac_8bit());
     VgaFrame frame; // blanked by the attribute controller alone
-    if ((regs.attr_index & kScreenOn) != 0) describe_dispi(frame, regs, dispi, big_endian);
+    if (palette_shows(regs)) describe_dispi(frame, regs, dispi, big_endian);
     return frame;
 }
 

@@ -59,8 +59,13 @@ VgaFrame describe_frame(const VgaRegs::State& regs, const VbeDispi& dispi, bool 
 
 // For adapters with modes of their own.
 
-/// False while the screen is off, by the attribute or the clocking mode register.
-bool shows_picture(const VgaRegs::State& regs);
+/// A level of six bits in eight, as QEMU widens it: the lowest bit is repeated, so that 0 stays 0 and 3f
+/// becomes ff.
+constexpr u32 widened(u32 six) {
+    return six << 2 | (six & 1) * 3;
+}
+/// False while the attribute controller's index register (PAS, bit 5) takes the palette away from the screen.
+bool palette_shows(const VgaRegs::State& regs);
 /// Bit 0 of GR6: not text.
 bool graphics_selected(const VgaRegs::State& regs);
 /// The 256 colours of the DAC.
