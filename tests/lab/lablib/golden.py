@@ -96,14 +96,16 @@ class Golden:
 
     def _phases(self, vnc):
         self._steady_size(vnc)
-        found = []
+        found, last = [], None
         deadline = time.monotonic() + PHASES * patience()
         while time.monotonic() < deadline:
             picture = vnc.shot()
             picture.remove()
-            if not any(same(picture, each) for each in found):
+            whole = last is not None and same(picture, last)  # not one of which a part is still on its way
+            if whole and not any(same(picture, each) for each in found):
                 found.append(picture)
-            vnc.do("wait-update 50")
+            last = picture
+            vnc.do("wait-update 20")
         return sorted(found, key=lambda picture: picture.pixels)
 
     def _steady_size(self, vnc):
