@@ -64,7 +64,7 @@ def vga_golden_std(lab):
     all_scenes(lab, "std")
 
 
-@case("the Cirrus adapter in every mode, its cursor and blits: exactly the golden pictures", 300, order=16, every_time=False)
+@case("the Cirrus adapter in every mode, its cursor and blits: exactly the golden pictures", 300, order=16)
 def vga_golden_cirrus(lab):
     all_scenes(lab, "cirrus")
 
