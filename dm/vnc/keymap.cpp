@@ -13,6 +13,7 @@ constexpr KeyCode kShiftLeft = 0x2a;
 constexpr KeyCode kShiftRight = 0x36;
 constexpr KeyCode kAltGr = 0xb8;
 constexpr KeyCode kSpace = 0x39;
+constexpr KeyCode k102nd = 0x56;
 
 struct NamedKey {
     u32 keysym;
@@ -157,15 +158,20 @@ KeySymbol Keymap::symbol_of(u32 keysym) {
     return it != std::end(kLegacyKeysyms) && it->keysym == keysym ? it->character : KeySymbol{0};
 }
 
+/// Systems do not agree on what the 102nd key is in layouts that do not need it (American keyboards do not
+/// have it): what another key gives without AltGr is typed there.
 std::optional<KeyStroke> Keymap::exact(KeySymbol symbol) const {
+    std::optional<KeyStroke> best;
     for (unsigned level = 0; level < kLevels; ++level)
-        for (std::size_t key = 0; key < kCharacterKeys.size(); ++key)
-            if (data_->symbols[key][level] == symbol)
-                return KeyStroke{.code = kCharacterKeys[key],
-                                 .shift = (level & SHIFTED) != 0,
-                                 .altgr = (level & ALTGR) != 0,
-                                 .caps = level <= SHIFTED && (data_->caps_keys >> key & 1) != 0};
-    return std::nullopt;
+        for (std::size_t key = 0; key < kCharacterKeys.size(); ++key) {
+            if (data_->symbols[key][level] != symbol) continue;
+            const KeyStroke found{.code = kCharacterKeys[key],
+                                  .shift = (level & SHIFTED) != 0,
+                                  .altgr = (level & ALTGR) != 0,
+                                  .caps = level <= SHIFTED && (data_->caps_keys >> key & 1) != 0};
+            if (!best || (best->code == k102nd && !found.altgr)) best = found;
+        }
+    return best;
 }
 
 /// An accent in the form that the layout has: by itself, or waiting for a letter.

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <set>
+#include <string_view>
 #include <xkbcommon/xkbcommon.h>
 
 namespace {
@@ -59,6 +60,8 @@ private:
     xkb_mod_mask_t level3_;
 };
 
+constexpr u8 kTwoSuperior = 0x29;
+
 KeymapData data_of(Keyboard& keyboard, const char* name) {
     KeymapData data{};
     std::snprintf(data.name, sizeof(data.name), "%s", name);
@@ -71,6 +74,9 @@ KeymapData data_of(Keyboard& keyboard, const char* name) {
             if (symbols[level] == symbols[level & SHIFTED]) symbols[level] = 0;
         const KeySymbol locked = keyboard.symbol(kCharacterKeys[key], PLAIN, true);
         if (locked == symbols[SHIFTED] && locked != symbols[PLAIN]) data.caps_keys |= u64{1} << key;
+        // Only X has it there; all others, as the key says, at AltGr and 2 alone.
+        if (name == std::string_view("fr") && kCharacterKeys[key] == kTwoSuperior && symbols[SHIFTED] == '~')
+            symbols[SHIFTED] = 0;
     }
     return data;
 }

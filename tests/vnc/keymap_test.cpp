@@ -146,6 +146,20 @@ TEST(Keymap, LayoutsPutCharactersOnDifferentKeys) {
     EXPECT_EQ(Keymap::find("ru")->stroke(0x6c1)->code, 0x21); // Cyrillic_a, on the key of f
     EXPECT_EQ(Keymap::find("ru")->stroke('f')->code, 0x21);   // in its Latin half
     EXPECT_EQ(Keymap::find("ja")->stroke('_')->code, 0x73);
+    EXPECT_EQ(Keymap::find("fr")->stroke('~')->code, 0x03);
+}
+
+TEST(Keymap, The102ndKeyIsForWhatNoOtherKeyHas) {
+    for (const char* name : {"en-us", "pl"})
+        for (const auto& [character, code] :
+             {std::pair{'<', 0x33}, std::pair{'>', 0x34}, std::pair{'|', 0x2b}}) {
+            const KeyStroke stroke = *Keymap::find(name)->stroke(static_cast<u32>(character));
+            EXPECT_EQ(stroke.code, code) << name << " " << character;
+            EXPECT_TRUE(stroke.shift) << name << " " << character;
+        }
+    EXPECT_EQ(Keymap::find("de")->stroke('<')->code, 0x56);
+    EXPECT_EQ(Keymap::find("fr")->stroke('>')->code, 0x56);
+    EXPECT_EQ(Keymap::find("en-gb")->stroke('|')->code, 0x56);
 }
 
 TEST(Keymap, AnAccentThatOnlyWaitsForALetterIsTypedWithASpace) {

@@ -1,5 +1,6 @@
 """What a viewer types arrives in a guest that has the layout which `keymap` names."""
 import re
+import time
 
 from lablib.case import case
 from lablib.images import bootable, xl_disk
@@ -20,8 +21,9 @@ def vnc_layouts(lab):
         guest = lab.guest(f"keys-{layout}", keymap={"us": "en-us"}.get(layout, layout),
                           disk=[xl_disk(bootable("layouts", f"keys-{layout}", f"set layout={layout}\n"), "hda")]).create()
         vnc = guest.vnc()
-        guest.expect(f"READY {layout}", 120)
         for text in LETTERS + signs:
+            guest.expect(f"READY {layout}", 120)
+            time.sleep(1)  # GRUB looks between two commands of a script whether Ctrl-C is typed, and forgets other keys
             for character in text:  # a keyboard keeps no more than eight that GRUB has not read
                 vnc.type(character)
                 guest.expect(re.escape(character), 30)
