@@ -6,7 +6,8 @@ from lablib.images import bootable, xl_disk
 SETTINGS = 'set timeout=60\nset arguments="quiet xen_emul_unplug=never hvmtest=report+cirrus"\n'
 
 
-@case("vga=\"cirrus\": GRUB's menu, then Linux' cirrus driver and its console, read off the VNC screen; blits", limit=240, order=16)
+@case("vga=\"cirrus\": GRUB's menu, then Linux' cirrus driver and its console, read off the VNC screen; blits", limit=240, order=16,
+      every_time=False)
 def cirrus_screen(lab):
     guest = lab.guest("cirrus", vga="cirrus", memory=192, disk=[xl_disk(bootable("linux", "cirrus", SETTINGS), "hda")])
     vnc = guest.create().vnc()
