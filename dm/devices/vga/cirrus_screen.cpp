@@ -70,7 +70,7 @@ VgaCursor CirrusScreen::cursor() const {
 
     const std::span<const u8> vram = video_.bytes();
     const u32 slot = s_.seq[SR_CURSOR_PATTERN] & (large ? 0x3cU : 0x3fU);
-    const std::span<const u8> pattern = vram.last(kCursorArea).subspan(slot * kCursorSlot);
+    const std::span<const u8> pattern = vram.last(kCursorArea).subspan(u64{slot} * kCursorSlot);
     for (std::size_t y = 0; y < cursor.size; ++y) {
         // Rows of both planes side by side, or one plane behind the other.
         const u64 first = large ? row_of(pattern.subspan(y * 16), 8) : row_of(pattern.subspan(y * 4), 4);
