@@ -64,7 +64,7 @@ constexpr u8 kTwoSuperior = 0x29;
 
 KeymapData data_of(Keyboard& keyboard, const char* name) {
     KeymapData data{};
-    std::snprintf(data.name, sizeof(data.name), "%s", name);
+    std::string_view(name).copy(data.name, sizeof(data.name) - 1);
     for (std::size_t key = 0; key < kCharacterKeys.size(); ++key) {
         auto& symbols = data.symbols[key];
         for (unsigned level = 0; level < (keyboard.has_altgr() ? kLevels : 2); ++level)
@@ -99,7 +99,7 @@ int main() {
         const xkb_rule_names names = {"evdev", "pc105", layout.layout, layout.variant, ""};
         xkb_keymap* const map = xkb_keymap_new_from_names(context, &names, XKB_KEYMAP_COMPILE_NO_FLAGS);
         if (map == nullptr) {
-            std::fprintf(stderr, "the X keyboard data has no layout %s\n", layout.layout);
+            static_cast<void>(std::fprintf(stderr, "the X keyboard data has no layout %s\n", layout.layout));
             return 1;
         }
         {

@@ -267,7 +267,7 @@ void Ac97::play_gap(Box& box) {
             chunk[i] = byte_of(box.last_frame, i % kFrame);
     while (frames > 0) {
         const u32 part = std::min(frames, kSoundChunk / kFrame);
-        audio_->play({.rate = box.pace.rate}, std::span(chunk).first(part * kFrame));
+        audio_->play({.rate = box.pace.rate}, std::span(chunk).first(std::size_t{part} * kFrame));
         frames -= part;
     }
 }

@@ -254,7 +254,7 @@ u32 Es1370::move(unsigned n, u32 due) {
 
 void Es1370::transfer(unsigned n, u32 bytes) {
     const Converter& c = s_.converters[n];
-    const u64 addr = u64{c.frame_addr} + c.frame_at * kDword + c.byte;
+    const u64 addr = u64{c.frame_addr} + u64{c.frame_at} * kDword + c.byte;
     const bool wide = (format(n) & es1370::k16Bit) != 0;
     std::array<u8, kSoundChunk> chunk;
     const auto frames = std::span(chunk).first(bytes);

@@ -183,7 +183,7 @@ u32 Sb16::move(u32 due) {
     const u32 frame = sample * channels;
     const u32 samples = std::min({t.left, due * channels, kSoundChunk / sample});
     std::array<u8, kSoundChunk> chunk;
-    const auto bytes = std::span(chunk).first(samples * sample);
+    const auto bytes = std::span(chunk).first(std::size_t{samples} * sample);
     DmaChannel::Moved moved;
     if (t.records) {
         std::ranges::fill(bytes, t.wide || t.is_signed ? u8{0} : kSilence8Bit);
