@@ -74,7 +74,7 @@ KeymapData data_of(Keyboard& keyboard, const char* name) {
             if (symbols[level] == symbols[level & SHIFTED]) symbols[level] = 0;
         const KeySymbol locked = keyboard.symbol(kCharacterKeys[key], PLAIN, true);
         if (locked == symbols[SHIFTED] && locked != symbols[PLAIN]) data.caps_keys |= u64{1} << key;
-        // Only X has it there; all others, as the key says, at AltGr and 2 alone.
+        // X has it there too, GRUB for one has not. On the keys themselves it stands at AltGr and 2.
         if (name == std::string_view("fr") && kCharacterKeys[key] == kTwoSuperior && symbols[SHIFTED] == '~')
             symbols[SHIFTED] = 0;
     }

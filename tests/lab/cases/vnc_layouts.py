@@ -23,7 +23,7 @@ def vnc_layouts(lab):
         vnc = guest.vnc()
         for text in LETTERS + signs:
             guest.expect(f"READY {layout}", 120)
-            time.sleep(1)  # GRUB looks between two commands of a script whether Ctrl-C is typed, and forgets other keys
+            time.sleep(1)  # a key that comes before GRUB reads is lost, with QEMU as well
             for character in text:  # a keyboard keeps no more than eight that GRUB has not read
                 vnc.type(character)
                 guest.expect(re.escape(character), 30)
