@@ -8,8 +8,8 @@ from .say import LabError
 
 CARDS = {"rtl8139": "8139cp", "e1000": "e1000"}
 BRIDGE, NET = "xenbr0", 77
-MIB = 8
-SERVERS = (f"head -c {MIB << 20} /dev/zero | setsid socat -u STDIN TCP-LISTEN:5001,reuseaddr >/dev/null 2>&1 & "
+MIB = 4
+SERVERS = (f"(head -c {MIB << 20} /dev/zero | setsid socat -u STDIN TCP-LISTEN:5001,reuseaddr) >/dev/null 2>&1 </dev/null & "
            f"setsid socat -u TCP-LISTEN:5002,reuseaddr,readbytes={MIB << 20} OPEN:/dev/null >/dev/null 2>&1 </dev/null &")
 
 

@@ -102,7 +102,7 @@ def make_guest_initrd(directory, log):
     shutil.copy("/bin/busybox", root / "bin/busybox")
     shutil.copy(LAB / "guests/linux/init", root / "init")
     shutil.copytree(LAB / "guests/linux/tests", root / "tests")
-    for program in ("ports", "blocks", "events", "dsp"):
+    for program in ("ports", "blocks", "events", "dsp", "tcp"):
         run_logged(["gcc", "-Os", "-Wall", "-Wextra", "-Werror", "-static", "-nostdlib", "-ffreestanding", "-fno-stack-protector",
                     "-fno-pie", "-no-pie", "-s", "-o", root / "bin" / program, LAB / f"guests/linux/{program}.c"], log)
     names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
@@ -228,7 +228,7 @@ DOM0 = Artefact("dom0", "dom0's disk image", 200, make_dom0, ["dom0"], [SSH_KEY]
 GUEST_KERNEL = Artefact("guest-kernel", "the guests' Linux kernel", 360, make_guest_kernel, ["guests/linux/kernel.config"])
 GUEST_INITRD = Artefact("guest-initrd", "the guests' user space", 2, make_guest_initrd,
                         ["guests/linux/init", "guests/linux/tests", "guests/linux/ports.c", "guests/linux/blocks.c",
-                         "guests/linux/events.c", "guests/linux/dsp.c", "guests/linux/tiny.h"])
+                         "guests/linux/events.c", "guests/linux/dsp.c", "guests/linux/tcp.c", "guests/linux/tiny.h"])
 LINUX_IMAGE = Artefact("linux-image", "the Linux guest's disk image", 3, make_linux_image,
                        ["guests/linux/grub.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
 INSTALL_IMAGE = Artefact("install-image", "the CD that installs the Linux guest", 3, make_install_image,

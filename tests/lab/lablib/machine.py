@@ -68,7 +68,7 @@ def ssh_options():
 
 def ssh_command(script, tty=False):
     """Command line that runs a shell script in dom0."""
-    flags = ["-tt"] if tty else ["-T"]
+    flags = ["-tt", "-e", "none"] if tty else ["-T"]
     return ["ssh", *ssh_options(), *flags, "-p", str(ssh_port()), "root@127.0.0.1", script]
 
 
