@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <sys/stat.h>
 
 namespace dm {
 namespace {
@@ -83,6 +84,17 @@ std::vector<DriveInfo> Disks::info() const {
                          .write_operations = stats.writes});
     }
     return found;
+}
+
+u64 Disks::largest_written_file() const {
+    u64 most = 0;
+    for (const Disk& disk : disks_) {
+        struct stat file {};
+        const bool block_device = ::stat(disk.options.file.c_str(), &file) == 0 && S_ISBLK(file.st_mode);
+        if (disk.medium != nullptr && !disk.medium->read_only() && !block_device)
+            most = std::max(most, disk.medium->size_bytes());
+    }
+    return most;
 }
 
 Result<host::BlockEngine*> Disks::engine(DiskAio aio) {

@@ -290,7 +290,10 @@ Status Machine::open_monitors() {
 }
 
 Status Machine::lock_down() {
-    host::Lockdown lockdown{.chroot_dir = options_.chroot_dir, .ids = std::nullopt};
+    const bool confined = options_.restrict_to_domain || !options_.chroot_dir.empty() || options_.run_as;
+    host::Lockdown lockdown{.chroot_dir = options_.chroot_dir,
+                            .ids = std::nullopt,
+                            .largest_file = confined ? disks_.largest_written_file() : 0};
     if (options_.run_as && !options_.run_as->user.empty()) {
         DM_TRY_ASSIGN(lockdown.ids, host::find_user(options_.run_as->user));
     } else if (options_.run_as) {
@@ -303,11 +306,11 @@ Status Machine::lock_down() {
 Status Machine::start() {
     DM_TRY(accelerator_->start(loop_, board_->ports(), board_->memory(), board_->pci()));
     loop_.set_round_end([this] { accelerator_->trim(); });
-    if (!options_.start_paused) {
-        DM_TRY(resume());
-        if (!options_.restrict_to_domain) accelerator_->announce_running();
-    }
-    return lock_down();
+    DM_TRY(lock_down()); // before the guest's first request
+    if (options_.start_paused) return {};
+    DM_TRY(resume());
+    if (!options_.restrict_to_domain) accelerator_->announce_running();
+    return {};
 }
 
 Status Machine::resume() {

@@ -1,9 +1,11 @@
 #include "dm/host/lockdown.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/prctl.h>
@@ -11,6 +13,20 @@
 
 namespace dm::host {
 namespace {
+
+/// The bound of libxl's dm_restrict (256 KiB) is for logs and the like; it also makes writes to images fail,
+/// behind that place in the file.
+Status allow_files_of(u64 bytes) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= bytes)
+        return {}; // RLIM_INFINITY is the most
+    const rlimit more{.rlim_cur = bytes, .rlim_max = std::max<rlim_t>(bytes, limit.rlim_max)};
+    if (::setrlimit(RLIMIT_FSIZE, &more) == 0) return {};
+    return fail(
+        "disk images cannot be written behind their first {} KiB: the limit of file sizes (ulimit -f) "
+        "cannot be raised: {}; start as root, or with a higher limit",
+        limit.rlim_cur >> 10, std::strerror(errno));
+}
 
 Status enter_chroot(const std::string& dir) {
     if (::chroot(dir.c_str()) != 0 || ::chdir("/") != 0)
@@ -36,7 +52,13 @@ Result<UserIds> find_user(const std::string& name) {
     return UserIds{entry->pw_uid, entry->pw_gid};
 }
 
+void lift_file_size_limit() {
+    const rlimit none{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    static_cast<void>(::setrlimit(RLIMIT_FSIZE, &none));
+}
+
 Status lock_down(const Lockdown& lockdown) {
+    DM_TRY(allow_files_of(lockdown.largest_file));
     if (!lockdown.chroot_dir.empty()) DM_TRY(enter_chroot(lockdown.chroot_dir));
     if (lockdown.ids) {
         if (lockdown.ids->uid == 0) return fail("-runas 0: that is root; name a user without rights");

@@ -17,15 +17,13 @@ constexpr auto kNo = Support::Refused;
 
 constexpr std::string_view kXens = "this is Xen's, the option has no effect";
 constexpr std::string_view kNoEffect = "not supported, has no effect";
-constexpr std::string_view kNoRestrict = "not supported yet; take dm_restrict and device_model_user out";
 
 constexpr std::array kRows{
     // The domain
     OptionRow{"xen-domid", kValue, kDone, take_domid, {}, "N  the domain to serve (always given by xl)"},
     OptionRow{"xen-attach", kAlone, kNo, nullptr,
               "hvmdm serves HVM guests only; PV guests and the disks of domain 0 need qemu-system-i386"},
-    OptionRow{"xen-domid-restrict", kAlone, kNo, take_restrict, kNoRestrict, "touch no other domain",
-              "dm_restrict"},
+    OptionRow{"xen-domid-restrict", kAlone, kDone, take_restrict, {}, "touch no other domain", "dm_restrict"},
     OptionRow{"name",
               kValue,
               kDone,
@@ -260,12 +258,22 @@ constexpr std::array kRows{
               "device_model_args"},
 
     // How it is locked up
-    OptionRow{"chroot", kValue, kNo, take_chroot, kNoRestrict, "DIR  root directory after the start",
-              "dm_restrict"},
-    OptionRow{"runas", kValue, kNo, take_runas, kNoRestrict, "USER | UID:GID  user after the start",
+    OptionRow{"chroot", kValue, kDone, take_chroot, {}, "DIR  root directory after the start", "dm_restrict"},
+    OptionRow{"runas",
+              kValue,
+              kDone,
+              take_runas,
+              {},
+              "USER | UID:GID  user after the start",
               "device_model_user dm_restrict"},
-    OptionRow{"run-with", kValue, kNo, take_run_with, kNoRestrict, "chroot=DIR,user=USER  both of them",
-              "dm_restrict", "chroot user"},
+    OptionRow{"run-with",
+              kValue,
+              kDone,
+              take_run_with,
+              {},
+              "chroot=DIR,user=USER  both of them",
+              "dm_restrict",
+              "chroot user"},
     OptionRow{"sandbox", kValue, kLog, nullptr, "no system calls are filtered yet"},
 
     // What people ask

@@ -61,7 +61,9 @@ void XenHypervisor::lock_roms(bool locked) {
 
 void XenHypervisor::set_acpi_sleep_state(unsigned state) {
     const Status done = set_hvm_param(handles_, options_.domid, HVM_PARAM_ACPI_S_STATE, state);
-    if (!done.ok()) log_.warning("ACPI sleep state {}: {}", state, done.error().message);
+    if (!done.ok())
+        log_.warning("ACPI sleep state {}: {}; with dm_restrict=1 no guest can sleep, set acpi_s3=0", state,
+                     done.error().message);
 }
 
 Status XenHypervisor::start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci) {

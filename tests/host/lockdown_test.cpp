@@ -1,9 +1,13 @@
+#include "dm/core/unique_fd.hpp"
 #include "dm/host/lockdown.hpp"
+#include "dm/host/signals.hpp"
 
 #include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +38,8 @@ TEST(Lockdown, AfterItThereIsNoWayBack) {
     const std::string dir = testing::TempDir() + fmt::format("/lockdown-{}", ::getpid());
     std::filesystem::create_directories(dir);
     EXPECT_EQ(in_child([&] {
-                  if (!lock_down({.chroot_dir = dir, .ids = UserIds{65534, 65534}}).ok()) return 1;
+                  if (!lock_down({.chroot_dir = dir, .ids = UserIds{65534, 65534}, .largest_file = 0}).ok())
+                      return 1;
                   if (::getuid() != 65534 || ::getegid() != 65534 || ::getgroups(0, nullptr) != 1) return 2;
                   if (::setuid(0) == 0) return 3;
                   if (::access("/etc/passwd", F_OK) == 0) return 4;
@@ -46,8 +51,60 @@ TEST(Lockdown, AfterItThereIsNoWayBack) {
 
 TEST(Lockdown, AMissingDirectoryIsNamed) {
     EXPECT_EQ(in_child([] {
-                  const Status done = lock_down({.chroot_dir = "/no/such/dir", .ids = std::nullopt});
+                  const Status done =
+                      lock_down({.chroot_dir = "/no/such/dir", .ids = std::nullopt, .largest_file = 0});
                   return !done.ok() && done.error().message.find("-chroot /no/such/dir") == 0 ? 0 : 1;
+              }),
+              0);
+}
+
+/// Writes a byte there into a new file; the error, or 0.
+int write_behind(u64 offset) {
+    const std::string path = testing::TempDir() + fmt::format("/limit-{}", ::getpid());
+    const UniqueFd file(::open(path.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0600));
+    const bool written = ::pwrite(file.get(), "x", 1, static_cast<off_t>(offset)) == 1;
+    const int error = written ? 0 : errno;
+    ::unlink(path.c_str());
+    return error;
+}
+
+void limit_files_to(u64 bytes) {
+    ignore_io_signals();
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = bytes};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+TEST(Lockdown, LibxlsLimitOfFileSizesIsRaisedAsFarAsDiskImagesNeed) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    EXPECT_EQ(in_child([] {
+                  limit_files_to(256 << 10);
+                  if (!lock_down({.chroot_dir = "", .ids = std::nullopt, .largest_file = 1 << 20}).ok())
+                      return 1;
+                  if (write_behind((1 << 20) - 1) != 0) return 2;
+                  return write_behind(1 << 20) == EFBIG ? 0 : 3;
+              }),
+              0);
+}
+
+TEST(Lockdown, ALimitThatCannotBeRaisedIsTold) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    EXPECT_EQ(
+        in_child([] {
+            limit_files_to(256 << 10);
+            if (::setuid(65534) != 0) return 1;
+            if (!lock_down({.chroot_dir = "", .ids = std::nullopt, .largest_file = 256 << 10}).ok()) return 2;
+            const Status done = lock_down({.chroot_dir = "", .ids = std::nullopt, .largest_file = 1 << 20});
+            return !done.ok() && done.error().message.find("first 256 KiB") != std::string::npos ? 0 : 3;
+        }),
+        0);
+}
+
+TEST(Lockdown, AChildThatWritesImagesHasNoSuchLimit) {
+    if (::getuid() != 0) GTEST_SKIP() << "needs root";
+    EXPECT_EQ(in_child([] {
+                  limit_files_to(256 << 10);
+                  lift_file_size_limit();
+                  return write_behind(1 << 20);
               }),
               0);
 }

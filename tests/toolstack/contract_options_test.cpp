@@ -95,10 +95,10 @@ constexpr ContractRow kContract[] = {
      "type=tap,id=net0,ifname=vif1.0-emu,br=xenbr0,script=no,downscript=no",
      kDone},
     {"-net none", kDone},
-    {"-xen-domid-restrict", kNo},
-    {"-chroot /var/run/xen/qemu-root-1", kNo},
-    {"-run-with chroot=/var/run/xen/qemu-root-1", kNo},
-    {"-run-with user=xen-qemuuser-shared", kNo},
+    {"-xen-domid-restrict", kDone},
+    {"-chroot /var/run/xen/qemu-root-1", kDone},
+    {"-run-with chroot=/var/run/xen/qemu-root-1", kDone},
+    {"-run-with user=xen-qemuuser-shared", kDone},
     {"-incoming fd:31", kDone},
     {"-machine xenfv,suppress-vmdesc=on", kDone},
     {"-machine xenfv,suppress-vmdesc=on,max-ram-below-4g=3221225472", kDone},
@@ -122,8 +122,8 @@ constexpr ContractRow kContract[] = {
     {"-drive file=/dev/xvda,if=ide,index=0,media=disk,format=host_device,cache=writeback", kDone},
     {"-drive file=nbd+unix:///?socket=/run/tap,if=ide,index=0,media=disk,format=raw,cache=writeback", kDone},
     {"-device xen-pvdevice,device-id=0xc000", kLog, 1},
-    {"-runas xen-qemuuser-shared", kNo},
-    {"-runas 65541:65534", kNo},
+    {"-runas xen-qemuuser-shared", kDone},
+    {"-runas 65541:65534", kDone},
 };
 
 class OptionContract : public testing::TestWithParam<ContractRow> {};

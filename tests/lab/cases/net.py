@@ -1,6 +1,10 @@
 """Network cards: a guest and dom0 on a bridge, by the emulated card and by the PV interface after the hand-off."""
+import contextlib
+
+from lablib import machine
 from lablib.case import case
 from lablib.images import WORK, Data, sha256
+from lablib.settings import LAB
 
 MIB = 1024 * 1024
 BRIDGE = "xenbr0"
@@ -38,8 +42,20 @@ def dhcp_server(lab, address):
            f"setsid busybox udhcpd -f {WORK}/udhcpd.conf >/dev/null 2>&1 </dev/null &")
 
 
-def no_loss(lab, found):
-    for size in ("small", "large"):
+VLAN = 5
+
+
+@contextlib.contextmanager
+def vlan(lab):
+    """dom0 is in that VLAN of the bridge meanwhile."""
+    port = f"{BRIDGE}.{VLAN}"
+    lab.sh(f"ip link add link {BRIDGE} name {port} type vlan id {VLAN}; ip addr add 192.168.{NET + VLAN}.1/24 dev {port}; ip link set {port} up")
+    yield
+    lab.sh(f"ip link del {port}")
+
+
+def no_loss(lab, found, sizes=("small", "large", "vlan")):
+    for size in sizes:
         lab.matches(f"{size} pings that were answered", found[f"ping-{size}"][0], r"^50 ")
 
 
@@ -57,10 +73,11 @@ def taps(lab, domid):
 def net_rtl8139(lab):
     transfer = Transfer(lab, 1)  # of which each frame costs the guest a dozen accesses
     dhcp_server(lab, 50)
-    guest = lab.linux("net", "net", f"nets={NET} udhcpc=1", direct=True, vif=[vif()]).create()
+    guest = lab.linux("net", "net", f"nets={NET} udhcpc=1 vlan={VLAN}", direct=True, vif=[vif()]).create()
     lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
     lab.matches("xl network-list", guest.xl("network-list").stdout, MAC)
-    found = guest.results(120)
+    with vlan(lab):
+        found = guest.results(120)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 8139cp {MAC}$")
     lab.equal("its address", found["address"], [f"192.168.{NET}.50"])
@@ -77,31 +94,73 @@ def net_rtl8139(lab):
       every_time=False)
 def net_e1000(lab):
     transfer = Transfer(lab, 8)
-    guest = lab.linux("e1000", "net", f"nets={NET} jumbo=1", direct=True, vif=[vif("e1000")]).create()
+    guest = lab.linux("e1000", "net", f"nets={NET} jumbo=1 vlan={VLAN}", direct=True, vif=[vif("e1000")]).create()
     tap = f"vif{guest.domid}.0-emu"
     lab.equal("taps while it runs", taps(lab, guest.domid), [tap])
     lab.sh(f"for port in {tap} vif{guest.domid}.0 {BRIDGE}; do ip link set $port mtu 9000; done")
-    found = guest.results(120)
+    with vlan(lab):
+        found = guest.results(120)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 e1000 {MAC}$")
-    no_loss(lab, found)
-    lab.matches("pings of 9000 bytes that were answered", found["ping-jumbo"][0], r"^50 ")
+    no_loss(lab, found, ("small", "large", "vlan", "jumbo"))
     transfer.check(found)
     lab.matches("errors", found["errors"][0], r"^0 ")
     lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
 
 
-@case("PV drivers take the network over: the card leaves the bus, the PV interface works, the tap goes with the guest", 240, order=24)
-def net_hand_off(lab):
+def hand_off(lab, name, **keys):
     transfer = Transfer(lab, 4)
-    guest = lab.linux("netpv", "net", f"nets={NET}", direct=True, pv=True, vif=[vif(None)]).create()
+    guest = lab.linux(name, "net", f"nets={NET}", direct=True, pv=True, vif=[vif(None)], **keys).create()
     lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
     found = guest.results(120)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.matches("the interface", found["card"][0], rf"^eth0 vif-0 vif {MAC}$")
     lab.check("nic" not in found, f"the emulated card is still there: {found.get('nic')}")
-    no_loss(lab, found)
+    no_loss(lab, found, ("small", "large"))
     transfer.check(found)
     tell_figures(lab, found)
     guest.destroy()
     lab.equal("taps that are left", taps(lab, guest.domid), [])
+
+
+@case("PV drivers take the network over: the card leaves the bus, the PV interface works, the tap goes with the guest", 240, order=24)
+def net_hand_off(lab):
+    hand_off(lab, "netpv")
+
+
+@case("two guests on a bridge, an rtl8139 and an e1000, ping each other and move files both ways", 240, order=24, every_time=False)
+def net_two_guests(lab):
+    cards = {"rtl8139": "host=2 peer=3 first=1", "e1000": "host=3 peer=2"}
+    guests = [lab.linux(card, "netpair", f"nets={NET} {words}", direct=True, vif=[f"bridge={BRIDGE},model={card}"]).create()
+              for card, words in cards.items()]
+    for guest in guests:
+        found = guest.results(200)
+        lab.check("error" not in found, f"{guest.name} says: {found.get('error')}")
+        lab.equal(f"pings of {guest.name} that were answered", found["ping"], ["50"])
+        for way in ("took", "sent"):
+            lab.equal(f"bytes that {guest.name} {way}", found[way], [str(4 * MIB)])
+
+
+def bulk(lab, card, mib):
+    """So much each way; the guest looks at what it takes, dom0 at what the guest sends."""
+    machine.put(LAB / "tcp_peer.py", f"{WORK}/tcp_peer.py")
+    lab.sh(f"for what in 'send 5001' 'check 5002'; do "
+           f"setsid python3 {WORK}/tcp_peer.py $what {mib * MIB} >{WORK}/peer-${{what##* }} 2>&1 </dev/null & done")
+    guest = lab.linux(f"bulk-{card}", "netbulk", f"nets={NET} mib={mib}", direct=True, vif=[vif(card)]).create()
+    found = guest.results(3000)
+    lab.check("error" not in found, f"the guest says: {found.get('error')}")
+    for way in ("took", "sent"):
+        lab.matches(f"bytes that the guest {way}", found[way][0], f"^{mib * MIB} ")
+    lab.equal("what dom0 took", lab.sh(f"cat {WORK}/peer-5002").strip(), f"{mib * MIB} right")
+    lab.note(f"{mib} MiB: taken {found['took'][0]}, sent {found['sent'][0]}, retransmitted {found['retransmitted'][0]}")
+    guest.destroy()
+
+
+@case("rtl8139: 64 MiB by TCP each way, every byte looked at", 900, order=42, every_time=False)
+def net_bulk_rtl8139(lab):
+    bulk(lab, "rtl8139", 64)
+
+
+@case("e1000: 1 GiB by TCP each way, every byte looked at", 3600, order=42, every_time=False)
+def net_bulk_e1000(lab):
+    bulk(lab, "e1000", 1024)

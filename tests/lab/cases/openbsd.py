@@ -9,6 +9,8 @@ from lablib import machine, settings
 from lablib.case import case
 from lablib.images import STORE, blank, xl_disk
 
+from .net import MAC, NET, dhcp_server, vif
+
 MIB = 1024 * 1024
 FLOPPY = "openbsd-floppy.img"
 COPIED = "rcd0c"  # the CD itself: its bytes are known here
@@ -56,11 +58,7 @@ def openbsd_install(lab):
                  "cd0 at scsibus0", "cd0(pciide0:1:0)", "DMA", "ns16550a", "vt0 at isa0", "mf2-kbd"):
         lab.check(line in seen, f"OpenBSD does not find '{line}':\n{seen}")
 
-    def run(command, *wanted, timeout=60):
-        vnc.type(command)
-        vnc.tap("Return")
-        return vnc.expect(wanted or ("# ",), timeout)
-
+    run = typist(vnc)
     run("s")
     run("fdisk -i wd0", "[n]")
     run("y")
@@ -76,6 +74,30 @@ def openbsd_install(lab):
     run("umount /mnt; fsck -n /dev/rwd0a; echo checked-$?", "checked-0", timeout=120)
     guest.destroy()
     lab.equal("sectors of the CD that are not in the disk's image", lab.sh(ALL_THERE.replace("{iso}", iso).replace("{disk}", disk), 120).strip(), "0")
+
+
+@case("OpenBSD's rl(4) on libxl's own card: finds it, gets an address by DHCP, pings dom0 without loss", 480, order=26, every_time=False)
+def openbsd_network(lab):
+    dhcp_server(lab, 51)
+    guest = lab.guest("openbsdnet", memory=128, boot="d", vif=[vif()], disk=[xl_disk(boot_cd(lab), "hdc", "r", cdrom=True)]).create()
+    vnc = guest.vnc()
+    seen = watch_boot(vnc)
+    for line in ("rl0 at pci0 dev 4 function 0", f"address {MAC}"):
+        lab.check(line in seen, f"OpenBSD does not find '{line}':\n{seen}")
+    run = typist(vnc)
+    run("s")
+    run("dhclient rl0", f"bound to 192.168.{NET}.51")
+    run(f"ping -c 50 192.168.{NET}.1", "50 packets received", timeout=120)
+    run(f"ping -c 20 -s 1472 192.168.{NET}.1", "20 packets received", timeout=60)
+
+
+def typist(vnc):
+    """Types a command and waits for one of the texts: the shell's prompt, unless told."""
+    def run(command, *wanted, timeout=60):
+        vnc.type(command)
+        vnc.tap("Return")
+        return vnc.expect(wanted or ("# ",), timeout)
+    return run
 
 
 def watch_boot(vnc, seconds=240):

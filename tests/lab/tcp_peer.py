@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""dom0's end of what tests/lab/guests/linux/tcp.c sends and checks.
+
+tcp_peer.py send PORT BYTES     gives the one who calls that many bytes, whole pieces
+tcp_peer.py check PORT BYTES    takes from the one who calls; prints "BYTES right", or where the first wrong one is
+"""
+import socket
+import struct
+import sys
+
+PIECE = 1 << 16
+
+
+def noise():
+    x, made = 1, bytearray()
+    for _ in range(PIECE):
+        x = (x * 1664525 + 1013904223) & 0xffffffff
+        made.append(x >> 24)
+    return bytes(made)
+
+
+def pieces(size):
+    rest = noise()[8:]
+    return (struct.pack("<Q", number) + rest for number in range(size // PIECE))
+
+
+def send(link, size):
+    for piece in pieces(size):
+        link.sendall(piece)
+    link.shutdown(socket.SHUT_WR)
+    link.recv(1)
+
+
+def check(link, size):
+    taken = 0
+    for wanted in pieces(size):
+        got = b""
+        while len(got) < PIECE and (more := link.recv(PIECE - len(got))):
+            got += more
+        if got != wanted:
+            return f"{taken} right, then not"
+        taken += PIECE
+    return f"{taken} right" + (", then more" if link.recv(1) else "")
+
+
+def main():
+    what, port, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    with socket.create_server(("", port)) as server:
+        link, _ = server.accept()
+    with link:
+        if what == "send":
+            send(link, size)
+        else:
+            print(check(link, size), flush=True)
+
+
+main()
