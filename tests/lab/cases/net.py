@@ -131,7 +131,8 @@ def net_hand_off(lab):
 @case("two guests on a bridge, an rtl8139 and an e1000, ping each other and move files both ways", 240, order=24, every_time=False)
 def net_two_guests(lab):
     cards = {"rtl8139": "host=2 peer=3 first=1", "e1000": "host=3 peer=2"}
-    guests = [lab.linux(card, "netpair", f"nets={NET} {words}", direct=True, vif=[f"bridge={BRIDGE},model={card}"]).create()
+    guests = [lab.linux(card, "netpair", f"nets={NET} {words}", direct=True, vncunused=1,
+                        vif=[f"bridge={BRIDGE},model={card}"]).create()
               for card, words in cards.items()]
     for guest in guests:
         found = guest.results(200)
