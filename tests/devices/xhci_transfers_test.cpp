@@ -212,6 +212,18 @@ TEST_F(XhciTest, AFullEventRingHoldsEverythingBackUntilTheDriverHasRead) {
     EXPECT_GE(full, 1U);
 }
 
+TEST_F(XhciTest, AnEventRingIsFullOnlyForACommandThatIsThere) {
+    start(16);
+    events();
+    for (unsigned i = 0; i < 13; ++i)
+        queue(driver.commands, 0, 0, kind(TrbType::NoOpCommand));
+    doorbell(0, 0);
+    const std::vector<Trb> seen = events();
+    EXPECT_EQ(seen.size(), 13U);
+    for (const Trb& event : seen)
+        EXPECT_EQ(event.type(), TrbType::CommandCompletion);
+}
+
 TEST_F(XhciTest, InterruptsRestForAsLongAsModerationSays) {
     start();
     interrupter(xhci::IMOD, 4000); // 1 ms

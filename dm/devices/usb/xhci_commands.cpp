@@ -32,7 +32,7 @@ u32 nec_answer(u32 question_high, u32 question_low) {
 } // namespace
 
 void Xhci::run_commands(unsigned& budget) {
-    while (s_.commands_rung && running() && budget > 0 && has_room(0, 2)) {
+    while (s_.commands_rung && running() && budget > 0) {
         --budget;
         u64 at = s_.crcr;
         Trb trb;
@@ -41,6 +41,8 @@ void Xhci::run_commands(unsigned& budget) {
             s_.commands_rung = false;
             return;
         }
+        s_.crcr = at;
+        if (!has_room(0, 2)) return; // asked only now: who has no command is not to hear of a full ring
         s_.crcr = at + xhci::kTrbSize;
         u8 id = trb.slot();
         Trb event{.parameter = at,
