@@ -33,8 +33,8 @@ def wait(name, bits):
 
 
 def memory(address, data):
-    return [Line(f"writel {address + at:#x} {value:#x}", "MEMORY")
-            for at, (value,) in zip(range(0, len(data), 4), struct.iter_unpack("<I", data))]
+    """In one line: a million operations are to be the controller's, not the memory's."""
+    return [Line(f"write {address:#x} {len(data):#x} 0x{data.hex()}", "MEMORY")] if data else []
 
 
 START = [put("PxCMD", 0), put("PxCLB", LIST), put("PxCLBU", 0), put("PxFB", RECEIVED), put("PxFBU", 0), put("PxCMD", FRE),

@@ -10,8 +10,8 @@ HEADER = [
 
 
 def latch(rng):
-    """The address latch by itself, and the window without the enable bit."""
-    place = rng.choice([0, 0, 0xf800, 0x10000, 0x700])
+    """The address latch by itself, the window without the enable bit, and places where nobody is."""
+    place = rng.choice([0, 0, 0x400, 0x700, 0xc00, 0xf00, 0x8000, 0x8800, 0xf800, 0x10000, 0x800000])
     address = rng.choice([0, 0x80000000]) | rng.choice([0x00, 0x08, 0x2c]) | place
     lines = [Line(f"outl 0xcf8 {address:#x}", "CONFADD"), Line("inl 0xcf8", "CONFADD")]
     port, width = rng.choice([(0xcfc, "l"), (0xcfd, "b"), (0xcfe, "w"), (0xcff, "b")])

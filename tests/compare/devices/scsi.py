@@ -6,7 +6,8 @@ BASE = 0xc000
 SCRIPT, TABLE, DATA, BUFFER = 0x100000, 0x101000, 0x102000, 0x200000
 MESSAGE_OUT, MESSAGE_IN, STATUS, COMMAND = TABLE + 0x400, TABLE + 0x420, TABLE + 0x430, TABLE + 0x440
 SECTORS = 8192
-DSTAT, ISTAT0, SCRATCHA, SCRATCHB, DSP, DSA, DSPS, TEMP, SIST0, SIST1 = 0x0c, 0x14, 0x34, 0x5c, 0x2c, 0x10, 0x30, 0x1c, 0x42, 0x43
+DSTAT, ISTAT0, CTEST2, SCRATCHA, SCRATCHB, DSP, DSA = 0x0c, 0x14, 0x1a, 0x34, 0x5c, 0x2c, 0x10
+DSPS, TEMP, SIST0, SIST1 = 0x30, 0x1c, 0x42, 0x43
 DATA_OUT, DATA_IN, CMD, STAT, MSG_OUT, MSG_IN = 0, 1, 2, 3, 6, 7
 
 DONE = Line(f"wait inb {BASE + ISTAT0:#x} 0x01 0x01", "ISTAT0")
@@ -145,6 +146,12 @@ def nobody(rng):
             read(DSP, "DSP", "l"), read(SCRATCHA, "SCRATCH"), read(SIST0, "SIST0"), read(SIST1, "SIST1"), read(ISTAT0, "ISTAT0")]
 
 
+def signal(rng):
+    """A driver's signal to a script that does not wait for one; CTEST2 tells of it once."""
+    bits = rng.choice([0x20, 0x20, 0x28, 0x08, 0])
+    return [put(ISTAT0, bits, "ISTAT0"), read(ISTAT0, "ISTAT0"), read(CTEST2, "CTEST2"), read(CTEST2, "CTEST2"), read(ISTAT0, "ISTAT0")]
+
+
 STORAGE = [("SCNTL3", 0x03, 1), ("SXFER", 0x05, 1), ("MBOX0", 0x16, 1), ("MBOX1", 0x17, 1), ("TEMP", TEMP, 4), ("SCRATCHA", SCRATCHA, 4),
            ("SBR", 0x3a, 1), ("STIME0", 0x48, 1), ("RESPID0", 0x4a, 1), ("RESPID1", 0x4b, 1), ("STEST1", 0x4d, 1), ("PMJAD1", 0xc0, 4),
            ("PMJAD2", 0xc4, 4),
@@ -161,5 +168,5 @@ DEVICES = [
            registers=[*config_registers("lsi", [(name, where, width, {"write": False}) for name, where, width in CONFIG]),
                       *(Register(name, BASE + where, width) for name, where, width in STORAGE),
                       Register("SCSI_RAM", 0xf3002000, 4, "memory"), Register("STEST4", BASE + 0x52, write=False)],
-           bursts=[(4, computing), (2, transfer), (1, question), (1, nobody)]),
+           bursts=[(4, computing), (2, transfer), (1, question), (1, nobody), (0.5, signal)]),
 ]

@@ -153,12 +153,29 @@ def xhci_commands(rng):
     return lines
 
 
+def xhci_ring_end(rng):
+    """More events than the smallest ring holds, the first of them read: behind the last one comes the first, of the other cycle."""
+    name, first, more = "COMMAND", 10, rng.randrange(4, 14)
+    lines = [Line(f"writel {X_OP:#x} {X_HCRST:#x}", "USBCMD"), *words(X_TABLE, [X_EVENTS, 0, 16, 0], name), *words(X_EVENTS, [0] * 80, name)]
+    for register, value in ((X_OP + 0x38, 4), (X_OP + 0x30, X_DCBAA), (X_OP + 0x34, 0), (X_OP + 0x18, X_COMMANDS | 1), (X_OP + 0x1c, 0), (X_INT + 8, 1),
+                            (X_INT + 0x18, X_EVENTS), (X_INT + 0x1c, 0), (X_INT + 0x10, X_TABLE), (X_INT + 0x14, 0), (X_INT + 4, 0), (X_INT, 2), (X_OP, X_RS | X_INTE)):
+        lines.append(Line(f"writel {register:#x} {value:#x}", name))
+    for start, end in ((0, first), (first, first + more)):
+        for i in range(start, end):
+            lines += block(X_COMMANDS + 16 * i, 0, 0, 23 << 10 | 1, name)
+        lines += block(X_COMMANDS + 16 * end, 0, 0, 0, name)
+        lines += [Line(f"writel {X_DOORBELL:#x} 0", name), Line(f"readl {X_INT:#x}", "AFTER"), Line(f"writel {X_INT:#x} 3", "IMAN"),
+                  Line(f"writel {X_INT + 0x18:#x} {X_EVENTS + 16 * (end % 16) | 8:#x}", "ERDP")]
+    lines += [Line(f"readl {X_EVENTS + 4 * i:#x}", "EVENT_OWNER" if i % 4 == 3 else "EVENT") for i in range(80)]
+    return [*lines, Line(f"writel {X_OP:#x} 0", "USBCMD"), Line(f"writel {X_OP:#x} {X_HCRST:#x}", "USBCMD")]
+
+
 XHCI_CONFIG = [*(row for row in HEADER if row[0] != "BAR0"), ("PCISTS", 0x06, 2), ("SBRN", 0x60, 1, {"write": False}), ("BAR0", 0x10, 4, {"write": False}), ("BAR1", 0x14, 4, {"write": False})]
 
 DEVICES = [
     Device("xhci", functions={"xhci": (0x1033, 0x0194)}, options=["-device", "nec-usb-xhci,id=usb", "-device", "usb-tablet,bus=usb.0,port=1"],
            setup=[Line(f"config_writel xhci 0x10 {XHCI:#x}", "BAR0"), Line("config_writew xhci 0x4 6", "PCICMD")], single=10,
-           registers=[*XHCI_REGISTERS, *config_registers("xhci", XHCI_CONFIG)], bursts=[(2, xhci_port_reset), (1, xhci_commands)]),
+           registers=[*XHCI_REGISTERS, *config_registers("xhci", XHCI_CONFIG)], bursts=[(2, xhci_port_reset), (1, xhci_commands), (0.5, xhci_ring_end)]),
     Device("ehci", functions={"ehci": (0x8086, 0x293a)}, options=["-device", "ich9-usb-ehci1,id=usb,addr=0x1d.7", "-device", "usb-tablet,bus=usb.0,port=1"],
            setup=[Line(f"config_writel ehci 0x10 {EHCI:#x}", "BAR0"), Line("config_writew ehci 0x4 6", "PCICMD")], single=10,
            registers=[*EHCI_REGISTERS, *config_registers("ehci", EHCI_CONFIG)], bursts=[(2, ehci_port_reset)]),
