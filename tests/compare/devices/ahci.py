@@ -130,21 +130,26 @@ def queued(rng):
     return lines + shown(places)
 
 
+NOT_BUSY = Line(f"wait readb {PORT + 0x20:#x} 0x80 0", "STATUS")
+
+
 def no_data(rng):
     slot = rng.randrange(32)
     opcode = rng.choice([0xe7, 0xea, 0xe5, 0xe0, 0xe1, 0xe2, 0xe3, 0x27, 0xf8, 0x10, 0x40])
     features = rng.choice([0, 0x02, 0x82, 0xaa, 0x55])
     if rng.random() < 0.3:
         opcode = 0xef
-    return [*START, *command(slot, frame(opcode, rng.randrange(SECTORS), 1, features), []), put("PxCI", 1 << slot),
-            wait("PxCI", 1 << slot), *STATUS, *ACKNOWLEDGE, *REGISTER_FRAME]
+    refused = opcode == 0xef and features == 0  # which leaves the command issued
+    done = NOT_BUSY if refused else wait("PxCI", 1 << slot)
+    return [*START, *command(slot, frame(opcode, rng.randrange(SECTORS), 1, features), []), put("PxCI", 1 << slot), done, *STATUS,
+            *ACKNOWLEDGE, *REGISTER_FRAME]
 
 
 def unknown(rng):
     """An error leaves the command issued until the port is stopped."""
     slot = rng.randrange(32)
     return [*START, *command(slot, frame(rng.choice([0x00, 0xfe, 0xa0, 0xa1, 0x92])), []), put("PxCI", 1 << slot),
-            Line(f"wait readb {PORT + 0x20:#x} 0x80 0", "STATUS"), *STATUS, *ACKNOWLEDGE, *REGISTER_FRAME, put("PxCMD", FRE), get("PxCI"),
+            NOT_BUSY, *STATUS, *ACKNOWLEDGE, *REGISTER_FRAME, put("PxCMD", FRE), get("PxCI"),
             get("PxSACT")]
 
 
