@@ -269,6 +269,20 @@ TEST(Rtl8139CMode, SwitchingTheReceiverOnEmptiesTheBuffer) {
     EXPECT_EQ(r.in(Reg::CR, 1) & 1, 1U);
 }
 
+// rl(4) begins with the first descriptor whenever it is configured, and resets the chip at attach only.
+TEST(Rtl8139CMode, SwitchingTheTransmitterOnBeginsWithTheFirstDescriptor) {
+    Rtl8139Rig r;
+    r.start_c_mode(rtl::APM);
+    r.send_c_mode(0, make_frame(100));
+    r.out(Reg::CR, 0, 1);
+    r.out(Reg::CR, rtl::TE | rtl::RE, 1);
+    r.send_c_mode(0, make_frame(101));
+    r.send_c_mode(1, make_frame(102));
+    ASSERT_EQ(r.net.sent.size(), 3U);
+    EXPECT_EQ(r.net.sent[1].bytes, make_frame(101));
+    EXPECT_EQ(r.net.sent[2].bytes, make_frame(102));
+}
+
 TEST(Rtl8139CMode, LoopbackBringsAFrameBackAndNotOntoTheWire) {
     Rtl8139Rig r;
     r.start_c_mode(rtl::AAP);

@@ -201,7 +201,8 @@ void Rtl8139::write_register(Reg reg, unsigned index, u32 value, u32 mask) {
     }
 }
 
-/// The receiver begins with an empty buffer, both rings begin with their first descriptor.
+/// The receiver begins with an empty buffer, rings and the four descriptors of C mode with the first one:
+/// rl(4) relies on that, which resets the chip once only.
 void Rtl8139::write_cr(u8 value) {
     constexpr u8 kEnables = static_cast<u8>(Cr::TE) | static_cast<u8>(Cr::RE);
     if ((value & static_cast<u8>(Cr::RST)) != 0) soft_reset();
@@ -209,6 +210,7 @@ void Rtl8139::write_cr(u8 value) {
     s_.cr = value & kEnables;
     if ((on & static_cast<u8>(Cr::TE)) != 0) {
         s_.tx_index = {};
+        s_.tsd_index = 0;
         transmit();
     }
     if ((on & static_cast<u8>(Cr::RE)) != 0) {
