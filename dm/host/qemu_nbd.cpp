@@ -29,7 +29,8 @@ constexpr std::array<std::string_view, 4> kPlaces{"/usr/bin", "/usr/local/bin", 
 
 std::string find_program() {
     if (const char* wish = std::getenv("HVMDM_QEMU_NBD")) return wish;
-    std::string folders = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+    const char* const path = std::getenv("PATH");
+    std::string folders = path != nullptr ? path : "";
     for (const std::string_view place : kPlaces)
         folders.append(":").append(place);
     while (!folders.empty()) {
