@@ -34,12 +34,17 @@ def vif(model="rtl8139", **more):
                      *(f"{key}={value}" for key, value in more.items())])
 
 
+@contextlib.contextmanager
 def dhcp_server(lab, address):
-    """Gives that one address on the bridge."""
+    """Gives that one address on the bridge meanwhile."""
     lines = [f"start 192.168.{NET}.{address}", f"end 192.168.{NET}.{address}", f"interface {BRIDGE}", f"lease_file {WORK}/leases",
              f"pidfile {WORK}/udhcpd.pid"]
     lab.sh(f"touch {WORK}/leases; printf '%s\\n' {' '.join(repr(line) for line in lines)} >{WORK}/udhcpd.conf; "
            f"setsid busybox udhcpd -f {WORK}/udhcpd.conf >/dev/null 2>&1 </dev/null &")
+    try:
+        yield
+    finally:
+        lab.sh(f"kill $(cat {WORK}/udhcpd.pid)", check=False)
 
 
 VLAN = 5
@@ -50,8 +55,10 @@ def vlan(lab):
     """dom0 is in that VLAN of the bridge meanwhile."""
     port = f"{BRIDGE}.{VLAN}"
     lab.sh(f"ip link add link {BRIDGE} name {port} type vlan id {VLAN}; ip addr add 192.168.{NET + VLAN}.1/24 dev {port}; ip link set {port} up")
-    yield
-    lab.sh(f"ip link del {port}")
+    try:
+        yield
+    finally:
+        lab.sh(f"ip link del {port}")
 
 
 def no_loss(lab, found, sizes=("small", "large", "vlan")):
@@ -72,11 +79,10 @@ def taps(lab, domid):
       order=24)
 def net_rtl8139(lab):
     transfer = Transfer(lab, 1)  # of which each frame costs the guest a dozen accesses
-    dhcp_server(lab, 50)
-    guest = lab.linux("net", "net", f"nets={NET} udhcpc=1 vlan={VLAN}", direct=True, vif=[vif()]).create()
-    lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
-    lab.matches("xl network-list", guest.xl("network-list").stdout, MAC)
-    with vlan(lab):
+    with dhcp_server(lab, 50), vlan(lab):
+        guest = lab.linux("net", "net", f"nets={NET} udhcpc=1 vlan={VLAN}", direct=True, vif=[vif()]).create()
+        lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
+        lab.matches("xl network-list", guest.xl("network-list").stdout, MAC)
         found = guest.results(120)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 8139cp {MAC}$")
@@ -87,7 +93,6 @@ def net_rtl8139(lab):
     tell_figures(lab, found)
     guest.destroy()
     lab.equal("taps that are left", taps(lab, guest.domid), [])
-    lab.sh(f"kill $(cat {WORK}/udhcpd.pid)", check=False)
 
 
 @case("e1000: pings without loss, also of 9000 bytes; files both ways by TCP, checksums and segments left to the card", 240, order=24,

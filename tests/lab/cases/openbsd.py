@@ -78,7 +78,6 @@ def openbsd_install(lab):
 
 @case("OpenBSD's rl(4) on libxl's own card: finds it, gets an address by DHCP, pings dom0 without loss", 480, order=26, every_time=False)
 def openbsd_network(lab):
-    dhcp_server(lab, 51)
     guest = lab.guest("openbsdnet", memory=128, boot="d", vif=[vif()], disk=[xl_disk(boot_cd(lab), "hdc", "r", cdrom=True)]).create()
     vnc = guest.vnc()
     seen = watch_boot(vnc)
@@ -86,7 +85,8 @@ def openbsd_network(lab):
         lab.check(line in seen, f"OpenBSD does not find '{line}':\n{seen}")
     run = typist(vnc)
     run("s")
-    run(">/etc/dhclient.conf; dhclient rl0", f"bound to 192.168.{NET}.51")
+    with dhcp_server(lab, 51):
+        run(">/etc/dhclient.conf; dhclient rl0", f"bound to 192.168.{NET}.51")
     run(f"ifconfig rl0 192.168.{NET}.51; echo set-$?", "set-0")  # the script that does that is not on the floppy
     run(f"ping -c 50 192.168.{NET}.1", "50 packets received", timeout=120)
     run(f"ping -c 20 -s 1472 192.168.{NET}.1", "20 packets received", timeout=60)
