@@ -30,7 +30,7 @@ def reboot_destroys(lab):
 
 
 @case("a guest that asks for soft resets stays the same domain, with its disk, serial port and screen, on a new device model each time",
-      240, order=35)
+      240, order=35, every_time=False)
 def soft_reset(lab):
     guest = lab.guest("soft", disk=[xl_disk(copy_of("softreset", "softreset"), "hda")]).create()
     guest.expect(r"SOFT round 0001", 120)
