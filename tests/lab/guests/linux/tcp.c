@@ -1,10 +1,13 @@
-/* Moves bytes by TCP as quickly as the network takes them: in pieces of 64 KiB, where busybox' nc writes 1 KiB and waits.
+/* Moves bytes by TCP as quickly as the network takes them: in pieces of 64 KiB, where busybox' nc writes 1
+ * KiB and waits.
  *
  *   tcp ADDRESS PORT take          takes until the other end closes
  *   tcp ADDRESS PORT check         the same, and each byte is what `send` sends
- *   tcp ADDRESS PORT send BYTES    sends whole pieces: noise (x = 1664525 x + 1013904223 from x = 1, its upper byte) that begins with
- *                                  the piece's number in eight bytes, the lowest first
- * With 0.0.0.0 it waits for the other end's call. Prints how many bytes were moved; "GUEST error tcp ..." when it cannot. */
+ *   tcp ADDRESS PORT send BYTES    sends whole pieces
+ *
+ * A piece is noise (x = 1664525 x + 1013904223 from x = 1, its upper byte) that begins with the piece's
+ * number in eight bytes, the lowest first. With 0.0.0.0 it waits for the other end's call. Prints how many
+ * bytes were moved; "GUEST error tcp ..." when it cannot. */
 #include "tiny.h"
 
 enum { READ = 0, WRITE = 1, SOCKET = 41, CONNECT = 42, ACCEPT = 43, SHUTDOWN = 48, BIND = 49, LISTEN = 50 };
@@ -84,7 +87,8 @@ static long linked(const char* address, unsigned port) {
         if (call(CONNECT, link, (long)&there, sizeof(there)) < 0) failed("connecting");
         return link;
     }
-    if (call(BIND, link, (long)&there, sizeof(there)) < 0 || call(LISTEN, link, 1, 0) < 0) failed("listening");
+    if (call(BIND, link, (long)&there, sizeof(there)) < 0 || call(LISTEN, link, 1, 0) < 0)
+        failed("listening");
     return call(ACCEPT, link, 0, 0);
 }
 
