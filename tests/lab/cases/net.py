@@ -52,7 +52,7 @@ VLAN = 5
 
 @contextlib.contextmanager
 def vlan(lab):
-    """dom0 is in that VLAN of the bridge meanwhile."""
+    """dom0 is in that VLAN of the bridge meanwhile, which has an address of its own only while guests are on it."""
     port = f"{BRIDGE}.{VLAN}"
     lab.sh(f"ip link add link {BRIDGE} name {port} type vlan id {VLAN}; ip addr add 192.168.{NET + VLAN}.1/24 dev {port}; ip link set {port} up")
     try:
@@ -79,11 +79,12 @@ def taps(lab, domid):
       order=24)
 def net_rtl8139(lab):
     transfer = Transfer(lab, 1)  # of which each frame costs the guest a dozen accesses
-    with dhcp_server(lab, 50), vlan(lab):
+    with dhcp_server(lab, 50):
         guest = lab.linux("net", "net", f"nets={NET} udhcpc=1 vlan={VLAN}", direct=True, vif=[vif()]).create()
         lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
         lab.matches("xl network-list", guest.xl("network-list").stdout, MAC)
-        found = guest.results(120)
+        with vlan(lab):
+            found = guest.results(120)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 8139cp {MAC}$")
     lab.equal("its address", found["address"], [f"192.168.{NET}.50"])
