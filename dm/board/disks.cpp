@@ -90,8 +90,10 @@ u64 Disks::largest_written_file() const {
     u64 most = 0;
     for (const Disk& disk : disks_) {
         struct stat file {};
-        const bool block_device = ::stat(disk.options.file.c_str(), &file) == 0 && S_ISBLK(file.st_mode);
-        if (disk.medium != nullptr && !disk.medium->read_only() && !block_device)
+        // Block devices, which are character devices on FreeBSD. What was handed over open has no path: a
+        // file.
+        const bool device = ::stat(disk.options.file.c_str(), &file) == 0 && !S_ISREG(file.st_mode);
+        if (disk.medium != nullptr && !disk.medium->read_only() && !device)
             most = std::max(most, disk.medium->size_bytes());
     }
     return most;

@@ -48,7 +48,7 @@ public:
     Status release();
     /// Until what guests wrote is on the media. The error names the first one that failed.
     Status flush();
-    /// Bytes of the largest file that guests write to; block devices are none.
+    /// Bytes of the largest file that guests write to; devices are none.
     u64 largest_written_file() const;
     /// QMP's block_resize. `name` as for find().
     Status resize(std::string_view name, u64 bytes);

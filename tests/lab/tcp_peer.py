@@ -12,6 +12,7 @@ PIECE = 1 << 16
 
 
 def noise():
+    """As the guests make it: tests/lab/guests/serialbulk and guests/linux/tcp.c."""
     x, made = 1, bytearray()
     for _ in range(PIECE):
         x = (x * 1664525 + 1013904223) & 0xffffffff
@@ -54,4 +55,5 @@ def main():
             print(check(link, size), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

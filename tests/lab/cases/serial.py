@@ -8,8 +8,9 @@ from lablib.case import case
 from lablib.images import copy_of, xl_disk
 from lablib.say import LabError
 from lablib.settings import patience
+from tcp_peer import PIECE as BLOCK
+from tcp_peer import noise
 
-BLOCK = 1 << 16
 BLOCKS = 160
 CTRL_BRACKET = b"\x1d" # ends xl console: the one byte that it keeps for itself
 
@@ -60,15 +61,6 @@ class XlConsole:
     def close(self):
         self.send(CTRL_BRACKET)
         self._process.wait(10)
-
-
-def noise():
-    """A block of what tests/lab/guests/serialbulk makes."""
-    x, made = 1, bytearray()
-    for _ in range(BLOCK):
-        x = (x * 1664525 + 1013904223) & 0xffffffff
-        made.append(x >> 24)
-    return bytes(made)
 
 
 def rolled(data):
