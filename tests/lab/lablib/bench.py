@@ -17,8 +17,8 @@ costs (counted by the guest itself, beside the least that an ioreq server can ta
 
 With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
 With `network`: TCP and pings between guest and dom0 by each emulated card.
-With `display`: how soon a VNC viewer sees what the guest draws, after 0 to 60 s of quiet and with 64 hostile viewers; bytes and CPU time
-for text that scrolls and for a film, by encoding. One round takes eight minutes with each device model.
+With `display`: how soon a VNC viewer sees what the guest draws, after 0 to 130 s of quiet and with 64 hostile viewers; bytes and CPU time
+for text that scrolls and for a film, by encoding. One round takes twelve minutes with each device model.
 
   --recording   compares hvmdm with itself while it records the guest, instead of with QEMU
   --save        also writes docs/benchmarks/lab.json and lab.svg (storage.json, display.json and so on)

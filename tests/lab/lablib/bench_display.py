@@ -7,7 +7,7 @@ from .lab import Lab, clean_dom0
 from .say import LabError
 
 PROBE = "/lab/vncprobe"
-QUIET = {0: 60, 1: 15, 10: 4, 60: 2}  # seconds of quiet: changes measured
+QUIET = {0: 60, 5: 8, 60: 2, 130: 2}  # seconds of quiet: changes measured
 ENCODINGS = ("raw", "hextile", "zrle", "tight")
 # What moves: letters for the guest, how often, milliseconds apart
 MOTIONS = {"text": ("t", "l", 40, 50), "video": ("g", "f", 20, 100)}
