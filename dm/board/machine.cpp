@@ -299,6 +299,7 @@ Status Machine::lock_down() {
     } else if (options_.run_as) {
         lockdown.ids = host::UserIds{options_.run_as->uid, options_.run_as->gid};
     }
+    if (confined && vnc_ != nullptr) DM_TRY(vnc_->load_libraries()); // a chroot hides them
     if (options_.restrict_to_domain) DM_TRY(accelerator_->restrict_handles());
     return host::lock_down(lockdown);
 }

@@ -1,5 +1,7 @@
 #include "dm/vnc/doors.hpp"
 
+#include "dm/vnc/libgnutls.hpp"
+
 #include <algorithm>
 
 namespace dm::vnc {
@@ -24,6 +26,8 @@ unsigned Doors::usual(unsigned base, const VncOptions& options) const {
 Status Doors::add(Door door, const ListenPlace& place) {
     if (tls_ != nullptr && !tls_->x509())
         return fail("{}: browsers want certificates: name tls-creds-x509, not tls-creds-anon", place.option);
+    if (const auto loaded = LibGnuTls::load(); !loaded.ok()) // for a WebSocket's key
+        return fail("{}: {}", place.option, loaded.error().message);
     DM_TRY_ASSIGN(VncListener listener, VncListener::open(place));
     doors_.push_back({door, std::move(listener)});
     return {};

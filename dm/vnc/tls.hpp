@@ -16,6 +16,8 @@ struct gnutls_priority_st;
 
 namespace dm::vnc {
 
+struct LibGnuTls;
+
 /// What all sessions share. Read once, at the start; nothing changes afterwards.
 class TlsCredentials {
 public:
@@ -30,10 +32,11 @@ public:
 
 private:
     friend class TlsStream;
-    TlsCredentials() = default;
+    explicit TlsCredentials(const LibGnuTls& tls) : tls_(tls) {}
     Status read_certificates(const VncTlsOptions& options);
     Status read_revocations(const VncTlsOptions& options);
 
+    const LibGnuTls& tls_;
     gnutls_certificate_credentials_st* certificate_ = nullptr;
     gnutls_anon_server_credentials_st* anonymous_ = nullptr;
     gnutls_priority_st* priority_ = nullptr;
@@ -59,10 +62,12 @@ public:
     void close() override;
 
 private:
-    TlsStream(const TlsCredentials& credentials, int fd) : credentials_(credentials), fd_(fd) {}
+    TlsStream(const TlsCredentials& credentials, int fd)
+        : tls_(credentials.tls_), credentials_(credentials), fd_(fd) {}
     Status prepare();
     std::string doubts() const;
 
+    const LibGnuTls& tls_;
     const TlsCredentials& credentials_;
     int fd_;
     gnutls_session_int* session_ = nullptr;

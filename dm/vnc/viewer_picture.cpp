@@ -21,15 +21,17 @@ void add(sraRegion* region, const Rect& rect, const rfbScreenInfo& screen) {
     const int right = clip(rect.x + rect.width, screen.width);
     const int bottom = clip(rect.y + rect.height, screen.height);
     if (left >= right || top >= bottom) return;
-    sraRegion* const part = sraRgnCreateRect(left, top, right, bottom);
-    sraRgnOr(region, part);
-    sraRgnDestroy(part);
+    const LibVncServer& rfb = LibVncServer::loaded();
+    sraRegion* const part = rfb.rgn_create_rect(left, top, right, bottom);
+    rfb.rgn_or(region, part);
+    rfb.rgn_destroy(part);
 }
 
 bool overlap(sraRegion* a, sraRegion* b) {
-    sraRegion* const both = sraRgnCreateRgn(a);
-    const bool some = sraRgnAnd(both, b) != FALSE && !sraRgnEmpty(both);
-    sraRgnDestroy(both);
+    const LibVncServer& rfb = LibVncServer::loaded();
+    sraRegion* const both = rfb.rgn_create_rgn(a);
+    const bool some = rfb.rgn_and(both, b) != FALSE && !rfb.rgn_empty(both);
+    rfb.rgn_destroy(both);
     return some;
 }
 
@@ -41,6 +43,7 @@ u64 ViewerPicture::now_ns() {
 }
 
 void ViewerPicture::begin(rfbClientRec* client, const ScreenSize& size) {
+    rfb_ = &LibVncServer::loaded();
     client_ = client;
     screen_ = client->screen;
     drawn_ = reinterpret_cast<const u32*>(screen_->frameBuffer);
@@ -60,7 +63,7 @@ ScreenSize ViewerPicture::size() const {
 
 void ViewerPicture::write(const RfbMessage& message) {
     const std::span<const u8> bytes = message.bytes();
-    rfbWriteExact(client_, reinterpret_cast<const char*>(bytes.data()), static_cast<int>(bytes.size()));
+    rfb_->write_exact(client_, reinterpret_cast<const char*>(bytes.data()), static_cast<int>(bytes.size()));
 }
 
 // ---- what the viewer and the device thread have said
@@ -99,7 +102,7 @@ void ViewerPicture::apply_format(const PixelFormat& f) {
                        0,
                        0};
     client_->readyForSetColourMapEntries = TRUE;
-    rfbSetTranslateFunction(client_);
+    rfb_->set_translate_function(client_);
     cursor_told_ = cursor_ == nullptr; // its pixels are in the old format
 }
 
@@ -154,7 +157,7 @@ void ViewerPicture::take_size(const ScreenSize& now) {
     screen_->height = static_cast<int>(now.height);
     screen_->frameBuffer = reinterpret_cast<char*>(copy_.data());
     screen_->paddedWidthInBytes = static_cast<int>(now.width * sizeof(u32));
-    sraRgnMakeEmpty(client_->modifiedRegion);
+    rfb_->rgn_make_empty(client_->modifiedRegion);
     add(client_->modifiedRegion, {0, 0, now.width, now.height}, *screen_);
 }
 
@@ -169,7 +172,7 @@ void ViewerPicture::apply_requests(const ViewerMail& mail) {
 void ViewerPicture::apply_continuous(const ViewerMail& mail) {
     if (!continuous_offered_) return;
     if (mail.ends > 0) {
-        sraRgnMakeEmpty(client_->requestedRegion); // what has not been sent will not be
+        rfb_->rgn_make_empty(client_->requestedRegion); // what has not been sent will not be
         continuous_.reset();
         window_.forget();
         for (unsigned i = 0; i < mail.ends; ++i)
@@ -265,7 +268,7 @@ void ViewerPicture::blacken(const ScreenSize& now) {
 void ViewerPicture::send_updates() {
     while (connected()) {
         if (continuous_ && window_.open()) add(client_->requestedRegion, *continuous_, *screen_);
-        if (sraRgnEmpty(client_->requestedRegion)) return;
+        if (rfb_->rgn_empty(client_->requestedRegion)) return;
         // A size is an update of its own; the picture follows.
         if (size_wanted_ || shown_ != size() || (can_resize() && known_ != size()))
             tell_size(SizeReason::Server, SizeStatus::Done);
@@ -278,13 +281,13 @@ void ViewerPicture::send_updates() {
 /// where nothing changes and nothing is sent again. So it is given pixels that the device thread does not
 /// draw.
 void ViewerPicture::copy_what_is_sent() {
-    const std::unique_ptr<sraRegion, decltype(&sraRgnDestroy)> sent(sraRgnCreateRgn(client_->modifiedRegion),
-                                                                    sraRgnDestroy);
-    sraRgnAnd(sent.get(), client_->requestedRegion);
-    const std::unique_ptr<sraRectangleIterator, decltype(&sraRgnReleaseIterator)> rects(
-        sraRgnGetIterator(sent.get()), sraRgnReleaseIterator);
+    const std::unique_ptr<sraRegion, decltype(rfb_->rgn_destroy)> sent(
+        rfb_->rgn_create_rgn(client_->modifiedRegion), rfb_->rgn_destroy);
+    rfb_->rgn_and(sent.get(), client_->requestedRegion);
+    const std::unique_ptr<sraRectangleIterator, decltype(rfb_->rgn_release_iterator)> rects(
+        rfb_->rgn_get_iterator(sent.get()), rfb_->rgn_release_iterator);
     const std::size_t width = size().width;
-    for (sraRect rect{}; sraRgnIteratorNext(rects.get(), &rect) != FALSE;)
+    for (sraRect rect{}; rfb_->rgn_iterator_next(rects.get(), &rect) != FALSE;)
         for (auto y = static_cast<std::size_t>(rect.y1); y < static_cast<std::size_t>(rect.y2); ++y)
             std::copy(drawn_ + y * drawn_stride_ + rect.x1, drawn_ + y * drawn_stride_ + rect.x2,
                       copy_.begin() + static_cast<std::ptrdiff_t>(y * width) + rect.x1);
@@ -292,13 +295,13 @@ void ViewerPicture::copy_what_is_sent() {
 
 void ViewerPicture::send_picture() {
     copy_what_is_sent();
-    const u32 before = static_cast<u32>(rfbStatGetSentBytes(client_));
-    if (!rfbSendFramebufferUpdate(client_, client_->modifiedRegion)) {
-        if (client_->state != rfbClientRec::RFB_SHUTDOWN) rfbCloseClient(client_);
+    const u32 before = static_cast<u32>(rfb_->stat_get_sent_bytes(client_));
+    if (!rfb_->send_framebuffer_update(client_, client_->modifiedRegion)) {
+        if (client_->state != rfbClientRec::RFB_SHUTDOWN) rfb_->close_client(client_);
         return;
     }
     if (!continuous_) return;
-    const u32 bytes = static_cast<u32>(rfbStatGetSentBytes(client_)) - before;
+    const u32 bytes = static_cast<u32>(rfb_->stat_get_sent_bytes(client_)) - before;
     const u32 number = window_.sent(bytes, now_ns());
     write(RfbMessage::fence(REQUEST | BLOCK_BEFORE, RfbMessage().number(number).bytes()));
 }

@@ -18,6 +18,8 @@ struct _rfbScreenInfo; // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-
 
 namespace dm::vnc {
 
+struct LibVncServer;
+
 /// What the reading thread needs to understand the viewer's pointer.
 struct ViewerKnows {
     std::atomic<u32> size = 0;           ///< width << 16 | height
@@ -59,6 +61,7 @@ private:
     ScreenSize size() const;
 
     ViewerKnows& knows_;
+    const LibVncServer* rfb_ = nullptr;
     _rfbClientRec* client_ = nullptr;
     _rfbScreenInfo* screen_ = nullptr;
     const u32* drawn_ = nullptr; ///< by the device thread, meanwhile

@@ -25,6 +25,11 @@ VncServer::~VncServer() {
     impl_->shut_down();
 }
 
+Status VncServer::load_libraries() {
+    if (const Status made = impl_->make_screens(); !made.ok()) return fail("-vnc: {}", made.error().message);
+    return {};
+}
+
 VncInfo VncServer::info() const {
     return impl_->info();
 }

@@ -27,6 +27,10 @@ public:
     VncServer(const VncServer&) = delete;
     VncServer& operator=(const VncServer&) = delete;
 
+    /// Loads what the first viewer would load: for a process that will find no libraries any more. The error
+    /// names the package.
+    Status load_libraries();
+
     VncInfo info() const;
     /// An error when the server was started without password=on. Empty: nobody may enter.
     Status set_password(std::string_view password);

@@ -67,17 +67,10 @@ VncServer::Impl::Impl(const VncOptions& options, std::string_view guest_name, Ev
 VncServer::Impl::~Impl() {
     shut_down();
     for (rfbScreenInfo* screen : free_screens_)
-        rfbScreenCleanup(screen);
+        LibVncServer::loaded().screen_cleanup(screen);
 }
 
 Status VncServer::Impl::start() {
-    rfbLog = library_log;
-    rfbErr = library_log;
-    for (std::size_t i = 0; i < kMostViewers; ++i) {
-        rfbScreenInfo* const screen = make_screen();
-        if (screen == nullptr) return fail("-vnc: out of memory");
-        free_screens_.push_back(screen);
-    }
     int ends[2] = {-1, -1};
     if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail("-vnc: no pipe: {}", std::strerror(errno));
     wake_read_ = UniqueFd(ends[0]);
@@ -154,24 +147,6 @@ VncInfo VncServer::Impl::info() {
 }
 
 // ---- the accepting thread
-
-rfbScreenInfo* VncServer::Impl::make_screen() {
-    rfbScreenInfo* const screen = rfbGetScreen(nullptr, nullptr, static_cast<int>(size_.width),
-                                               static_cast<int>(size_.height), 8, 3, 4);
-    if (screen == nullptr) return nullptr;
-    screen->serverFormat.depth = 24;
-    screen->serverFormat.redShift = 16; // pixels are 0x00RRGGBB
-    screen->serverFormat.greenShift = 8;
-    screen->serverFormat.blueShift = 0;
-    screen->desktopName = title_.c_str();
-    screen->cursor = nullptr;    // the guest draws its own
-    screen->alwaysShared = TRUE; // decided in wants(), where all viewers are known
-    screen->deferUpdateTime = 0;
-    screen->maxClientWait = kWriteTimeoutMs;
-    // Its client's socket is closed by us, not by whatever call finds out that the viewer has left.
-    screen->backgroundLoop = TRUE;
-    return screen;
-}
 
 void VncServer::Impl::wake_accepting_thread() {
     const char byte = 0;
@@ -287,7 +262,46 @@ std::string VncServer::Impl::refuses(VncSession& session, std::span<const u8, kC
     return "too many wrong passwords: wait";
 }
 
-rfbScreenInfo* VncServer::Impl::take_screen(VncSession& session) {
+Status VncServer::Impl::make_screens() {
+    const std::lock_guard making(screens_mutex_);
+    if (screens_made_) return {};
+    DM_TRY_ASSIGN(const LibVncServer* rfb, LibVncServer::load());
+    *rfb->log = library_log;
+    *rfb->err = library_log;
+    // All of them now: its first screen sets up what is the library's, with no lock.
+    std::vector<rfbScreenInfo*> made;
+    for (std::size_t i = 0; i < kMostViewers; ++i)
+        if (rfbScreenInfo* const screen = make_screen(*rfb)) made.push_back(screen);
+    const std::lock_guard lock(mutex_);
+    free_screens_ = std::move(made);
+    screens_made_ = true;
+    return {};
+}
+
+rfbScreenInfo* VncServer::Impl::make_screen(const LibVncServer& rfb) {
+    constexpr ScreenSize kAny{720, 400}; // take_screen() knows the right one
+    rfbScreenInfo* const screen = rfb.get_screen(nullptr, nullptr, static_cast<int>(kAny.width),
+                                                 static_cast<int>(kAny.height), 8, 3, 4);
+    if (screen == nullptr) return nullptr;
+    screen->serverFormat.depth = 24;
+    screen->serverFormat.redShift = 16; // pixels are 0x00RRGGBB
+    screen->serverFormat.greenShift = 8;
+    screen->serverFormat.blueShift = 0;
+    screen->desktopName = title_.c_str();
+    screen->cursor = nullptr;    // the guest draws its own
+    screen->alwaysShared = TRUE; // decided in wants(), where all viewers are known
+    screen->deferUpdateTime = 0;
+    screen->maxClientWait = kWriteTimeoutMs;
+    // Its client's socket is closed by us, not by whatever call finds out that the viewer has left.
+    screen->backgroundLoop = TRUE;
+    return screen;
+}
+
+Result<rfbScreenInfo*> VncServer::Impl::take_screen(VncSession& session) {
+    if (const Status made = make_screens(); !made.ok()) {
+        note(who(session.peer()) + " was turned away: " + made.error().message);
+        return fail("the VNC server lacks a library: see the log of the device model");
+    }
     {
         const std::lock_guard lock(mutex_);
         if (!free_screens_.empty()) {
@@ -301,7 +315,7 @@ rfbScreenInfo* VncServer::Impl::take_screen(VncSession& session) {
         }
     }
     note(who(session.peer()) + " was turned away: " + std::to_string(kMostViewers) + " viewers are the most");
-    return nullptr;
+    return fail("too many viewers are here already");
 }
 
 ScreenSize VncServer::Impl::entered(VncSession& session) {

@@ -31,6 +31,8 @@ public:
     ~Impl() override;
 
     Status start();
+    /// Loads LibVNCServer, unless it is there. Any thread.
+    Status make_screens();
     /// Device thread. Nothing of the server runs afterwards.
     void shut_down();
 
@@ -44,7 +46,7 @@ private:
     bool password_required() const override { return auth_.required(); }
     std::string refuses(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
                         std::span<const u8, kChallengeBytes> response) override;
-    _rfbScreenInfo* take_screen(VncSession& session) override;
+    Result<_rfbScreenInfo*> take_screen(VncSession& session) override;
     ScreenSize entered(VncSession& session) override;
     void wants(VncSession& session, bool exclusive) override;
     void key(KeyCode code, bool down) override;
@@ -52,6 +54,7 @@ private:
     void motion(s32 dx, s32 dy, u8 buttons) override;
     void size_wished(VncSession& session, const ScreenSize& size) override;
     void left(VncSession& session, const std::string& why) override;
+    _rfbScreenInfo* make_screen(const LibVncServer& rfb);
 
     // Accepting thread
     void accept_viewers();
@@ -59,7 +62,6 @@ private:
     void reap();
     void make_room(const std::string& newcomer);
     void remove(VncSession& session);
-    _rfbScreenInfo* make_screen();
     void wake_accepting_thread();
 
     // Device thread
@@ -102,10 +104,13 @@ private:
     UniqueFd wake_write_;
     std::atomic<bool> closing_ = false;
 
+    std::mutex screens_mutex_; // guards what follows; taken before mutex_
+    bool screens_made_ = false;
+
     std::mutex mutex_; // guards what follows
     std::condition_variable picture_drawn_;
     Sessions sessions_;                         ///< changed by the accepting thread only
-    std::vector<_rfbScreenInfo*> free_screens_; ///< made before there are threads
+    std::vector<_rfbScreenInfo*> free_screens_; ///< made all at once
     unsigned viewers_ = 0;                      ///< those that are in
     bool picture_ready_ = false;                ///< the pixel buffer shows the screen
     ScreenSize size_{720, 400};

@@ -54,7 +54,7 @@ void VncSession::run() {
     keys_.release_all();
     if (client_ != nullptr) {
         client_->sock = RFB_INVALID_SOCKET; // ours to close
-        rfbClientConnectionGone(client_);
+        LibVncServer::loaded().client_connection_gone(client_);
         client_ = nullptr;
     }
     finished_ = true; // whoever takes the session away waits for this thread
@@ -71,8 +71,10 @@ bool VncSession::come_in() {
 }
 
 std::string VncSession::no_place() {
-    screen_ = host_.take_screen(*this);
-    return screen_ != nullptr ? "" : "too many viewers are here already";
+    const Result<_rfbScreenInfo*> screen = host_.take_screen(*this);
+    if (!screen.ok()) return screen.error().message;
+    screen_ = screen.value();
+    return "";
 }
 
 // rfbNewClient() first waits whether a new connection speaks WebSockets or TLS, and would answer. That is
@@ -85,7 +87,7 @@ bool VncSession::create_client() {
     const UniqueFd far(ends[1]);
     if (near.get() >= FD_SETSIZE || entrance_.fd() >= FD_SETSIZE) return false; // it uses select()
     if (write(far.get(), "RFB ", 4) != 4) return false;
-    client_ = rfbNewClient(screen_, near.get());
+    client_ = LibVncServer::loaded().new_client(screen_, near.get());
     if (client_ == nullptr) return false;
     client_->sock = entrance_.fd();
     client_->clientData = this;
@@ -106,7 +108,7 @@ bool VncSession::initialise() {
         stop("said nothing after its password");
         return false;
     }
-    rfbProcessClientMessage(client_);
+    LibVncServer::loaded().process_client_message(client_);
     host_.wants(*this, shared == 0);
     return client_->state == _rfbClientRec::RFB_NORMAL;
 }

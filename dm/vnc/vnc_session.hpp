@@ -34,8 +34,9 @@ public:
     /// Empty: the answer is right. Otherwise what the viewer is told.
     virtual std::string refuses(VncSession& session, std::span<const u8, kChallengeBytes> challenge,
                                 std::span<const u8, kChallengeBytes> response) = 0;
-    /// The viewer may come in: a screen for it alone, until it leaves. Null: too many are in.
-    virtual _rfbScreenInfo* take_screen(VncSession& session) = 0;
+    /// The viewer may come in: a screen for it alone, until it leaves. Otherwise what it is told: too many
+    /// are in, or LibVNCServer cannot be loaded.
+    virtual Result<_rfbScreenInfo*> take_screen(VncSession& session) = 0;
     /// The viewer is in. Returns the screen's size once there is a picture, or after a moment without.
     virtual ScreenSize entered(VncSession& session) = 0;
     /// The viewer said whether it tolerates others.

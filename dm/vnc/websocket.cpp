@@ -1,9 +1,9 @@
 #include "dm/vnc/websocket.hpp"
 
+#include "dm/vnc/libgnutls.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
 #include <utility>
 
 namespace dm::vnc {
@@ -30,14 +30,17 @@ bool is_key(std::string_view key) {
 } // namespace
 
 std::string websocket_accept(std::string_view key) {
+    const auto found = LibGnuTls::load(); // the door did, when it was opened
+    if (!found.ok()) return {};
+    const LibGnuTls& tls = *found.value();
     const std::string text = std::string(key) + std::string(kGuid);
     std::array<u8, kSha1Bytes> hash{};
-    if (gnutls_hash_fast(GNUTLS_DIG_SHA1, text.data(), text.size(), hash.data()) != 0) return {};
+    if (tls.hash_fast(GNUTLS_DIG_SHA1, text.data(), text.size(), hash.data()) != 0) return {};
     const gnutls_datum_t data{hash.data(), static_cast<unsigned>(hash.size())};
     gnutls_datum_t encoded{};
-    if (gnutls_base64_encode2(&data, &encoded) != 0) return {};
+    if (tls.base64_encode2(&data, &encoded) != 0) return {};
     std::string accept(reinterpret_cast<const char*>(encoded.data), encoded.size);
-    gnutls_free(encoded.data);
+    (*tls.free)(encoded.data);
     return accept;
 }
 

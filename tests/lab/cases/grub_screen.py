@@ -1,4 +1,5 @@
 """Screen, keyboard and serial port before any operating system."""
+from lablib import machine
 from lablib.case import case
 from lablib.images import blank, bootable, xl_disk
 from lablib.say import LabError
@@ -44,17 +45,28 @@ def grub_console(lab):
     console.close()
 
 
-@case("the VNC password is asked for: right one enters, wrong one does not", limit=240, order=12)
+@case("the VNC password is asked for: right one enters, wrong one does not, nor does it bring in the encoders", limit=240, order=12)
 def vnc_password(lab):
     if lab.device_model == "qemu":
         lab.skip("the packaged QEMU is built without DES and cannot do VNC passwords")
     guest = lab.grub("menu", vncpasswd="1234").create()
+    lab.check(refused(guest, "4321"), "a client with a wrong password was let in")
+    lab.check(not has_encoders(guest), "LibVNCServer is there without a viewer")
     guest.vnc(password="1234").expect("SeaBIOS", 90)
+    lab.check(has_encoders(guest), "LibVNCServer is not there with a viewer")
+    lab.check(refused(guest, "4321"), "a client with a wrong password was let in beside another")
+
+
+def refused(guest, password):
     try:
-        guest.vnc(password="4321")
+        guest.vnc(password=password)
     except LabError:
-        return
-    lab.check(False, "a client with a wrong password was let in")
+        return True
+    return False
+
+
+def has_encoders(guest):
+    return machine.ssh(f"grep -q libvncserver /proc/{guest.dm_pid()}/maps", check=False).returncode == 0
 
 
 @case("GRUB's halt ends the guest, its reboot brings it back", limit=300, order=13, every_time=False)
