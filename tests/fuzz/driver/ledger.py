@@ -1,5 +1,7 @@
 """tests/fuzz/ledger.md: how much each target has run, summed over all runs that somebody committed."""
 import datetime
+import fcntl
+import os
 import re
 
 from .target import FUZZ
@@ -25,11 +27,16 @@ def read():
 
 
 def add(target, run):
-    rows = read()
-    before, _ = rows.get(target.name, ([0, 0, 0, 0], ""))
-    this = (1, run.operations, round(run.cpu_s), int(run.found))
-    rows[target.name] = ([a + b for a, b in zip(before, this)], str(datetime.date.today()))
-    write(rows)
+    folder = os.open(FUZZ, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # runs beside each other may end at the same moment
+        rows = read()
+        before, _ = rows.get(target.name, ([0, 0, 0, 0], ""))
+        this = (1, run.operations, round(run.cpu_s), int(run.found))
+        rows[target.name] = ([a + b for a, b in zip(before, this)], str(datetime.date.today()))
+        write(rows)
+    finally:
+        os.close(folder)
 
 
 def write(rows=None):

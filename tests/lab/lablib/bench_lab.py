@@ -44,6 +44,7 @@ def measure_guest(guest):
     found = {"start": create(guest)}
     start_limit(guest.domid)
     pid = guest.dm_pid()
+    found["libraries"] = numbers(PROCESS, pid)["libraries"]
     vnc = guest.vnc()
     guest.xl("unpause")
     vnc.expect(("SeaBIOS", "Booting from"), 120)  # the packaged QEMU shows text of its own before
@@ -102,8 +103,8 @@ def numbers(script, pid):
 
 
 def memory(of):
-    return {"uss": (of["Private_Clean"] + of["Private_Dirty"]) / 1024, "pss": of["Pss"] / 1024, "rss": of["Rss"] / 1024,
-            "binary": of["binary"] / (1 << 20), "libraries": of["libraries"]}
+    return {"dirty": of["Private_Dirty"] / 1024, "uss": (of["Private_Clean"] + of["Private_Dirty"]) / 1024, "pss": of["Pss"] / 1024, "rss": of["Rss"] / 1024,
+            "binary": of["binary"] / (1 << 20), "libraries_seen": of["libraries"]}
 
 
 def idle(pid):

@@ -22,10 +22,12 @@ BOOT_ROWS = [
     Row("device_p50", "one port access, median", "µs", 0, "limit_p50"),
     Row("device_p99", "one port access, p99", "µs", 0, "limit_p99"),
     Row("uss", "memory of its own (USS), guest idle", "MiB"),
+    Row("dirty", "of it written: what each further guest costs", "MiB"),
     Row("pss", "the same with its part of what is shared (PSS)", "MiB"),
     Row("rss", "resident memory (RSS)", "MiB"),
     Row("binary", "binary", "MiB", 2),
     Row("libraries", "shared libraries", "", 0),
+    Row("libraries_seen", "after a viewer", "", 0),
     Row("wakeups", "wake-ups a second, guest idle, no viewer", "1/s"),
     Row("idle_cpu", "CPU time a second meanwhile", "ms/s", 2),
 ]
