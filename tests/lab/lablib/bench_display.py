@@ -7,7 +7,7 @@ from .lab import Lab, clean_dom0
 from .say import LabError
 
 PROBE = "/lab/vncprobe"
-QUIET = {0: 60, 5: 8, 60: 2, 130: 2}  # seconds of quiet: changes measured
+QUIET = {0: 60, 5: 6, 60: 2, 130: 1}  # seconds of quiet: changes measured
 ENCODINGS = ("raw", "hextile", "zrle", "tight")
 # What moves: letters for the guest, how often, milliseconds apart
 MOTIONS = {"text": ("t", "l", 40, 50), "video": ("g", "f", 20, 100)}
@@ -89,8 +89,7 @@ def traffic(guest, tty, pid):
         probe("pace", tty, mode, 1, 0)
         for encoding in ENCODINGS:
             vnc = guest.vnc(encodings=encoding)
-            while vnc.do("wait-update 2000") != "none":
-                pass
+            settle(vnc)
             bytes_before, cpu_before = int(vnc.do("received")), numbers(ACTIVITY, pid)["cpu"]
             probe("pace", tty, letter, count, apart)
             time.sleep(2)
@@ -99,6 +98,13 @@ def traffic(guest, tty, pid):
             vnc.close()
     probe("pace", tty, "g", 1, 0)
     return found
+
+
+def settle(vnc):
+    """Until the whole picture is there; a text cursor blinks on."""
+    for _ in range(20):
+        if vnc.do("wait-update 150") == "none":
+            return
 
 
 def activity(pid, name):
