@@ -273,9 +273,10 @@ Status Machine::open_vga() {
 
 Status Machine::open_vnc() {
     if (board_->display() != nullptr) screen_ = std::make_unique<Screen>(*accelerator_, *board_->display());
-    if (!options_.vnc.enabled) return {};
     InputSink& devices = board_->input();
     input_ = std::make_unique<InputGate>(recorder_ != nullptr ? recorder_->input(devices) : devices);
+    key_presses_ = std::make_unique<KeyPresses>(*input_, loop_.host_timers());
+    if (!options_.vnc.enabled) return {};
     DM_TRY_ASSIGN(vnc_, vnc::VncServer::create(options_.vnc, options_.name, loop_, screen_.get(), *input_));
     return {};
 }
@@ -429,6 +430,11 @@ std::vector<CharDeviceInfo> Machine::char_devices() const {
 
 std::optional<VncInfo> Machine::vnc() const {
     return vnc_ != nullptr ? std::optional(vnc_->info()) : std::nullopt;
+}
+
+Status Machine::press_keys(std::vector<KeyCode> keys, unsigned hold_ms) {
+    if (state_ != RunState::Running) return fail("the guest does not run");
+    return key_presses_->press(std::move(keys), hold_ms);
 }
 
 Status Machine::set_vnc_password(const std::string& password) {

@@ -5,6 +5,7 @@
 #include "dm/board/char_gate.hpp"
 #include "dm/board/disks.hpp"
 #include "dm/board/input_gate.hpp"
+#include "dm/board/key_presses.hpp"
 #include "dm/core/accelerator.hpp"
 #include "dm/core/machine_control.hpp"
 #include "dm/host/loop.hpp"
@@ -56,6 +57,7 @@ public:
         return disks_.resize(drive, bytes);
     }
     Status save_devices(int fd, bool live) override;
+    Status press_keys(std::vector<KeyCode> keys, unsigned hold_ms) override;
     Status dump_screen(ScreenDump dump) override;
     Status set_link(const std::string& name, bool up) override;
     Status log_dirty_pages(bool enable) override;
@@ -154,6 +156,7 @@ private:
     std::unique_ptr<Board> board_;
     std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
     std::unique_ptr<InputGate> input_;
+    std::unique_ptr<KeyPresses> key_presses_;
     std::unique_ptr<DisplaySource> screen_;
     std::unique_ptr<vnc::VncServer> vnc_;
     std::unique_ptr<toolstack::QmpServer> qmp_;

@@ -1,6 +1,7 @@
 // The machine as the toolstack commands it. QMP knows no device, and no device knows QMP.
 #pragma once
 
+#include "dm/core/input.hpp"
 #include "dm/core/result.hpp"
 #include "dm/core/unique_fd.hpp"
 
@@ -141,6 +142,13 @@ public:
     virtual Status set_link(const std::string& name, bool up) {
         static_cast<void>(up);
         return unsupported("the cable of " + name);
+    }
+
+    /// Presses the keys together, one after the other, and releases them after so long in the opposite order;
+    /// after those of earlier calls.
+    virtual Status press_keys(std::vector<KeyCode> keys, unsigned hold_ms) {
+        static_cast<void>(hold_ms);
+        return unsupported(fmt::format("pressing {} keys", keys.size()));
     }
 
     virtual Status dump_screen(ScreenDump dump) {

@@ -105,6 +105,57 @@ std::string run_eject(QmpContext& context, std::string_view argument) {
     return said(run_command(context, "eject", arguments));
 }
 
+/// DRIVE FILENAME [FORMAT [retain|read-only|read-write]], also with -f for force
+std::string run_change(QmpContext& context, std::string_view argument) {
+    constexpr std::array<const char*, 4> kNames = {"id", "filename", "format", "read-only-mode"};
+    const bool force = argument.starts_with("-f ");
+    if (force) argument.remove_prefix(3);
+    Json arguments{{"force", force}};
+    std::size_t given = 0;
+    for (std::size_t at = 0; at < argument.size(); ++given) {
+        const std::size_t end = std::min(argument.find(' ', at), argument.size());
+        if (given < kNames.size()) arguments[kNames[given]] = std::string(argument.substr(at, end - at));
+        at = end + 1;
+    }
+    if (given < 2 || given > kNames.size())
+        return "change [-f] DRIVE FILENAME [FORMAT [retain|read-only|read-write]]\r\n";
+    return said(run_command(context, "blockdev-change-medium", arguments));
+}
+
+/// KEY[-KEY...] [HOLD_MS]: "ctrl-alt-delete", "0x1d-minus"
+std::string run_sendkey(QmpContext& context, std::string_view argument) {
+    const std::size_t blank = std::min(argument.find(' '), argument.size());
+    std::string_view names = argument.substr(0, blank);
+    Json arguments{{"keys", Json::array()}};
+    while (!names.empty()) {
+        // The key of '-' is called minus, but may be written: "ctrl--".
+        const std::size_t end = std::min(names.find('-', 1), names.size());
+        const std::string_view name = names.substr(0, end);
+        names.remove_prefix(std::min(end + 1, names.size()));
+        int number = 0;
+        const auto parsed = std::from_chars(name.data() + std::min<std::size_t>(name.size(), 2),
+                                            name.data() + name.size(), number, 16);
+        const bool is_number =
+            name.starts_with("0x") && parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
+        const std::string_view word = name == "-" ? "minus" : name == "<" ? "less" : name;
+        Json key{{"type", is_number ? "number" : "qcode"}};
+        if (is_number)
+            key["data"] = number;
+        else
+            key["data"] = std::string(word);
+        arguments["keys"].push_back(std::move(key));
+    }
+    if (blank < argument.size()) {
+        const std::string_view time = argument.substr(blank + 1);
+        std::int64_t hold = 0;
+        const auto parsed = std::from_chars(time.data(), time.data() + time.size(), hold);
+        if (parsed.ec != std::errc() || parsed.ptr != time.data() + time.size())
+            return fmt::format("Error: hold time '{}' is not a number\r\n", time);
+        arguments["hold-time"] = hold;
+    }
+    return said(run_command(context, "send-key", arguments));
+}
+
 /// NAME on|off
 std::string run_set_link(QmpContext& context, std::string_view argument) {
     const std::size_t blank = argument.rfind(' ');
@@ -174,6 +225,7 @@ std::string help(QmpContext& context, std::string_view argument);
 constexpr std::array kCommands{
     HumanCommand{"c", "continue", run_action<&MachineControl::resume>},
     HumanCommand{"change vnc password", "change vnc password PASSWORD", run_change_vnc_password},
+    HumanCommand{"change", "change [-f] DRIVE FILENAME [FORMAT [retain|read-only|read-write]]", run_change},
     HumanCommand{"cont", "continue", run_action<&MachineControl::resume>},
     HumanCommand{"eject", "eject [-f] DRIVE", run_eject},
     HumanCommand{"expire_password", "expire_password vnc now|never|+SECONDS|SECONDS", run_expire_password},
@@ -189,6 +241,7 @@ constexpr std::array kCommands{
     HumanCommand{"info vnc", "VNC server and its viewers", info_vnc},
     HumanCommand{"quit", "end the device model", run_quit},
     HumanCommand{"screendump", "screendump FILENAME [-f png|ppm] [DEVICE [HEAD]]", run_screendump},
+    HumanCommand{"sendkey", "sendkey KEY[-KEY...] [HOLD_MS]: ctrl-alt-delete", run_sendkey},
     HumanCommand{"set_link", "set_link NAME on|off", run_set_link},
     HumanCommand{"set_password", "set_password vnc PASSWORD", run_set_password},
     HumanCommand{"stop", "stop", run_action<&MachineControl::stop>},

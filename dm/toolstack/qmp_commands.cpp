@@ -61,6 +61,7 @@ constexpr std::array kCommands{
         "screendump",
         screendump,
         {{{"filename", kString, kRequired}, {"device", kString}, {"head", kInteger}, {"format", kString}}}},
+    QmpCommand{"send-key", send_key, {{{"keys", QmpType::Objects, kRequired}, {"hold-time", kInteger}}}},
     QmpCommand{"set_link", set_link, {{{"name", kString, kRequired}, {"up", kBoolean, kRequired}}}},
     QmpCommand{"set_password",
                set_password,
@@ -99,6 +100,9 @@ bool has_type(const Json& value, QmpType type) {
     case QmpType::String: return value.is_string();
     case QmpType::Integer: return fits_integer(value);
     case QmpType::Boolean: return value.is_boolean();
+    case QmpType::Objects:
+        return value.is_array() &&
+               std::all_of(value.begin(), value.end(), [](const Json& item) { return item.is_object(); });
     }
     return false;
 }
@@ -109,6 +113,7 @@ std::string_view word_of(QmpType type) {
     case QmpType::String: return "string";
     case QmpType::Integer: return "integer";
     case QmpType::Boolean: return "boolean";
+    case QmpType::Objects: return "array of objects";
     }
     return "";
 }

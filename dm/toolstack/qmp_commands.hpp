@@ -8,7 +8,7 @@
 
 namespace dm::toolstack {
 
-enum class QmpType : u8 { Any, String, Integer, Boolean };
+enum class QmpType : u8 { Any, String, Integer, Boolean, Objects };
 
 struct QmpArgument {
     std::string_view name; ///< empty: no more arguments

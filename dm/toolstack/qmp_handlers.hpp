@@ -50,6 +50,9 @@ QmpReply remove_fd(QmpContext& context, const Json& arguments);
 // qmp_screen.cpp: the picture
 QmpReply screendump(QmpContext& context, const Json& arguments);
 
+// qmp_keys.cpp: the keyboard
+QmpReply send_key(QmpContext& context, const Json& arguments);
+
 // qmp_device.cpp: hotplug, cables
 QmpReply device_add(QmpContext& context, const Json& arguments);
 QmpReply device_del(QmpContext& context, const Json& arguments);

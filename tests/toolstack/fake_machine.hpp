@@ -56,6 +56,12 @@ public:
                                     change.read_only ? "ro" : "rw", change.fd ? "fd" : "path"));
         return verdict();
     }
+    Status press_keys(std::vector<KeyCode> keys, unsigned hold_ms) override {
+        std::string text = "press";
+        for (const KeyCode key : keys)
+            text += fmt::format(" {:02x}", key);
+        return note(fmt::format("{} for {}", text, hold_ms));
+    }
     Status set_link(const std::string& name, bool up) override {
         return note("link " + name + (up ? " up" : " down"));
     }

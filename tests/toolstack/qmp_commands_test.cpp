@@ -95,6 +95,9 @@ constexpr CommandRow kContract[] = {
     {"device_add",
      R"({"driver":"usb-host","id":"xenusb-1-2","bus":"xenusb-0.0","port":"1","hostbus":1,"hostaddr":2})",
      "add usb-host xenusb-1-2 bus=xenusb-0.0 hostaddr=2 hostbus=1 port=1"},
+    {"send-key", R"({"keys":[{"type":"qcode","data":"ctrl"},{"type":"number","data":211}]})",
+     "press 1d d3 for 100"},
+    {"send-key", R"({"keys":[{"type":"qcode","data":"a"}],"hold-time":5})", "press 1e for 5"},
     {"human-monitor-command", R"({"command-line":"info status"})", ""},
     {"query-command-line-options", "{}", ""},
     {"quit", "{}", "quit"},
@@ -407,6 +410,48 @@ TEST(HumanMonitor, Acts) {
     EXPECT_EQ(human(bench, "system_reset"), "Error: no\r\n");
     EXPECT_THAT(bench.machine.calls, ElementsAre("stop", "resume", "eject ide-5632 by force",
                                                  "dump /a png ide-5632:0", "password secret", "reset"));
+}
+
+TEST(HumanMonitor, PressesKeys) {
+    Bench bench;
+    EXPECT_EQ(human(bench, "sendkey ctrl-alt-delete"), "");
+    EXPECT_EQ(human(bench, "sendkey 0x1d-f2 20"), "");
+    EXPECT_EQ(human(bench, "sendkey shift--"), "");
+    EXPECT_EQ(human(bench, "sendkey <"), "");
+    EXPECT_THAT(human(bench, "sendkey ctrl-altt"), HasSubstr("not known: {\"data\":\"altt\""));
+    EXPECT_THAT(human(bench, "sendkey 0x100"), HasSubstr("not known"));
+    EXPECT_THAT(human(bench, "sendkey a b"), HasSubstr("hold time 'b'"));
+    EXPECT_THAT(human(bench, "sendkey a -1"), HasSubstr("milliseconds"));
+    EXPECT_THAT(human(bench, "sendkey"), HasSubstr("1 to 16 keys"));
+    EXPECT_THAT(bench.machine.calls, ElementsAre("press 1d 38 d3 for 100", "press 1d 3c for 20",
+                                                 "press 2a 0c for 100", "press 56 for 100"));
+}
+
+TEST(HumanMonitor, ChangesMedia) {
+    Bench bench;
+    bench.machine.disks = {{"ide-5632", "/i.iso", true, true}};
+    EXPECT_EQ(human(bench, "change ide-5632 /b.iso"), "");
+    EXPECT_EQ(human(bench, "change -f ide-5632 /c.img raw read-write"), "");
+    EXPECT_THAT(human(bench, "change ide-5632"), HasSubstr("DRIVE FILENAME"));
+    EXPECT_THAT(human(bench, "change ide-5632 /b raw retain more"), HasSubstr("DRIVE FILENAME"));
+    EXPECT_THAT(human(bench, "change nothing /b.iso"), HasSubstr("not found"));
+    EXPECT_EQ(human(bench, "change vnc password secret"), "");
+    EXPECT_THAT(bench.machine.calls, ElementsAre("insert ide-5632 /b.iso  ro path",
+                                                 "insert ide-5632 /c.img raw rw path", "password secret"));
+}
+
+TEST(SendKey, RefusesWhatIsNoKey) {
+    Bench bench;
+    for (const char* arguments :
+         {R"({"keys":1})", R"({"keys":[]})", R"({"keys":[1]})", R"({"keys":[{}]})",
+          R"({"keys":[{"type":"qcode","data":29}]})", R"({"keys":[{"type":"number","data":"ctrl"}]})",
+          R"({"keys":[{"type":"number","data":0}]})", R"({"keys":[{"type":"number","data":256}]})",
+          R"({"keys":[{"type":"other","data":1}]})",
+          R"({"keys":[{"type":"qcode","data":"a"}],"hold-time":-1})"}) {
+        const QmpReply reply = Bench::run_on(bench.machine, "send-key", arguments);
+        EXPECT_TRUE(std::holds_alternative<QmpError>(reply)) << arguments;
+    }
+    EXPECT_THAT(bench.machine.calls, IsEmpty());
 }
 
 TEST(Version, IsTheOneOfTheProject) {
