@@ -276,6 +276,9 @@ TEST(FuzzFrameDeathTest, FindsAStateThatIsRefusedAndTakenAllTheSame) {
     // "HVMDM-ST", version, name, kind, length: the values are the last bytes of the records reg and other.
     EXPECT_DEATH(run<Fault::HalfLoaded>("outb 0x10 0xf0\ndamage 33 0x0f 45 0x01\n"),
                  "FINDING: a refused state changed the device");
+    EXPECT_DEATH(run<Fault::HalfLoaded>("outb 0x10 0xf0\ndamage 32768 0x0f 32769 0x01\n"),
+                 "FINDING: a refused state changed the device")
+        << "places that count values alone";
 }
 
 TEST(FuzzFrameDeathTest, FindsGuestMemoryThatStaysMapped) {

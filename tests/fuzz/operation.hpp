@@ -46,8 +46,10 @@ struct Operation {
     std::span<const u8> bytes{}; ///< of a string what is repeated over it; none: zeros
 };
 
-inline constexpr u32 kMostElements = 4096;     ///< Xen asks for no more in one request
-inline constexpr std::size_t kMostBytes = 64;  ///< of `bytes`
+inline constexpr u32 kMostElements = 4096;    ///< Xen asks for no more in one request
+inline constexpr std::size_t kMostBytes = 64; ///< of `bytes`
+/// A place from here on counts the bytes of values alone, see state_places.hpp.
+inline constexpr std::size_t kDamagesValue = 0x8000;
 inline constexpr std::size_t kDamageBytes = 3; ///< place (2), what is inverted there; nothing: cut off there
 
 /// What an input's numbers mean for one rig.
