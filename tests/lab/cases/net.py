@@ -148,6 +148,20 @@ def net_two_guests(lab):
             lab.equal(f"bytes that {guest.name} {way}", found[way], [str(4 * MIB)])
 
 
+@case("`set_link` over QMP pulls the cable out of an rtl8139 and an e1000 and plugs it in: the guest sees it", 240, order=24,
+      every_time=False)
+def net_link(lab):
+    second = f"bridge={BRIDGE},model=e1000"
+    guest = lab.linux("cables", "netlink", f"nets={NET}", direct=True, vif=[vif("rtl8139"), second]).create()
+    guest.expect(r"cable0 1, pings answered 1", 120)
+    guest.expect(r"cable1 1", 30)
+    for number, pulled, plugged in ((0, "cable0 0, pings answered 0", "cable0 1, pings answered 1"), (1, "cable1 0", "cable1 1")):
+        for state, seen in (("off", pulled), ("on", plugged)):
+            guest.xl("qemu-monitor-command", f"'set_link nic{number} {state}'")
+            guest.expect(seen, 60)
+    lab.matches("a card that is not there", guest.xl("qemu-monitor-command", "'set_link nic7 off'").stdout, "not found")
+
+
 def bulk(lab, card, mib):
     """So much each way; the guest looks at what it takes, dom0 at what the guest sends."""
     machine.put(LAB / "tcp_peer.py", f"{WORK}/tcp_peer.py")
