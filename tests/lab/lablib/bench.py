@@ -1,4 +1,5 @@
 """The `tools/bench` command: hvmdm and the packaged QEMU, alternating, in the same machine."""
+import json
 import sys
 import time
 from dataclasses import dataclass
@@ -104,6 +105,7 @@ def measure(subject, rounds, models):
         for model in models:
             found = subject.measure(model, log_dir)
             figures[model].append(found)
+            (log_dir / f"{subject.name}-figures.json").write_text(json.dumps(figures, indent=1))  # should a later one fail
             say(f"round {number} of {rounds}, {model}: {subject.progress(found)}")
     clean_dom0()
     return figures
