@@ -227,6 +227,23 @@ TEST(Rtl8139CMode, FramesWaitInTheBackEndForRoom) {
     EXPECT_EQ(r.in(Reg::MPC, 4), 0U);
 }
 
+TEST(Rtl8139CMode, AResetEndsTheWaitForRoom) {
+    const auto full = [](Rtl8139Rig& r) {
+        r.start_c_mode(rtl::APM);
+        for (unsigned i = 0; i < 10; ++i)
+            r.net.offer(make_frame(1460));
+        ASSERT_FALSE(r.net.waiting.empty());
+    };
+    Rtl8139Rig by_driver;
+    full(by_driver);
+    by_driver.out(Reg::CR, rtl::RST, 1);
+    EXPECT_TRUE(by_driver.net.waiting.empty()) << "a back end that is not asked again sends nothing any more";
+    Rtl8139Rig by_power;
+    full(by_power);
+    by_power.dev.reset();
+    EXPECT_TRUE(by_power.net.waiting.empty());
+}
+
 TEST(Rtl8139CMode, ADriverThatNeverComesLosesFramesAndIsTold) {
     Rtl8139Rig r;
     r.start_c_mode(rtl::APM);

@@ -61,6 +61,7 @@ struct Rtl8139Rig : Rig {
                 {Kind::Memory, rtl::kMemory + 0xe0, 12},   {Kind::Config, rtl::kBdf.devfn(), 256}};
     }
     bool resets_to_power_on() const override { return !dev.unplugged(); }
+    void quiesce() override { net.set_link(true); } // a reset does not plug the cable in
     void copy_surroundings(Rig& from) override {
         Rig::copy_surroundings(from);
         auto& other = static_cast<Rtl8139Rig&>(from);

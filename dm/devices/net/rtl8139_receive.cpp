@@ -140,11 +140,12 @@ void Rtl8139::look_again() {
     stop_waiting();
 }
 
+/// The back end, which sends nothing until it is asked, may wait although the state has forgotten it: in a
+/// reset.
 void Rtl8139::stop_waiting() {
-    const bool waited = s_.waiting.look_at.has_value();
     s_.waiting.look_at.reset();
     s_.waiting.looks = 0;
-    if (waited) accept_input();
+    accept_input();
 }
 
 } // namespace dm

@@ -168,16 +168,19 @@ def outer_fault():
     return None
 
 
-# Twice: what stands still in between hangs. `q` tells what each vCPU waits for, `e` which event is pending or masked.
+# Twice: what stands still in between hangs. `q` tells what each vCPU waits for, `e` which event is pending or masked, `v` what
+# the processor was told about it (interrupts held back, to be injected), `d` where those are that run.
 VCPUS = """
 for round in 1 2; do
     echo "== look $round"; xl vcpu-list
     for id in $(xl list | awk 'NR > 1 && $2 != 0 {print $2}'); do
-        for program in /usr/lib/xen-*/bin/xenctx; do $program -a $id; done
+        for vcpu in $(xl vcpu-list $id | awk 'NR > 1 {print $3}'); do
+            for program in /usr/lib/xen-*/bin/xenctx; do echo "-- vCPU $vcpu"; $program -a $id $vcpu; done
+        done
         pid=$(xenstore-read /local/domain/$id/image/device-model-pid 2>/dev/null) || continue
         for task in /proc/$pid/task/*; do echo "$task: $(cat $task/comm) $(cat $task/wchan) $(cat $task/syscall)"; done
     done
-    xl debug-keys e; xl debug-keys q
+    for key in e q v d; do xl debug-keys $key; done
     sleep 2
 done 2>&1
 """
