@@ -432,9 +432,9 @@ std::optional<VncInfo> Machine::vnc() const {
     return vnc_ != nullptr ? std::optional(vnc_->info()) : std::nullopt;
 }
 
-Status Machine::press_keys(std::vector<KeyCode> keys, unsigned hold_ms) {
+Status Machine::press_keys(const std::vector<KeyCode>& keys, unsigned hold_ms) {
     if (state_ != RunState::Running) return fail("the guest does not run");
-    return key_presses_->press(std::move(keys), hold_ms);
+    return key_presses_->press(keys, hold_ms);
 }
 
 Status Machine::set_vnc_password(const std::string& password) {

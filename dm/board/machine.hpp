@@ -57,7 +57,7 @@ public:
         return disks_.resize(drive, bytes);
     }
     Status save_devices(int fd, bool live) override;
-    Status press_keys(std::vector<KeyCode> keys, unsigned hold_ms) override;
+    Status press_keys(const std::vector<KeyCode>& keys, unsigned hold_ms) override;
     Status dump_screen(ScreenDump dump) override;
     Status set_link(const std::string& name, bool up) override;
     Status log_dirty_pages(bool enable) override;

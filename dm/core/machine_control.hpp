@@ -146,7 +146,7 @@ public:
 
     /// Presses the keys together, one after the other, and releases them after so long in the opposite order;
     /// after those of earlier calls.
-    virtual Status press_keys(std::vector<KeyCode> keys, unsigned hold_ms) {
+    virtual Status press_keys(const std::vector<KeyCode>& keys, unsigned hold_ms) {
         static_cast<void>(hold_ms);
         return unsupported(fmt::format("pressing {} keys", keys.size()));
     }

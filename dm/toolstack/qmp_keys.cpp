@@ -38,7 +38,7 @@ QmpReply send_key(QmpContext& context, const Json& arguments) {
         keys.push_back(*key);
     }
     return reply_to(
-        context.machine().press_keys(std::move(keys), static_cast<unsigned>(std::min(hold, kLongestHoldMs))));
+        context.machine().press_keys(keys, static_cast<unsigned>(std::min(hold, kLongestHoldMs))));
 }
 
 } // namespace dm::toolstack

@@ -56,7 +56,7 @@ public:
                                     change.read_only ? "ro" : "rw", change.fd ? "fd" : "path"));
         return verdict();
     }
-    Status press_keys(std::vector<KeyCode> keys, unsigned hold_ms) override {
+    Status press_keys(const std::vector<KeyCode>& keys, unsigned hold_ms) override {
         std::string text = "press";
         for (const KeyCode key : keys)
             text += fmt::format(" {:02x}", key);
