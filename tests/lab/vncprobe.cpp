@@ -3,9 +3,9 @@
 //   vncprobe latency PORT TTY QUIET_MS COUNT ATTACKERS
 //                                              one line "latency MICROSECONDS" for each change
 //   vncprobe ports TTY COUNT                   one line "port NANOSECONDS" for each hundred port accesses
-//   vncprobe pace TTY LETTER COUNT MS          tells the guest so often, at least so much time apart, and
-//   waits for each vncprobe watch PORT SECONDS                a viewer that only looks vncprobe hostile PORT
-//   VIEWERS SECONDS      viewers that stall, flood, babble and come back
+//   vncprobe pace TTY LETTER COUNT MS          tells the guest so often, so far apart, and waits for each
+//   vncprobe watch PORT SECONDS                a viewer that only looks
+//   vncprobe hostile PORT VIEWERS SECONDS      viewers that stall, flood, babble and come back
 #include <arpa/inet.h>
 #include <array>
 #include <atomic>
