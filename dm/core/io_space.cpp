@@ -54,22 +54,36 @@ IoWindow& IoWindow::operator=(IoWindow&& other) noexcept {
     return *this;
 }
 
-void IoWindow::unmap() {
-    if (space_ == nullptr) return;
-    space_->unmap(id_);
-    space_ = nullptr;
+void IoWindow::map(const IoMapping& mapping, IoHandler& handler) {
+    DM_CHECK(space_ != nullptr);
+    space_->map(id_, mapping, handler);
 }
 
-IoWindow IoSpace::map(const Mapping& mapping, IoHandler& handler) {
+void IoWindow::unmap() {
+    if (space_ != nullptr) space_->unmap(id_);
+}
+
+IoWindow IoSpace::map(const IoMapping& mapping, IoHandler& handler) {
+    const u64 id = next_id_++;
+    map(id, mapping, handler);
+    return IoWindow{*this, id};
+}
+
+IoWindow IoSpace::movable() {
+    return IoWindow{*this, next_movable_++};
+}
+
+void IoSpace::map(u64 id, const IoMapping& mapping, IoHandler& handler) {
     DM_CHECK(mapping.length > 0);
-    windows_.push_back({next_id_, mapping, &handler});
+    std::erase_if(windows_, [id](const Window& w) { return w.id == id; });
+    const auto behind =
+        std::find_if(windows_.begin(), windows_.end(), [id](const Window& w) { return w.id > id; });
+    windows_.insert(behind, {id, mapping, &handler});
     rebuild();
-    return IoWindow{*this, next_id_++};
 }
 
 void IoSpace::unmap(u64 id) {
-    std::erase_if(windows_, [id](const Window& w) { return w.id == id; });
-    rebuild();
+    if (std::erase_if(windows_, [id](const Window& w) { return w.id == id; }) != 0) rebuild();
 }
 
 void IoSpace::set_range_sink(RangeSink* sink) {
@@ -114,7 +128,7 @@ std::vector<IoSpace::Piece> IoSpace::flatten() const {
     std::vector<Piece> pieces;
     std::vector<Range> taken;
     for (const Window& w : windows_) {
-        const Mapping& m = w.mapping;
+        const IoMapping& m = w.mapping;
         if (m.base > last_) continue;
         const u64 end = m.length - 1 > last_ - m.base ? last_ : m.base + m.length - 1;
         for (const Range& free : subtract({{m.base, end}}, taken))
@@ -131,7 +145,7 @@ void IoSpace::rebuild() {
     pieces_ = flatten();
     std::vector<Range> wanted;
     for (const Window& w : windows_) {
-        const Mapping& m = w.mapping;
+        const IoMapping& m = w.mapping;
         if (!m.routed || m.base > last_) continue;
         wanted.push_back({m.base, m.length - 1 > last_ - m.base ? last_ : m.base + m.length - 1});
     }

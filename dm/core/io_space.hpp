@@ -43,7 +43,16 @@ public:
 
 class IoSpace;
 
-/// A mapping; gone with this object. The space outlives its windows.
+/// What is answered at some addresses of a space.
+struct IoMapping {
+    u64 base = 0;
+    u64 length = 0;         ///< bytes, at least 1
+    unsigned max_width = 4; ///< widest access that the handler takes: 1, 2, 4 or 8
+    u64 first_offset = 0;   ///< offset that the handler sees at `base`
+    bool routed = true;     ///< false: known here, but the hypervisor is not asked for it
+};
+
+/// A mapping, or the place for one; gone with this object. The space outlives its windows.
 class IoWindow {
 public:
     IoWindow() = default;
@@ -51,7 +60,8 @@ public:
     IoWindow& operator=(IoWindow&& other) noexcept;
     ~IoWindow() { unmap(); }
 
-    explicit operator bool() const { return space_ != nullptr; }
+    /// Answers there instead of where it answered before. Of a window that IoSpace gave.
+    void map(const IoMapping& mapping, IoHandler& handler);
     void unmap();
 
 private:
@@ -66,16 +76,13 @@ public:
     /// `last`: the highest address of the space.
     IoSpace(std::string_view name, u64 last) : log_(name), last_(last) {}
 
-    struct Mapping {
-        u64 base = 0;
-        u64 length = 0;         ///< bytes, at least 1
-        unsigned max_width = 4; ///< widest access that the handler takes: 1, 2, 4 or 8
-        u64 first_offset = 0;   ///< offset that the handler sees at `base`
-        bool routed = true;     ///< false: known here, but the hypervisor is not asked for it
-    };
-    /// Where windows overlap, the one that was mapped first answers. Parts beyond the space's end answer
-    /// nowhere.
-    [[nodiscard]] IoWindow map(const Mapping& mapping, IoHandler& handler);
+    /// A window that stays where it is. Where windows overlap, the one that was made first answers. Parts
+    /// beyond the space's end answer nowhere.
+    [[nodiscard]] IoWindow map(const IoMapping& mapping, IoHandler& handler);
+    /// One that the guest moves; it answers nowhere yet, and where it overlaps one that stays, that one
+    /// answers. So who answers depends on where the windows are, not on how they came there: a restored
+    /// machine is mapped in another order.
+    [[nodiscard]] IoWindow movable();
 
     /// The listener hears at once of all that is mapped already. At most one.
     void set_range_sink(RangeSink* sink);
@@ -94,7 +101,7 @@ private:
     friend class IoWindow;
     struct Window {
         u64 id;
-        Mapping mapping;
+        IoMapping mapping;
         IoHandler* handler;
     };
     struct Piece { // of the flattened map: sorted, disjoint
@@ -110,6 +117,7 @@ private:
         bool operator==(const Range&) const = default;
     };
 
+    void map(u64 id, const IoMapping& mapping, IoHandler& handler);
     void unmap(u64 id);
     void rebuild();
     std::vector<Piece> flatten() const;
@@ -121,7 +129,8 @@ private:
     Log log_;
     u64 last_;
     u64 next_id_ = 1;
-    std::vector<Window> windows_;
+    u64 next_movable_ = u64{1} << 32;
+    std::vector<Window> windows_; ///< by their ids
     std::vector<Piece> pieces_;
     std::vector<Range> routed_;
     RangeSink* sink_ = nullptr;

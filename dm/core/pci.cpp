@@ -61,6 +61,7 @@ void PciFunction::add_bar(unsigned index, const Bar& bar) {
     DM_CHECK(index <= pci::kRomBar && std::has_single_bit(bar.size));
     DM_CHECK((bar.kind == BarKind::Rom) == (index == pci::kRomBar));
     bars_[index] = bar;
+    windows_[index] = (bar.kind == BarKind::Io ? wiring_.ports : wiring_.memory).movable();
     const u32 mask = ~static_cast<u32>(bar.size - 1);
     switch (bar.kind) {
     case BarKind::Io: set_register(bar_reg(index), 4, kIoTypeBit, mask & ~u32{3}); break;
@@ -134,12 +135,10 @@ void PciFunction::update_windows() {
         if (now == decoded_[index]) continue;
         decoded_[index] = now;
         const Bar& bar = bars_[index];
-        windows_[index].unmap();
-        if (now && bar.handler != nullptr) {
-            IoSpace& space = bar.kind == BarKind::Io ? wiring_.ports : wiring_.memory;
-            windows_[index] =
-                space.map({.base = *now, .length = bar.size, .max_width = bar.max_width}, *bar.handler);
-        }
+        if (!now)
+            windows_[index].unmap();
+        else if (bar.handler != nullptr)
+            windows_[index].map({.base = *now, .length = bar.size, .max_width = bar.max_width}, *bar.handler);
         bar_moved(index, now);
     }
 }

@@ -80,6 +80,29 @@ TEST_F(IoSpaceTest, WhereWindowsOverlapTheFirstOneAnswersAndTheOtherComesBackWhe
     EXPECT_EQ(space.read(0x100, 1), 0xbbU);
 }
 
+TEST_F(IoSpaceTest, WhoAnswersWhereMovedWindowsOverlapDoesNotDependOnTheOrderOfTheirMoves) {
+    IoWindow one = space.movable();
+    IoWindow two = space.movable();
+    two.map({.base = 0x100, .length = 8}, b);
+    one.map({.base = 0x104, .length = 8}, a);
+    EXPECT_EQ(space.read(0x104, 1), 0xaaU) << "it was made first";
+    EXPECT_EQ(space.read(0x103, 1), 0xbbU);
+    one.map({.base = 0x200, .length = 8}, a);
+    EXPECT_EQ(space.read(0x104, 1), 0xbbU);
+    one.map({.base = 0x100, .length = 4}, a);
+    EXPECT_EQ(space.read(0x100, 1), 0xaaU);
+    one.unmap();
+    EXPECT_EQ(space.read(0x100, 1), 0xbbU);
+}
+
+TEST_F(IoSpaceTest, WhatStaysGoesBeforeWhatTheGuestMoves) {
+    IoWindow moved = space.movable();
+    moved.map({.base = 0x100, .length = 8}, b);
+    const IoWindow stays = space.map({.base = 0x104, .length = 1}, a);
+    EXPECT_EQ(space.read(0x104, 1), 0xaaU);
+    EXPECT_EQ(space.read(0x105, 1), 0xbbU);
+}
+
 TEST_F(IoSpaceTest, FirstOffsetShiftsWhatTheHandlerSees) {
     const IoWindow w = space.map({.base = 0x3c0, .length = 16, .first_offset = 0x10}, a);
     space.write(0x3c4, 1, 2);

@@ -70,6 +70,8 @@ constexpr u8 kAcpiDisable = 0xf0;
 
 Piix4Pm::Piix4Pm(std::string_view name, PciWiring pci, Wiring wiring, Legacy legacy)
     : PciFunction(name, kIdentity, std::move(pci)), log_(name), wiring_(std::move(wiring)) {
+    control_window_ = ports().movable();
+    rest_window_ = ports().movable();
     set_registers(kConfig);
     const auto present = [](bool is, u8 bits) { return is ? u32{bits} << 24 : 0; };
     const u32 devresa = 0x10000000 | present(legacy.lpt1, kPortB378);
@@ -90,13 +92,13 @@ void Piix4Pm::update_window() {
     const std::optional<u64> wanted = enabled ? std::optional(base) : std::nullopt;
     if (wanted == mapped_) return;
     mapped_ = wanted;
-    control_window_.unmap();
-    rest_window_.unmap();
-    if (!mapped_) return;
-    control_window_ =
-        ports().map({.base = base + PMCNTRL, .length = PMTMR - PMCNTRL, .first_offset = PMCNTRL}, pm_);
-    rest_window_ =
-        ports().map({.base = base + GPSTS, .length = kPmBlockSize - GPSTS, .first_offset = GPSTS}, pm_);
+    if (!mapped_) {
+        control_window_.unmap();
+        rest_window_.unmap();
+        return;
+    }
+    control_window_.map({.base = base + PMCNTRL, .length = PMTMR - PMCNTRL, .first_offset = PMCNTRL}, pm_);
+    rest_window_.map({.base = base + GPSTS, .length = kPmBlockSize - GPSTS, .first_offset = GPSTS}, pm_);
 }
 
 u64 Piix4Pm::read_pm(u64 offset, unsigned size) {
