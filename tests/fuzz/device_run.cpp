@@ -1,7 +1,7 @@
 #include "tests/fuzz/device_run.hpp"
 
 #include "tests/fuzz/guard.hpp"
-#include "tests/fuzz/state_places.hpp"
+#include "tests/support/state_places.hpp"
 
 #include <algorithm>
 #include <map>
@@ -218,7 +218,7 @@ void DeviceRun::damage(const Operation& op) {
     twin_.reset();
     std::vector<u8> image = save(*rig_);
     const std::vector<u8> before = image;
-    const std::vector<std::size_t> values = value_places(image);
+    const std::vector<std::size_t> values = test::value_places(image);
     for (std::size_t i = 0; i + kDamageBytes <= op.bytes.size() && !image.empty(); i += kDamageBytes) {
         const std::size_t place = op.bytes[i] | unsigned{op.bytes[i + 1]} << 8;
         const bool in_value = place >= kDamagesValue && !values.empty();

@@ -1,8 +1,9 @@
-#include "tests/fuzz/state_places.hpp"
+#include "tests/support/state_places.hpp"
 
 #include <algorithm>
+#include <utility>
 
-namespace dm::fuzz {
+namespace dm::test {
 namespace {
 
 constexpr std::size_t kImageHead = 12; // "HVMDM-ST", version
@@ -10,8 +11,14 @@ constexpr std::size_t kAtEachEnd = 8;
 
 class Walk {
 public:
-    explicit Walk(std::span<const u8> image) : image_(image) {}
+    explicit Walk(std::span<const u8> image) : inside(image.size()), image_(image) {
+        records(std::min(kImageHead, image.size()), image.size());
+    }
 
+    std::vector<std::size_t> values;
+    std::vector<bool> inside; ///< a buffer or list, too far from its ends to tell anything
+
+private:
     void records(std::size_t at, std::size_t end) {
         while (at < end) {
             const std::size_t kind = at + 1 + image_[at];
@@ -26,9 +33,6 @@ public:
             at = after;
         }
     }
-    std::vector<std::size_t> places;
-
-private:
     std::size_t length_at(std::size_t at) const {
         return image_[at] | unsigned{image_[at + 1]} << 8 | unsigned{image_[at + 2]} << 16;
     }
@@ -40,8 +44,10 @@ private:
         }
     }
     void ends(std::size_t at, std::size_t end) {
-        for (std::size_t i = at; i < end; ++i)
-            if (i < at + kAtEachEnd || i + kAtEachEnd >= end) places.push_back(i);
+        for (std::size_t i = at; i < end; ++i) {
+            inside[i] = i >= at + kAtEachEnd && i + kAtEachEnd < end;
+            if (!inside[i]) values.push_back(i);
+        }
     }
 
     std::span<const u8> image_;
@@ -50,9 +56,15 @@ private:
 } // namespace
 
 std::vector<std::size_t> value_places(std::span<const u8> image) {
-    Walk walk(image);
-    walk.records(std::min(kImageHead, image.size()), image.size());
-    return walk.places;
+    return std::move(Walk(image).values);
 }
 
-} // namespace dm::fuzz
+std::vector<std::size_t> telling_places(std::span<const u8> image) {
+    const Walk walk(image);
+    std::vector<std::size_t> out;
+    for (std::size_t at = 0; at < image.size(); ++at)
+        if (!walk.inside[at]) out.push_back(at);
+    return out;
+}
+
+} // namespace dm::test

@@ -8,9 +8,11 @@
 #include <span>
 #include <vector>
 
-namespace dm::fuzz {
+namespace dm::test {
 
 /// Offsets of the bytes of all numbers, and of the first and last few of each buffer or list.
 std::vector<std::size_t> value_places(std::span<const u8> image);
+/// Those, and of all names, kinds and lengths: every byte of the image but those amid buffers and lists.
+std::vector<std::size_t> telling_places(std::span<const u8> image);
 
-} // namespace dm::fuzz
+} // namespace dm::test
