@@ -30,6 +30,7 @@ void find_all(SharedLibrary& file, LibVncServer& out) {
     file.find(out.rgn_empty, "sraRgnEmpty");
     file.find(out.rgn_and, "sraRgnAnd");
     file.find(out.rgn_or, "sraRgnOr");
+    file.find(out.rgn_subtract, "sraRgnSubtract");
     file.find(out.rgn_get_iterator, "sraRgnGetIterator");
     file.find(out.rgn_iterator_next, "sraRgnIteratorNext");
     file.find(out.rgn_release_iterator, "sraRgnReleaseIterator");

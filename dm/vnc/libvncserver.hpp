@@ -34,6 +34,7 @@ struct LibVncServer {
     decltype(&::sraRgnEmpty) rgn_empty = nullptr;
     decltype(&::sraRgnAnd) rgn_and = nullptr;
     decltype(&::sraRgnOr) rgn_or = nullptr;
+    decltype(&::sraRgnSubtract) rgn_subtract = nullptr;
     decltype(&::sraRgnGetIterator) rgn_get_iterator = nullptr;
     decltype(&::sraRgnIteratorNext) rgn_iterator_next = nullptr;
     decltype(&::sraRgnReleaseIterator) rgn_release_iterator = nullptr;

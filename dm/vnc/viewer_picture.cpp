@@ -1,6 +1,7 @@
 #include "dm/vnc/viewer_picture.hpp"
 
 #include "dm/vnc/cursor_rectangle.hpp"
+#include "dm/vnc/difference.hpp"
 #include "dm/vnc/libvncserver.hpp"
 
 #include <algorithm>
@@ -27,12 +28,30 @@ void add(sraRegion* region, const Rect& rect, const rfbScreenInfo& screen) {
     rfb.rgn_destroy(part);
 }
 
-bool overlap(sraRegion* a, sraRegion* b) {
+using Region = std::unique_ptr<sraRegion, void (*)(sraRegion*)>;
+
+Region copy_of(sraRegion* region) {
     const LibVncServer& rfb = LibVncServer::loaded();
-    sraRegion* const both = rfb.rgn_create_rgn(a);
-    const bool some = rfb.rgn_and(both, b) != FALSE && !rfb.rgn_empty(both);
-    rfb.rgn_destroy(both);
-    return some;
+    return {rfb.rgn_create_rgn(region), rfb.rgn_destroy};
+}
+
+Region common_part(sraRegion* a, sraRegion* b) {
+    Region both = copy_of(a);
+    LibVncServer::loaded().rgn_and(both.get(), b);
+    return both;
+}
+
+bool overlap(sraRegion* a, sraRegion* b) {
+    return !LibVncServer::loaded().rgn_empty(common_part(a, b).get());
+}
+
+template <class F> void for_each_rect(sraRegion* region, F&& use) {
+    const LibVncServer& rfb = LibVncServer::loaded();
+    const std::unique_ptr<sraRectangleIterator, decltype(rfb.rgn_release_iterator)> rects(
+        rfb.rgn_get_iterator(region), rfb.rgn_release_iterator);
+    for (sraRect r{}; rfb.rgn_iterator_next(rects.get(), &r) != FALSE;)
+        use(Rect{static_cast<unsigned>(r.x1), static_cast<unsigned>(r.y1), static_cast<unsigned>(r.x2 - r.x1),
+                 static_cast<unsigned>(r.y2 - r.y1)});
 }
 
 } // namespace
@@ -48,6 +67,7 @@ void ViewerPicture::begin(rfbClientRec* client, const ScreenSize& size) {
     screen_ = client->screen;
     drawn_ = reinterpret_cast<const u32*>(screen_->frameBuffer);
     drawn_stride_ = static_cast<std::size_t>(screen_->paddedWidthInBytes) / sizeof(u32);
+    unseen_ = copy_of(client->modifiedRegion);
     take_size(size);
     known_ = shown_ = size;
     knows_.size = size.width << 16 | size.height;
@@ -158,14 +178,21 @@ void ViewerPicture::take_size(const ScreenSize& now) {
     screen_->frameBuffer = reinterpret_cast<char*>(copy_.data());
     screen_->paddedWidthInBytes = static_cast<int>(now.width * sizeof(u32));
     rfb_->rgn_make_empty(client_->modifiedRegion);
-    add(client_->modifiedRegion, {0, 0, now.width, now.height}, *screen_);
+    rfb_->rgn_make_empty(unseen_.get());
+    want_whole({0, 0, now.width, now.height});
+}
+
+/// All of it is sent, whatever the viewer has.
+void ViewerPicture::want_whole(const Rect& area) {
+    add(client_->modifiedRegion, area, *screen_);
+    add(unseen_.get(), area, *screen_);
 }
 
 void ViewerPicture::apply_requests(const ViewerMail& mail) {
     // With continuous updates an incremental request says nothing new.
     add(client_->requestedRegion, continuous_ ? mail.wanted : mail.requested, *screen_);
     if (mail.wanted.width == 0) return;
-    add(client_->modifiedRegion, mail.wanted, *screen_);
+    want_whole(mail.wanted);
     size_wanted_ = size_wanted_ || encodings_.extended_desktop_size;
 }
 
@@ -273,28 +300,50 @@ void ViewerPicture::send_updates() {
         if (size_wanted_ || shown_ != size() || (can_resize() && known_ != size()))
             tell_size(SizeReason::Server, SizeStatus::Done);
         if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
+        take_what_changed();
+        if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
         send_picture();
     }
 }
 
+/// What is about to be sent, out of the pixels that the device thread draws. Those that the viewer has are
+/// left out: devices know what was drawn, not whether it looks different. A band is as high as a row of text.
+///
 /// Tight looks at pixels more than once: a colour that it has not counted makes those behind it wrong, also
 /// where nothing changes and nothing is sent again. So it is given pixels that the device thread does not
 /// draw.
-void ViewerPicture::copy_what_is_sent() {
-    const std::unique_ptr<sraRegion, decltype(rfb_->rgn_destroy)> sent(
-        rfb_->rgn_create_rgn(client_->modifiedRegion), rfb_->rgn_destroy);
-    rfb_->rgn_and(sent.get(), client_->requestedRegion);
-    const std::unique_ptr<sraRectangleIterator, decltype(rfb_->rgn_release_iterator)> rects(
-        rfb_->rgn_get_iterator(sent.get()), rfb_->rgn_release_iterator);
+void ViewerPicture::take_what_changed() {
+    constexpr unsigned kBand = 16;
+    const Region sent = common_part(client_->requestedRegion, client_->modifiedRegion);
+    const Region seen = copy_of(sent.get());
+    rfb_->rgn_subtract(seen.get(), unseen_.get());
+    rfb_->rgn_subtract(sent.get(), seen.get());
+    rfb_->rgn_subtract(unseen_.get(), sent.get());
+    for_each_rect(sent.get(), [this](const Rect& rect) { take(rect); });
+
+    const Pixels drawn{drawn_, drawn_stride_};
+    const Pixels had{copy_.data(), size().width};
+    rfb_->rgn_subtract(client_->modifiedRegion, seen.get());
+    for_each_rect(seen.get(), [&](Rect rest) {
+        while (rest.height > 0) {
+            const unsigned height = std::min(rest.height, kBand - rest.y % kBand);
+            const Rect changed = difference(drawn, had, {rest.x, rest.y, rest.width, height});
+            take(changed);
+            add(client_->modifiedRegion, changed, *screen_);
+            rest.y += height;
+            rest.height -= height;
+        }
+    });
+}
+
+void ViewerPicture::take(const Rect& rect) {
     const std::size_t width = size().width;
-    for (sraRect rect{}; rfb_->rgn_iterator_next(rects.get(), &rect) != FALSE;)
-        for (auto y = static_cast<std::size_t>(rect.y1); y < static_cast<std::size_t>(rect.y2); ++y)
-            std::copy(drawn_ + y * drawn_stride_ + rect.x1, drawn_ + y * drawn_stride_ + rect.x2,
-                      copy_.begin() + static_cast<std::ptrdiff_t>(y * width) + rect.x1);
+    for (std::size_t y = rect.y; y < std::size_t{rect.y} + rect.height; ++y)
+        std::copy_n(drawn_ + y * drawn_stride_ + rect.x, rect.width,
+                    copy_.begin() + static_cast<std::ptrdiff_t>(y * width + rect.x));
 }
 
 void ViewerPicture::send_picture() {
-    copy_what_is_sent();
     const u32 before = static_cast<u32>(rfb_->stat_get_sent_bytes(client_));
     if (!rfb_->send_framebuffer_update(client_, client_->modifiedRegion)) {
         if (client_->state != rfbClientRec::RFB_SHUTDOWN) rfb_->close_client(client_);

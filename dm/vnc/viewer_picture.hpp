@@ -10,11 +10,13 @@
 #include "dm/vnc/viewer_mail.hpp"
 
 #include <atomic>
+#include <memory>
 #include <optional>
 
 // The names are LibVNCServer's.
 struct _rfbClientRec;  // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 struct _rfbScreenInfo; // NOLINT(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
+struct sraRegion;
 
 namespace dm::vnc {
 
@@ -47,6 +49,7 @@ private:
     void choose_encoding();
     void apply_size(const ScreenSize& size);
     void take_size(const ScreenSize& size);
+    void want_whole(const Rect& area);
     void apply_requests(const ViewerMail& mail);
     void apply_continuous(const ViewerMail& mail);
     void answer(const ViewerMail& mail);
@@ -55,7 +58,8 @@ private:
     void tell_size(SizeReason reason, SizeStatus status);
     void blacken(const ScreenSize& now);
     void send_picture();
-    void copy_what_is_sent();
+    void take_what_changed();
+    void take(const Rect& rect);
     void write(const RfbMessage& message);
     bool can_resize() const { return encodings_.new_fb_size || encodings_.extended_desktop_size; }
     ScreenSize size() const;
@@ -67,6 +71,7 @@ private:
     const u32* drawn_ = nullptr; ///< by the device thread, meanwhile
     std::size_t drawn_stride_ = 0;
     std::vector<u32> copy_; ///< the screen as the last updates were encoded from it
+    std::unique_ptr<sraRegion, void (*)(sraRegion*)> unseen_{nullptr, nullptr}; ///< where the viewer lacks it
     Encodings encodings_;
     ScreenSize known_;         ///< as the viewer was told last
     ScreenSize shown_;         ///< differs for viewers that cannot change their size
