@@ -21,12 +21,15 @@ class Stream:
         self._thread.start()
 
     def _read(self):
+        halved = ""  # the first half of an end of line
         while data := self._process.stdout.read(65536):
             if self._capture:
                 with open(self._capture, "ab") as file:
                     file.write(data)
+            text = halved + data.decode(errors="replace")
+            halved = "\r" if text.endswith("\r") else ""
             with self._changed:
-                self._text += data.decode(errors="replace").replace("\r\n", "\n")
+                self._text += text.removesuffix("\r").replace("\r\n", "\n")
                 self._changed.notify_all()
         with self._changed:
             self._ended = True
