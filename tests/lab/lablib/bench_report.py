@@ -79,6 +79,15 @@ DISPLAY_ROWS = [
 ]
 
 
+LIFE_ROWS = [
+    Row("state", "device state", "KiB"),
+    Row("save", "`xl save`", "ms", 0),
+    Row("restore", "`xl restore`", "ms", 0),
+    Row("migrate", "`xl migrate`, to the same host", "ms", 0),
+    Row("downtime", "the guest stands still meanwhile", "ms", 0),
+]
+
+
 def p95(values):
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
