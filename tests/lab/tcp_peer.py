@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """dom0's end of what tests/lab/guests/linux/tcp.c sends and checks.
 
-tcp_peer.py send PORT BYTES     gives the one who calls that many bytes, whole pieces
-tcp_peer.py check PORT BYTES    takes from the one who calls; prints "BYTES right", or where the first wrong one is
+tcp_peer.py send PORT BYTES [A_SECOND]    gives the one who calls that many bytes, whole pieces, so many a second at most
+tcp_peer.py check PORT BYTES              takes from the one who calls; prints "BYTES right", or where the first wrong one is
 """
 import socket
 import struct
 import sys
+import time
 
 PIECE = 1 << 16
 
@@ -25,9 +26,11 @@ def pieces(size):
     return (struct.pack("<Q", number) + rest for number in range(size // PIECE))
 
 
-def send(link, size):
+def send(link, size, a_second=0):
     for piece in pieces(size):
         link.sendall(piece)
+        if a_second:
+            time.sleep(PIECE / a_second)
     link.shutdown(socket.SHUT_WR)
     link.recv(1)
 
@@ -45,12 +48,12 @@ def check(link, size):
 
 
 def main():
-    what, port, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    what, port, size, *pace = sys.argv[1], *map(int, sys.argv[2:])
     with socket.create_server(("", port)) as server:
         link, _ = server.accept()
     with link:
         if what == "send":
-            send(link, size)
+            send(link, size, *pace)
         else:
             print(check(link, size), flush=True)
 
