@@ -120,3 +120,18 @@ def turns(lab):
     guest.send("echo c >/proc/sysrq-trigger\n")
     guest.wait_reborn(120)
     shell.ready()
+
+
+@case("the device model stands still for 20 s, then for 100 s, and dom0's clock jumps forth and back: the guest goes on", 900,
+      ("hvmdm",), order=39, every_time=False)
+def time_turns(lab):
+    worker = Worker(lab, "timeless", "")
+    worker.works("born")
+    vnc = worker.guest.vnc()
+    for seconds in (20, 100):  # the second is longer than Linux waits for a disk: it resets the drive and asks again
+        lab.sh(f"kill -STOP {worker.guest.dm_pid()}; sleep {seconds}; kill -CONT {worker.guest.dm_pid()}", seconds + 60)
+        worker.works(f"stopped{seconds}")
+    for jump in (3600, -7200, 3600):
+        lab.sh(f"date -s @$(($(date +%s) + {jump}))")
+        worker.works(f"jumped{jump}")
+        vnc.expect("GUEST up", 30)
