@@ -146,7 +146,7 @@ TYPED_TEST_P(DeviceConformance, ItSurvivesWhateverStateItAccepts) {
     TypeParam victim;
     Rng rng(1);
     unsigned refused = 0;
-    for (int i = 0; i < 400; ++i) {
+    for (int i = 0; i < 250; ++i) {
         std::vector<u8> bent = image;
         const u64 at = rng.below(bent.size());
         bent[at] = static_cast<u8>(bent[at] ^ 1U << rng.below(8));
