@@ -1,5 +1,4 @@
 """Saving, restoring and migrating a guest at rest, and what its device model has to say of itself."""
-import re
 import shlex
 import time
 
@@ -39,7 +38,7 @@ def measure(model, log_dir):
 def state_size(guest):
     """KiB of device state."""
     machine.ssh(f"xl pause {guest.name}")
-    answer = machine.ssh(QMP.format(state=STATE, domid=guest.domid)).stdout
+    machine.ssh(QMP.format(state=STATE, domid=guest.domid))
     size = machine.ssh(f"stat -c %s {STATE}").stdout
     machine.ssh(f"xl unpause {guest.name}")
     return int(size) / 1024
