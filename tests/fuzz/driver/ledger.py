@@ -1,10 +1,8 @@
 """tests/fuzz/ledger.md: how much each target has run, summed over all runs that somebody committed."""
 import datetime
-import fcntl
-import os
 import re
 
-from .target import FUZZ
+from .target import FUZZ, alone
 
 FILE = FUZZ / "ledger.md"
 HEAD = """# What the fuzz targets have done
@@ -27,16 +25,12 @@ def read():
 
 
 def add(target, run):
-    folder = os.open(FUZZ, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)  # runs beside each other may end at the same moment
+    with alone():
         rows = read()
         before, _ = rows.get(target.name, ([0, 0, 0, 0], ""))
         this = (1, run.operations, round(run.cpu_s), int(run.found))
         rows[target.name] = ([a + b for a, b in zip(before, this)], str(datetime.date.today()))
         write(rows)
-    finally:
-        os.close(folder)
 
 
 def write(rows=None):

@@ -1,4 +1,6 @@
 """One fuzz target: where its inputs are, and how it is run."""
+import contextlib
+import fcntl
 import os
 import resource
 import shutil
@@ -27,14 +29,26 @@ def names():
     return sorted(source.name[:-len("_fuzz.cpp")].replace("_", "-") for source in FUZZ.glob("*_fuzz.cpp"))
 
 
+@contextlib.contextmanager
+def alone():
+    """Several targets may be fuzzed at the same time: one of them builds, or writes the ledger."""
+    folder = os.open(FUZZ, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def build():
     """Configures and builds; the compiler's output is shown only when it fails."""
-    for command in (["cmake", "--preset", "fuzz"],
-                    ["cmake", "--build", "--preset", "fuzz", "-j", str(os.cpu_count() or 1), "--target", PROGRAM.name]):
-        done = subprocess.run(command, cwd=REPO, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace")
-        if done.returncode != 0:
-            raise SystemExit(f"{done.stdout[-6000:]}\nfuzz: error: {' '.join(command)} failed")
+    with alone():
+        for command in (["cmake", "--preset", "fuzz"],
+                        ["cmake", "--build", "--preset", "fuzz", "-j", str(os.cpu_count() or 1), "--target", PROGRAM.name]):
+            done = subprocess.run(command, cwd=REPO, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, errors="replace")
+            if done.returncode != 0:
+                raise SystemExit(f"{done.stdout[-6000:]}\nfuzz: error: {' '.join(command)} failed")
 
 
 class Run:
