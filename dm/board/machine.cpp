@@ -78,7 +78,7 @@ Status Machine::build() {
     DM_TRY_ASSIGN(board_, Board::create(accelerator_->machine_timers(loop_), *accelerator_, parts()));
     if (options_.incoming()) DM_TRY(restore());
     DM_TRY(open_host_devices());
-    open_pv_disks();
+    open_pv_devices();
     watch_disc_drives();
     DM_TRY(open_vnc());
     return open_monitors();
@@ -207,9 +207,25 @@ BoardParts Machine::parts() {
     return p;
 }
 
-/// What is missing for them is no error: most guests have none.
-void Machine::open_pv_disks() {
+/// What is missing for them is no error: most guests can do without.
+void Machine::open_pv_devices() {
     if (options_.accel != toolstack::Accel::Xen || !options_.domid) return;
+    open_pv_keyboard();
+    open_pv_disks();
+}
+
+void Machine::open_pv_keyboard() {
+    auto opened = xen::PvKeyboard::create(loop_, static_cast<u16>(*options_.domid));
+    if (!opened.ok())
+        log_.warning("nobody answers the guest's PV keyboard: {}; Linux may wait 30 s for it at boot",
+                     opened.error().message);
+    else if (options_.restrict_to_domain)
+        opened.value()->leave_behind(); // xenstore cannot be reached any more soon
+    else
+        pv_keyboard_ = std::move(opened).value();
+}
+
+void Machine::open_pv_disks() {
     if (options_.restrict_to_domain) {
         log_.info("-xen-domid-restrict: PV disks of type qdisk are not served");
         return;
@@ -423,8 +439,6 @@ std::vector<CharDeviceInfo> Machine::char_devices() const {
         if (serials_[i] != nullptr)
             found.push_back({.label = fmt::format("serial{}", i), .filename = serials_[i]->description()});
     if (parallel_ != nullptr) found.push_back({.label = "parallel0", .filename = parallel_->description()});
-    for (const toolstack::MonitorOptions& monitor : options_.monitors)
-        found.push_back({.label = monitor.id, .filename = fmt::format("unix:{},server=on", monitor.path)});
     return found;
 }
 

@@ -15,6 +15,7 @@
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
 #include "dm/xen/pv/pv_disks.hpp"
+#include "dm/xen/pv/pv_keyboard.hpp"
 
 #include <memory>
 #include <vector>
@@ -78,6 +79,8 @@ private:
     Status open_vga();
     Status open_kernel();
     std::vector<std::string> firmware_directories() const;
+    void open_pv_devices();
+    void open_pv_keyboard();
     void open_pv_disks();
     Status open_vnc();
     Status open_monitors();
@@ -154,7 +157,8 @@ private:
     std::optional<FwCfgContents> fw_cfg_;                 ///< until the board takes it
     std::unique_ptr<UsbHostSource> usb_host_;             ///< null: no device of the host was asked for yet
     std::unique_ptr<Board> board_;
-    std::unique_ptr<xen::PvDisks> pv_disks_; ///< null: not on Xen, or cut off from what it takes
+    std::unique_ptr<xen::PvDisks> pv_disks_;       ///< null: not on Xen, or cut off from what it takes
+    std::unique_ptr<xen::PvKeyboard> pv_keyboard_; ///< null: as with pv_disks_
     std::unique_ptr<InputGate> input_;
     std::unique_ptr<KeyPresses> key_presses_;
     std::unique_ptr<DisplaySource> screen_;

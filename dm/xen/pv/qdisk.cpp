@@ -43,14 +43,8 @@ Qdisk::~Qdisk() {
     disconnect();
 }
 
-XenbusState Qdisk::state_at(const std::string& directory) const {
-    const auto number = world_.store.read_number<unsigned>(directory + "/state");
-    constexpr auto kLast = static_cast<unsigned>(XenbusState::Reconfigured);
-    return number && *number <= kLast ? static_cast<XenbusState>(*number) : XenbusState::Unknown;
-}
-
 void Qdisk::set_state(XenbusState state) {
-    tell("state", static_cast<u64>(state));
+    write_state(world_.store, backend_, state);
 }
 
 void Qdisk::tell(std::string_view key, u64 value) {
@@ -69,7 +63,7 @@ void Qdisk::later(void (Qdisk::*what)()) {
 }
 
 void Qdisk::look() {
-    const XenbusState ours = state_at(backend_);
+    const XenbusState ours = read_state(world_.store, backend_);
     if (ours == XenbusState::Unknown) {
         vanished_ = true;
         disconnect();
@@ -159,7 +153,7 @@ void Qdisk::announce() {
 }
 
 void Qdisk::follow_front_end(XenbusState ours) {
-    const XenbusState before = std::exchange(theirs_, state_at(front_end_));
+    const XenbusState before = std::exchange(theirs_, read_state(world_.store, front_end_));
     const bool asked_to_close = ours == XenbusState::Closing;
     switch (theirs_) {
     case XenbusState::Initialising:
@@ -195,7 +189,7 @@ void Qdisk::close() {
     disconnect();
     if (in_use()) return; // look() again when it is idle
     if (!online_) release_medium();
-    if (state_at(backend_) != XenbusState::Closed) set_state(XenbusState::Closed);
+    if (read_state(world_.store, backend_) != XenbusState::Closed) set_state(XenbusState::Closed);
 }
 
 void Qdisk::release_medium() {

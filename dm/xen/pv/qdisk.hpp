@@ -11,21 +11,9 @@
 #include "dm/xen/pv/blk_queue.hpp"
 #include "dm/xen/pv/event_channels.hpp"
 #include "dm/xen/pv/grants.hpp"
-#include "dm/xen/pv/xen_store.hpp"
+#include "dm/xen/pv/xenbus_state.hpp"
 
 namespace dm::xen {
-
-enum class XenbusState : u8 {
-    Unknown = 0, ///< also: the node is not there
-    Initialising = 1,
-    InitWait = 2,
-    Initialised = 3,
-    Connected = 4,
-    Closing = 5,
-    Closed = 6,
-    Reconfiguring = 7,
-    Reconfigured = 8,
-};
 
 /// What all PV disks of a guest share. Outlives them.
 struct PvWorld {
@@ -64,7 +52,6 @@ public:
 private:
     bool in_use() const { return queue_ != nullptr && queue_->busy(); }
     bool connected() const { return port_.has_value(); }
-    XenbusState state_at(const std::string& directory) const;
     void set_state(XenbusState state);
     void tell(std::string_view key, u64 value);
     void tell_sectors();
