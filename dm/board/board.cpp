@@ -126,8 +126,9 @@ Status Board::add_power_management(const BoardParts& parts) {
         Piix4Pm::Wiring{.shutdown = [this](ShutdownReason reason) { shutdown(reason); },
                         .sleep =
                             [this, also = parts.on_sleep](unsigned state) {
-                                hypervisor_.set_acpi_sleep_state(state);
+                                if (!hypervisor_.set_acpi_sleep_state(state)) return false;
                                 if (also) also();
+                                return true;
                             }},
         Piix4Pm::Legacy{.com1 = parts.serials[0] != nullptr,
                         .com2 = parts.serials[1] != nullptr,
@@ -258,7 +259,7 @@ Status Board::add_vga(BoardParts::Vga parts) {
 Status Board::add_ahci(const BoardParts::Ahci& parts) {
     const std::optional<u8> device = parts.place ? parts.place->dev : pci_.free_device(kFirstFreeDevice);
     if (!device) return fail("no PCI place is free for the AHCI controller");
-    add(ahci_, "ahci", parts.config, hypervisor_.memory(), wiring(*device, kIntA));
+    add(ahci_, "ahci", parts.config, hypervisor_.memory(), timers_, wiring(*device, kIntA));
     return attach({0, *device, parts.place ? parts.place->fn : u8{0}}, *ahci_);
 }
 

@@ -58,8 +58,8 @@ public:
     virtual void shutdown(ShutdownReason reason) = 0;
     /// Makes 0xc0000-0xfffff read-only for the guest, or writable again.
     virtual void lock_roms(bool locked) = 0;
-    /// ACPI S3: the domain sleeps until 0 is set.
-    virtual void set_acpi_sleep_state(unsigned state) = 0;
+    /// ACPI S3: the domain sleeps until 0 is set. False, after a word in the log: it stays as it was.
+    virtual bool set_acpi_sleep_state(unsigned state) = 0;
     /// Serves the guest's accesses, or does not: only while the domain is paused or suspended.
     virtual Status set_serving(bool on) = 0;
     /// While on, every page that the machine writes is reported.

@@ -32,7 +32,7 @@ public:
     }
     void shutdown(ShutdownReason reason) override { reset_wanted_ = reason == ShutdownReason::Reboot; }
     void lock_roms(bool locked) override { bus_.lock_roms(locked); }
-    void set_acpi_sleep_state(unsigned) override {} // there is no CPU to sleep
+    bool set_acpi_sleep_state(unsigned) override { return true; } // there is no CPU to sleep
     /// The test is served whether the machine is stopped or not: it is the one who stops it.
     Status set_serving(bool) override { return {}; }
     void set_log_dirty(bool) override {}

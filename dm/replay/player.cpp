@@ -76,8 +76,9 @@ void Player::lock_roms(bool locked) {
     stage_.effect({.kind = Kind::LockRoms, .value = locked ? 1U : 0U});
 }
 
-void Player::set_acpi_sleep_state(unsigned state) {
+bool Player::set_acpi_sleep_state(unsigned state) {
     stage_.effect({.kind = Kind::SleepState, .value = state});
+    return true;
 }
 
 PlayedSerial* Player::serial_at(const Record& record) {

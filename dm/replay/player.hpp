@@ -45,7 +45,7 @@ public:
     Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override;
     void shutdown(ShutdownReason reason) override;
     void lock_roms(bool locked) override;
-    void set_acpi_sleep_state(unsigned state) override;
+    bool set_acpi_sleep_state(unsigned state) override;
     Status set_serving(bool) override { return {}; }
     void set_log_dirty(bool) override {}
     void drain_buffered() override {}

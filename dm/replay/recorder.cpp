@@ -59,9 +59,9 @@ void Recorder::lock_roms(bool locked) {
     inner_->lock_roms(locked);
 }
 
-void Recorder::set_acpi_sleep_state(unsigned state) {
+bool Recorder::set_acpi_sleep_state(unsigned state) {
     journal_.note({.kind = Kind::SleepState, .value = state});
-    inner_->set_acpi_sleep_state(state);
+    return inner_->set_acpi_sleep_state(state);
 }
 
 Recorder::Time::Time(Journal& journal, TimerQueue& machine)

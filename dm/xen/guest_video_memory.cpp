@@ -101,7 +101,7 @@ void GuestVideoMemory::move(Gfn to) {
         xendevicemodel_pin_memory_cacheattr(handles_.dmod.get(), domid_, at_ << kPageShift,
                                             ((at_ + pages_) << kPageShift) - 1, kDefaultAttribute);
     if (xendevicemodel_relocate_memory(handles_.dmod.get(), domid_, static_cast<u32>(pages_), at_, to) != 0) {
-        log_.warning(
+        log_.guest(
             "moving the frame buffer from {:#x} to {:#x} failed: {}; the guest will not see its screen",
             at_ << kPageShift, to << kPageShift, std::strerror(errno));
         return;
@@ -112,11 +112,11 @@ void GuestVideoMemory::move(Gfn to) {
     if (at_ != parking_) pin_cache_attribute(at_);
 }
 
-void GuestVideoMemory::pin_cache_attribute(Gfn at) const {
+void GuestVideoMemory::pin_cache_attribute(Gfn at) {
     // The guest may map it write-combining while our mapping is cached: both must agree.
     if (xendevicemodel_pin_memory_cacheattr(handles_.dmod.get(), domid_, at << kPageShift,
                                             ((at + pages_) << kPageShift) - 1, kWriteBack) != 0)
-        log_.warning("cache attribute of the frame buffer: {}", std::strerror(errno));
+        log_.guest("cache attribute of the frame buffer: {}", std::strerror(errno));
 }
 
 bool GuestVideoMemory::collect_dirty(u64 first_page, u64 pages, std::span<u8> bitmap) {

@@ -35,7 +35,7 @@ private:
     Status reserve();
     Status map_all();
     void move(Gfn to);
-    void pin_cache_attribute(Gfn at) const;
+    void pin_cache_attribute(Gfn at);
 
     const Handles& handles_;
     MapCache& cache_;

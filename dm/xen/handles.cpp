@@ -25,11 +25,6 @@ extern "C" void library_progress(xentoollog_logger*, const char*, const char*, i
                                  unsigned long) {}
 extern "C" void library_destroy(xentoollog_logger*) {}
 
-xentoollog_logger* library_logger() {
-    static xentoollog_logger logger{library_message, library_progress, library_destroy};
-    return &logger;
-}
-
 Error cannot_open(const char* what, int error) {
     return fail("cannot open {}: {}. hvmdm runs in dom0 of a Xen host, as root or with access to /dev/xen; "
                 "is Xen booted and are its modules (xen-privcmd, xen-evtchn) loaded?",
@@ -37,6 +32,11 @@ Error cannot_open(const char* what, int error) {
 }
 
 } // namespace
+
+xentoollog_logger* library_logger() {
+    static xentoollog_logger logger{library_message, library_progress, library_destroy};
+    return &logger;
+}
 
 void HandleCloser::operator()(xendevicemodel_handle* h) const {
     xendevicemodel_close(h);

@@ -11,6 +11,7 @@ struct xenforeignmemory_handle;
 struct xenevtchn_handle;
 struct xencall_handle;
 struct xs_handle;
+struct xentoollog_logger;
 
 namespace dm::xen {
 
@@ -33,6 +34,10 @@ struct Handles {
     /// From now on every handle reaches domain `domid` only (-xen-domid-restrict).
     static Status restrict_all(u16 domid);
 };
+
+/// For the libraries: what they say goes to our log, at debug level. Without it they write to stderr, which
+/// is a file on dom0's disk, as often as a guest makes them.
+xentoollog_logger* library_logger();
 
 /// A descriptor for event channels; one for each, see event_channel.hpp.
 Result<Handle<xenevtchn_handle>> open_event_channels();

@@ -30,7 +30,7 @@ public:
     Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override;
     void shutdown(ShutdownReason reason) override;
     void lock_roms(bool locked) override;
-    void set_acpi_sleep_state(unsigned state) override;
+    bool set_acpi_sleep_state(unsigned state) override;
     Status set_serving(bool on) override { return server_->set_enabled(on); }
     void hold(bool on) override { server_->hold(on); }
     void set_log_dirty(bool on) override { cache_.set_log_dirty(on); }

@@ -13,7 +13,7 @@ struct Piix4PmRig : Rig {
     Piix4Pm dev{"piix4-pm",
                 pci_wiring(1, 1),
                 {.shutdown = [this](ShutdownReason reason) { hypervisor.shutdown(reason); },
-                 .sleep = [this](unsigned state) { hypervisor.set_acpi_sleep_state(state); }},
+                 .sleep = [this](unsigned state) { return hypervisor.set_acpi_sleep_state(state); }},
                 {.com1 = true}};
     bool attached = pci.attach(kBdf, dev);
     IoWindow apm = ports.map({.base = 0xb2, .length = 2, .max_width = 1}, dev.apm());

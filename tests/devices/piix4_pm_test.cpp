@@ -120,6 +120,13 @@ TEST(Piix4Pm, SleepTypeOneSuspendsToRam) {
     EXPECT_THAT(r.hypervisor.shutdowns, IsEmpty());
 }
 
+TEST(Piix4Pm, AGuestThatCannotSleepStaysAwake) {
+    Piix4PmRig r;
+    r.hypervisor.can_sleep = false; // dm_restrict=1
+    r.out(Piix4PmRig::kControl, kSlpEn | slp_typ(1), 2);
+    EXPECT_FALSE(r.dev.asleep());
+}
+
 TEST(Piix4Pm, OtherSleepTypesDoNothing) {
     Piix4PmRig r;
     for (unsigned type = 3; type < 8; ++type)

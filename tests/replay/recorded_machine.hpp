@@ -65,7 +65,7 @@ public:
     }
     void shutdown(ShutdownReason reason) override { inner.shutdown(reason); }
     void lock_roms(bool locked) override { inner.lock_roms(locked); }
-    void set_acpi_sleep_state(unsigned state) override { inner.set_acpi_sleep_state(state); }
+    bool set_acpi_sleep_state(unsigned state) override { return inner.set_acpi_sleep_state(state); }
     Status set_serving(bool on) override { return inner.set_serving(on); }
     void set_log_dirty(bool on) override { inner.set_log_dirty(on); }
     void drain_buffered() override { inner.drain_buffered(); }

@@ -396,6 +396,7 @@ int xendevicemodel_shutdown(xendevicemodel_handle* dmod, domid_t domid, unsigned
 }
 int xendevicemodel_relocate_memory(xendevicemodel_handle* dmod, domid_t domid, u32 size, u64 src, u64 dst) {
     if (!valid(dmod, domid, "relocate_memory")) return -1;
+    if (xen().relocation_fails) return errno = EPERM, -1;
     std::vector<u64> moved;
     for (u64 i = 0; i < size; ++i) {
         xen().expect(xen().frames_.contains(src + i), "relocate_memory: nothing there");
@@ -539,6 +540,7 @@ int xencall2(xencall_handle*, unsigned op, u64 arg1, u64 arg2) {
     xen().expect(op == __HYPERVISOR_hvm_op && arg1 == HVMOP_set_param, "unexpected hypercall");
     const auto& param = *reinterpret_cast<const xen_hvm_param*>(arg2); // NOLINT(performance-no-int-to-ptr)
     xen().check_domain(param.domid, "set_param");
+    if (xen().set_param_fails) return errno = EPERM, -1;
     xen().calls.push_back(fmt::format("param {} = {}", param.index, param.value));
     return 0;
 }

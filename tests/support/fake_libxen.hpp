@@ -77,6 +77,8 @@ public:
     int grant_mappings = 0; ///< live ones, in pages
     unsigned grant_copies = 0;
     bool grant_copy_known = true; ///< to the kernel
+    bool relocation_fails = false;
+    bool set_param_fails = false; ///< as with restricted handles
     unsigned watches = 0;         ///< in xenstore
     unsigned store_calls = 0;
     unsigned map_calls = 0;

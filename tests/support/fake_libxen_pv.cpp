@@ -139,7 +139,8 @@ std::string FakeXen::node(const std::string& path) const {
 
 extern "C" {
 
-xengnttab_handle* xengnttab_open(xentoollog_logger*, unsigned) {
+xengnttab_handle* xengnttab_open(xentoollog_logger* logger, unsigned) {
+    xen().expect(logger != nullptr, "xengnttab_open: without a logger it writes to stderr");
     if (!xen().devices_present) return errno = ENOENT, nullptr;
     ++xen().open_handles;
     return &the_gnttab;

@@ -256,7 +256,10 @@ public:
     }
     void shutdown(ShutdownReason reason) override { shutdowns.push_back(reason); }
     void lock_roms(bool locked) override { roms_locked = locked; }
-    void set_acpi_sleep_state(unsigned state) override { sleep_state = state; }
+    bool set_acpi_sleep_state(unsigned state) override {
+        if (can_sleep) sleep_state = state;
+        return can_sleep;
+    }
     Status set_serving(bool on) override {
         serving = on;
         return {};
@@ -272,6 +275,7 @@ public:
     std::vector<ShutdownReason> shutdowns;
     bool roms_locked = false;
     unsigned sleep_state = 0;
+    bool can_sleep = true;
     bool serving = false;
     bool log_dirty = false;
     unsigned drains = 0;

@@ -127,10 +127,7 @@ void Piix4Pm::control_written(u16 written) {
     switch (static_cast<SleepType>(type)) {
     case SleepType::SoftOff:
     case SleepType::SuspendToDisk: wiring_.shutdown(ShutdownReason::PowerOff); return;
-    case SleepType::SuspendToRam:
-        state_.asleep = true;
-        wiring_.sleep(3);
-        return;
+    case SleepType::SuspendToRam: state_.asleep = wiring_.sleep(3); return;
     }
     log_.guest("sleep type {} does nothing", type);
 }

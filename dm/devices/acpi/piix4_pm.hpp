@@ -42,8 +42,8 @@ public:
     struct Wiring {
         /// The guest switches itself off. Called before the access completes.
         std::function<void(ShutdownReason)> shutdown;
-        /// The guest wants to sleep: ACPI state 3.
-        std::function<void(unsigned acpi_state)> sleep;
+        /// The guest wants to sleep: ACPI state 3. False: it cannot, and stays awake.
+        std::function<bool(unsigned acpi_state)> sleep;
     };
     /// Legacy devices whose presence bits firmware would have left in DEVRESA-C.
     struct Legacy {

@@ -1,6 +1,7 @@
 #include "dm/xen/pv/grants.hpp"
 
 #include "dm/core/check.hpp"
+#include "dm/xen/handles.hpp"
 #include "dm/xen/libxen.hpp"
 
 #include <algorithm>
@@ -37,7 +38,7 @@ struct Grants::Segments {
 };
 
 Result<std::unique_ptr<Grants>> Grants::open(u16 domid) {
-    xengntdev_handle* handle = xengnttab_open(nullptr, 0);
+    xengntdev_handle* handle = xengnttab_open(library_logger(), 0);
     if (handle == nullptr)
         return fail("cannot open Xen's grant tables (/dev/xen/gntdev): {}; is the module xen-gntdev loaded?",
                     std::strerror(errno));
