@@ -58,20 +58,17 @@ MapCache::Bucket* MapCache::find(GuestPhys addr) {
         it->second->last_use = ++uses_;
         return it->second.get();
     }
+    Looked& looked = looked_[key % kMostLooked];
+    if (looked.key == key && looked.round == round_) return nullptr;
+    looked = {key, round_};
     // Not mapped, or a hole when it was mapped: the guest may have filled it since.
     std::unique_ptr<Bucket> fresh = map(key * kBucketPages);
-    if (fresh == nullptr || !fresh->valid[gfn % kBucketPages]) {
-        if (fresh != nullptr && it == buckets_.end()) {
-            fresh->last_use = ++uses_;
-            buckets_.emplace(key, std::move(fresh));
-        } else if (fresh != nullptr) {
-            unmap(*fresh);
-        }
-        return nullptr;
-    }
+    if (fresh == nullptr) return nullptr;
+    if (it != buckets_.end() && fresh->valid == it->second->valid) return unmap(*fresh), nullptr;
     if (it != buckets_.end()) detach(key);
     fresh->last_use = ++uses_;
-    return buckets_.emplace(key, std::move(fresh)).first->second.get();
+    Bucket* found = buckets_.emplace(key, std::move(fresh)).first->second.get();
+    return found->valid[gfn % kBucketPages] ? found : nullptr;
 }
 
 std::span<u8> MapCache::view(GuestPhys addr, u64 length) {
@@ -121,6 +118,7 @@ void MapCache::detach(u64 key) {
 }
 
 void MapCache::invalidate() {
+    look_again();
     for (auto& [key, bucket] : buckets_)
         detached_.push_back(std::move(bucket));
     buckets_.clear();
@@ -137,6 +135,7 @@ void MapCache::evict_oldest() {
 }
 
 void MapCache::trim() {
+    look_again();
     for (std::size_t over = buckets_.size() > kMostBuckets ? buckets_.size() - kMostBuckets : 0; over > 0;
          --over)
         evict_oldest();

@@ -2,13 +2,15 @@
 //
 // Buckets vanish on INVALIDATE (the guest gave pages back) and beyond a fixed number of them; both wait until
 // no view can be in use, and a bucket that a request in flight has pinned goes when the last pin does.
-// Absence is never cached: a page that was a hole a moment ago is asked for again.
+// Absence is cached for one request only: a page that was a hole a moment ago is asked for again, but a
+// transfer into a hole does not ask Xen for each of its pieces.
 #pragma once
 
 #include "dm/core/guest_memory.hpp"
 #include "dm/core/log.hpp"
 #include "dm/xen/handles.hpp"
 
+#include <array>
 #include <bitset>
 #include <memory>
 #include <unordered_map>
@@ -30,6 +32,8 @@ public:
 
     /// The guest's memory map changed: nothing mapped before is used again.
     void invalidate();
+    /// Another request begins: what was a hole may be RAM now.
+    void look_again() { ++round_; }
     /// Between requests, when no view is in use: unmaps what is over the limit or was invalidated.
     void trim();
     /// While on, pages that we write are reported to Xen (live migration).
@@ -49,6 +53,13 @@ private:
         u64 last_use = 0;
     };
 
+    /// Where a bucket was looked for, and when: what is not valid in it is a hole.
+    struct Looked {
+        u64 key = ~u64{0};
+        u64 round = 0;
+    };
+    static constexpr std::size_t kMostLooked = 64;
+
     Bucket* find(GuestPhys addr);
     std::unique_ptr<Bucket> map(Gfn first);
     void detach(u64 key);
@@ -60,6 +71,8 @@ private:
     u16 domid_;
     std::unordered_map<u64, std::unique_ptr<Bucket>> buckets_; // by first gfn / kBucketPages
     std::vector<std::unique_ptr<Bucket>> detached_;            // still pinned, or waiting for trim()
+    std::array<Looked, kMostLooked> looked_{};                 // by key % kMostLooked
+    u64 round_ = 1;
     u64 uses_ = 0;
     bool log_dirty_ = false;
     Log log_{"memory"};

@@ -31,12 +31,13 @@ Bdf to_bdf(u64 sbdf) {
 } // namespace
 
 void RequestServer::serve(Request& r) {
+    if (news_.request) news_.request();
     switch (r.type) {
     case IOREQ_TYPE_PIO: return serve_port(r);
     case IOREQ_TYPE_COPY: return serve_memory(r);
     case IOREQ_TYPE_PCI_CONFIG: return serve_config(r);
     case IOREQ_TYPE_TIMEOFFSET: return log_.debug("guest moved its clock by {} s", static_cast<s64>(r.data));
-    case IOREQ_TYPE_INVALIDATE: return invalidate_();
+    case IOREQ_TYPE_INVALIDATE: return news_.invalidate();
     default:
         log_.guest("request of unknown type {} answered with ones", r.type);
         if (r.read) r.data = ~u64{0};

@@ -26,9 +26,13 @@ struct Request {
 /// Serves requests; any content of one gets an answer. What is impossible reads as ones and writes nothing.
 class RequestServer {
 public:
-    RequestServer(IoSpace& ports, IoSpace& memory, PciBus& pci, GuestMemory& ram,
-                  std::function<void()> invalidate)
-        : ports_(ports), memory_(memory), pci_(pci), ram_(ram), invalidate_(std::move(invalidate)) {}
+    /// What the guest's memory map has to hear.
+    struct MapNews {
+        std::function<void()> invalidate; ///< it changed
+        std::function<void()> request{};  ///< another request begins
+    };
+    RequestServer(IoSpace& ports, IoSpace& memory, PciBus& pci, GuestMemory& ram, MapNews news)
+        : ports_(ports), memory_(memory), pci_(pci), ram_(ram), news_(std::move(news)) {}
 
     /// Leaves the result of a read without pointer in `request.data`.
     void serve(Request& request);
@@ -48,7 +52,7 @@ private:
     IoSpace& memory_;
     PciBus& pci_;
     GuestMemory& ram_;
-    std::function<void()> invalidate_;
+    MapNews news_;
     Log log_{"ioreq"};
 };
 

@@ -59,15 +59,19 @@ void XenHypervisor::lock_roms(bool locked) {
         log_.guest("ROM area cannot be made {}: {}", locked ? "read-only" : "writable", std::strerror(errno));
 }
 
-void XenHypervisor::set_acpi_sleep_state(unsigned state) {
+bool XenHypervisor::set_acpi_sleep_state(unsigned state) {
     const Status done = set_hvm_param(handles_, options_.domid, HVM_PARAM_ACPI_S_STATE, state);
     if (!done.ok())
-        log_.warning("ACPI sleep state {}: {}; with dm_restrict=1 no guest can sleep, set acpi_s3=0", state,
-                     done.error().message);
+        log_.guest("ACPI sleep state {}: {}; with dm_restrict=1 no guest can sleep, set acpi_s3=0", state,
+                   done.error().message);
+    return done.ok();
 }
 
 Status XenHypervisor::start(EventLoop& loop, IoSpace& ports, IoSpace& memory, PciBus& pci) {
-    requests_ = std::make_unique<RequestServer>(ports, memory, pci, cache_, [this] { cache_.invalidate(); });
+    requests_ =
+        std::make_unique<RequestServer>(ports, memory, pci, cache_,
+                                        RequestServer::MapNews{.invalidate = [this] { cache_.invalidate(); },
+                                                               .request = [this] { cache_.look_again(); }});
     ports.set_range_sink(&server_->port_ranges());
     memory.set_range_sink(&server_->memory_ranges());
     pci.set_function_sink(&server_->pci_functions());

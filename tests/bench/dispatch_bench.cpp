@@ -23,7 +23,8 @@ struct BenchMachine {
                             .rom = rom,
                             .slot = {}};
         board = Board::create(timers, hypervisor, std::move(parts)).value();
-        requests.emplace(board->ports(), board->memory(), board->pci(), hypervisor.ram, [] {});
+        requests.emplace(board->ports(), board->memory(), board->pci(), hypervisor.ram,
+                         xen::RequestServer::MapNews{[] {}});
         for (const auto& [devfn, bar, base] :
              {std::tuple{0x18U, 0x10U, kScreen}, std::tuple{9U, 0x20U, u64{0xc000}}}) {
             config(devfn, bar, static_cast<u32>(base));

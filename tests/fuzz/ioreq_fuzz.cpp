@@ -84,7 +84,7 @@ struct Machine {
     IoWindow last_window = memory.map({.base = ~u64{0xfff}, .length = 0x1000, .max_width = 8}, last);
     I440fx bridge{"i440fx", PciWiring{ports, memory, {}}};
     unsigned invalidated = 0;
-    xen::RequestServer server{ports, memory, pci, ram, [this] { ++invalidated; }};
+    xen::RequestServer server{ports, memory, pci, ram, {[this] { ++invalidated; }}};
 };
 
 /// Layout of an input's request: flags, type, size (2), count (4), addr (8), data (8).

@@ -35,7 +35,7 @@ struct IoreqPagesTest : testing::Test {
     Recorder chip;
     IoWindow port_window = ports.map({.base = 0x100, .length = 8}, chip);
     IoWindow memory_window = memory.map({.base = 0xa0000, .length = 0x20000, .max_width = 8}, chip);
-    RequestServer server{ports, memory, pci, ram, [] {}};
+    RequestServer server{ports, memory, pci, ram, {[] {}}};
     IoreqPages pages{sync_page.data(), ring_page.data(), server, 4};
 
     ioreq_t& slot(unsigned vcpu) { return reinterpret_cast<ioreq_t*>(sync_page.data())[vcpu]; }

@@ -33,7 +33,7 @@ struct RequestTest : testing::Test {
     IoWindow port_window = ports.map({.base = 0x100, .length = 8}, chip);
     IoWindow memory_window = memory.map({.base = 0xa0000, .length = 0x10000, .max_width = 8}, chip);
     unsigned invalidations = 0;
-    RequestServer server{ports, memory, pci, ram, [this] { ++invalidations; }};
+    RequestServer server{ports, memory, pci, ram, {[this] { ++invalidations; }}};
 
     u64 serve(Request r) {
         server.serve(r);

@@ -230,11 +230,38 @@ TEST_F(XenTest, HolesReadAsOnesAndAreAskedForAgainLater) {
     EXPECT_THAT(out, ElementsAre(0xff, 0xff));
     xen.add_ram(600, 1);
     xen.page(600)[0] = 0x5a;
+    hypervisor->trim(); // another round
     hypervisor->memory().read(600 * kPageSize, out);
     EXPECT_EQ(out[0], 0x5a);
     xen.remove_ram(100);
     hypervisor->memory().write(99 * kPageSize + kPageSize - 1, std::array<u8, 3>{1, 2, 3});
     EXPECT_EQ(xen.page(99)[kPageSize - 1], 1);
+}
+
+TEST_F(XenTest, ATransferIntoAHoleAsksForEachBucketOnce) {
+    create();
+    xen.add_ram(0x40000, 64); // and one whose first half is there
+    hypervisor->memory().view(u64{0x40000} << kPageShift, 1);
+    xen.remove_ram(0x40020);
+    const unsigned before = xen.map_calls;
+    const std::array<u8, 512> sector{};
+    for (u64 at = 0; at < u64{1} << 20; at += sector.size()) {
+        hypervisor->memory().write((u64{600} << kPageShift) + at, sector);
+        hypervisor->memory().write((u64{0x80000} << kPageShift) + at % 4096, sector); // in turn
+    }
+    EXPECT_LE(xen.map_calls - before, 8U);
+}
+
+TEST_F(XenTest, ARequestSeesWhatTheGuestPutIntoAHoleBeforeIt) {
+    start();
+    std::array<u8, 1> out{};
+    hypervisor->memory().read(u64{600} << kPageShift, out);
+    xen.add_ram(600, 1);
+    xen.page(600)[0] = 0x5a;
+    xen.post(0, true, IOREQ_TYPE_PIO, 0x80, 1, 0);
+    loop.run();
+    hypervisor->memory().read(u64{600} << kPageShift, out);
+    EXPECT_EQ(out[0], 0x5a);
 }
 
 TEST_F(XenTest, InvalidateUnmapsAllButWhatIsPinned) {
@@ -287,6 +314,23 @@ TEST_F(XenTest, VideoMemoryIsParkedAboveRamAndMovesWithItsBar) {
     EXPECT_THAT(xen.calls, ElementsAre("relocate 0x200 -> 0xf0000 +16", "cacheattr 6 0xf0000000-0xf000ffff"));
     vram.place(std::nullopt);
     EXPECT_EQ(xen.page(512)[0], 0x77);
+}
+
+TEST_F(XenTest, AGuestThatHoldsItsVideoMemoryUpFillsNoLog) {
+    create(512 * kPageSize);
+    auto made = hypervisor->make_video_memory(16 * kPageSize);
+    ASSERT_TRUE(made.ok());
+    unsigned lines = 0;
+    Log::set_sink([&](LogLevel, std::string_view) { ++lines; });
+    xen.relocation_fails = true;
+    for (unsigned i = 0; i < 1000; ++i)
+        made.value()->place(i % 2 == 0 ? 0xf0000000 : 0xe0000000);
+    xen.set_param_fails = true;
+    for (unsigned i = 0; i < 1000; ++i)
+        EXPECT_FALSE(hypervisor->set_acpi_sleep_state(3));
+    Log::set_sink({});
+    EXPECT_GT(lines, 1U);
+    EXPECT_LT(lines, 40U);
 }
 
 /// A guest that was restored, its frame buffer with it.
