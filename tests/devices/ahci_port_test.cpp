@@ -10,6 +10,26 @@ using namespace ahci;
 using enum dm::ahci::PortReg;
 using testing::Each;
 
+TEST(AhciPort, AFullListForAMediumThatAnswersAtOnceIsServedInTurns) {
+    AhciDiskRig r;
+    r.start(0);
+    constexpr u16 kSectors = 2048; // the whole disk, by PIO, into a hole
+    for (u8 slot = 0; slot < kSlots; ++slot)
+        r.put(0, slot, AhciRig::frame(0x24, 0, kSectors), {{kRamSize, kSectors * 512}});
+    r.px(0, PxCI, 0xffffffff);
+    EXPECT_NE(r.px(0, PxCI), 0U) << "others have their turn";
+    unsigned turns = 1;
+    for (; r.px(0, PxCI) != 0 && turns < 100; ++turns)
+        r.advance(1);
+    EXPECT_GT(turns, kSlots * kSectors / dm::AhciPort::kMostSteps);
+    EXPECT_LT(turns, 2 * kSlots * kSectors / dm::AhciPort::kMostSteps);
+
+    r.px(0, PxCI, 0xffffffff);
+    EXPECT_NE(r.px(0, PxCI), 0U);
+    r.dev.quiesce();
+    EXPECT_EQ(r.px(0, PxCI), 0U) << "a machine that stops finishes what was begun";
+}
+
 struct AhciPortTest : testing::Test {
     AhciPortTest() {
         r.start(0);

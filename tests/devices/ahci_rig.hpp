@@ -44,7 +44,8 @@ struct AhciRig : Rig {
 
     explicit AhciRig(int which, u64 disk_size = ahci::kDiskSize, ErrorPolicy policy = {}, u32 granularity = 0)
         : Rig(ahci::kRamSize), disk(disk_size), disk2(disk_size), disc(disk_size),
-          dev("ahci", config(which, policy, granularity), hypervisor.ram, pci_wiring(ahci::kBdf.dev, 1)) {
+          dev("ahci", config(which, policy, granularity), hypervisor.ram, timers,
+              pci_wiring(ahci::kBdf.dev, 1)) {
         for (FakeBlock* medium : {&disk, &disk2, &disc})
             std::copy_n(pattern().begin(), medium->data.size(), medium->data.begin());
         pci.attach(ahci::kBdf, dev);

@@ -68,7 +68,7 @@ void AhciController::IndexData::write(u64 offset, unsigned size, u64 value) {
 }
 
 AhciController::AhciController(std::string_view device_name, const Config& config, GuestMemory& memory,
-                               PciWiring wiring)
+                               TimerQueue& timers, PciWiring wiring)
     : PciFunction(device_name, kIdentity, std::move(wiring)) {
     set_register(pci::STATUS, 2, kCapabilityList, 0, 0xf900);
     set_register(pci::CAPABILITY_LIST, 1, add_msi(MSICI, SATACR0) ? MSICI : SATACR0, 0);
@@ -80,7 +80,7 @@ AhciController::AhciController(std::string_view device_name, const Config& confi
     add_bar(kIndexDataBar, {BarKind::Io, kIndexDataLength, &index_data_});
     add_bar(kRegistersBar, {BarKind::Memory, ahci::kRegistersLength, &registers_});
     for (unsigned i = 0; i < kPorts; ++i) {
-        ports_[i] = std::make_unique<AhciPort>(fmt::format("{}/port{}", name(), i), memory,
+        ports_[i] = std::make_unique<AhciPort>(fmt::format("{}/port{}", name(), i), memory, timers,
                                                static_cast<AhciPort::Hba&>(*this));
         if (!config.drives[i]) continue;
         DriveConfig named = *config.drives[i];

@@ -38,7 +38,8 @@ public:
         }
     };
 
-    AhciController(std::string_view name, const Config& config, GuestMemory& memory, PciWiring wiring);
+    AhciController(std::string_view name, const Config& config, GuestMemory& memory, TimerQueue& timers,
+                   PciWiring wiring);
 
     void reset() override;
     void save(StateWriter& out) const override;

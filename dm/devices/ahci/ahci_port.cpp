@@ -9,8 +9,8 @@ namespace dm {
 using ahci::PortCmd;
 using ahci::PortReg;
 
-AhciPort::AhciPort(std::string_view name, GuestMemory& memory, Hba& hba)
-    : log_(name), memory_(memory), hba_(hba), queue_(memory, *this) {}
+AhciPort::AhciPort(std::string_view name, GuestMemory& memory, TimerQueue& timers, Hba& hba)
+    : log_(name), memory_(memory), hba_(hba), timers_(timers), queue_(memory, *this) {}
 
 AhciPort::~AhciPort() {
     abandon();
@@ -173,7 +173,9 @@ void AhciPort::reset_registers() {
 }
 
 void AhciPort::quiesce() {
-    while (io_.busy() || !queue_.empty()) {
+    while (io_.busy() || !queue_.empty() || go_on_.deadline()) {
+        go_on_.disarm();
+        do_steps();
         io_.finish();
         if (disk_ != nullptr && !queue_.empty()) disk_->medium()->drain();
     }

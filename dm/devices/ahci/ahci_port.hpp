@@ -4,6 +4,7 @@
 // the command's scatter list and posts their answers as frames. Queued commands go past the drive.
 #pragma once
 
+#include "dm/core/clock.hpp"
 #include "dm/core/log.hpp"
 #include "dm/devices/ahci/fis.hpp"
 #include "dm/devices/ahci/ncq.hpp"
@@ -19,6 +20,10 @@ class AtapiCdrom;
 
 class AhciPort final : public AtaLink, private ahci::CommandQueue::Owner {
 public:
+    /// Commands, and blocks of PIO data in them, of one access or event; the rest goes on soon, after others
+    /// had their turn. With a medium that answers at once a full command list has two million.
+    static constexpr unsigned kMostSteps = 4096;
+
     /// The controller around it.
     class Hba {
     public:
@@ -76,7 +81,7 @@ public:
         }
     };
 
-    AhciPort(std::string_view name, GuestMemory& memory, Hba& hba);
+    AhciPort(std::string_view name, GuestMemory& memory, TimerQueue& timers, Hba& hba);
     ~AhciPort() override;
     AhciPort(const AhciPort&) = delete;
     AhciPort& operator=(const AhciPort&) = delete;
@@ -170,6 +175,7 @@ private:
 
     // ahci_port_commands.cpp: from the command list to the device, and frames back
     void leave();
+    void do_steps() { const Entry entry(*this); }
     bool step();
     bool ready() const;
     bool fetch_next();
@@ -221,6 +227,8 @@ private:
     ahci::CommandData data_;
     DriveIo drive_io_{*this};
     State loaded_; ///< between load() and commit()
+    TimerQueue& timers_;
+    Timer go_on_{timers_, [this] { do_steps(); }}; ///< armed: steps are left
     // Last: their destructors wait for requests that use the members above.
     MediumIo io_;
     ahci::CommandQueue queue_;

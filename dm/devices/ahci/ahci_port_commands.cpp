@@ -33,14 +33,16 @@ void AhciPort::DriveIo::io_done(int error) {
 
 void AhciPort::leave() {
     if (depth_ == 1) {
-        while (step()) {
-        }
+        unsigned steps = 0;
+        while (steps < kMostSteps && step())
+            ++steps;
+        if (steps == kMostSteps) go_on_.arm(timers_.now_ns());
         hba_.port_changed();
     }
     --depth_;
 }
 
-/// False: nothing to do but to wait. Bounded by the commands that are issued and the blocks in them.
+/// False: nothing to do but to wait.
 bool AhciPort::step() {
     if (held_ && active_) return put_back(), true;
     if (phase_ != Phase::None) return move_block(), true;
