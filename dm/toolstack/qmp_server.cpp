@@ -70,7 +70,7 @@ void QmpServer::emit(std::string_view event, std::string_view data) {
     const std::string line = event_line(event, data, microseconds_now());
     for (const auto& client : clients_) {
         client->session.event(line);
-        flush(*client);
+        send_output(*client);
         watch_what_is_needed(*client);
     }
 }
@@ -111,6 +111,7 @@ void QmpServer::serve(Client& client, FdReady ready) {
         // Nobody reads replies any more, but what was sent before still counts: "quit" and gone.
         client.broken = true;
         client.session.abandon_output();
+        client.session.go_on();
     }
     if (ready.readable || ready.hangup) read(client, ready.hangup);
     if (ready.hangup) client.ended = true;
@@ -136,21 +137,28 @@ void QmpServer::read(Client& client, bool all) {
 }
 
 void QmpServer::flush(Client& client) {
+    while (send_output(client) && client.session.waiting())
+        client.session.go_on();
+}
+
+/// False: the client has to read first.
+bool QmpServer::send_output(Client& client) {
     while (!client.session.output().empty()) {
         const std::ptrdiff_t sent = send_some(client.fd.get(), client.session.output());
-        if (sent == 0) return;
+        if (sent == 0) return false;
         if (sent < 0) {
             client.broken = true;
             client.session.abandon_output();
-            return;
+            break;
         }
         client.session.sent(static_cast<std::size_t>(sent));
     }
+    return true;
 }
 
 void QmpServer::watch_what_is_needed(Client& client) {
-    const FdEvents needed =
-        events_of(client.session.wants_input() && !client.ended, !client.session.output().empty());
+    const FdEvents needed = events_of(client.session.wants_input() && !client.ended,
+                                      !client.session.output().empty() || client.session.waiting());
     if (needed == client.watched) return;
     client.watched = needed;
     loop_.change(client.fd.get(), needed);

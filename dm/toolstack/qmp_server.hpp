@@ -55,6 +55,7 @@ private:
     void serve(Client& client, FdReady ready);
     void read(Client& client, bool all);
     void flush(Client& client);
+    bool send_output(Client& client);
     void watch_what_is_needed(Client& client);
     void close(Client& client);
     void listen_again();

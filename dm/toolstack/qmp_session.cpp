@@ -84,15 +84,9 @@ void QmpSession::receive(std::string_view bytes, std::vector<UniqueFd> fds) {
     run();
 }
 
-void QmpSession::sent(std::size_t count) {
-    output_.erase(0, count);
-    run();
-}
-
 void QmpSession::abandon_output() {
     abandoned_ = true;
     output_.clear();
-    run();
 }
 
 void QmpSession::event(std::string_view line) {

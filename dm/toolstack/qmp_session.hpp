@@ -31,10 +31,14 @@ public:
 
     /// What is to be sent.
     const std::string& output() const { return output_; }
-    /// `count` bytes of it were sent; commands that waited for that are executed.
-    void sent(std::size_t count);
-    /// The client does not read any more: execute what it sent, drop the replies.
+    /// `count` bytes of it were sent.
+    void sent(std::size_t count) { output_.erase(0, count); }
+    /// The client does not read any more: replies are dropped from now on.
     void abandon_output();
+    /// Commands waited for output to be sent, which has happened.
+    bool waiting() const { return !running_ && !input_.empty() && output_.size() < kOutputPause; }
+    /// Executes them. Not from within an event: its cause may be in the middle of anything.
+    void go_on() { run(); }
 
     /// `line` with its end; dropped before negotiation and while the client does not read.
     void event(std::string_view line);
@@ -55,7 +59,7 @@ private:
     bool wants_events_;
     bool negotiated_ = false;
     bool abandoned_ = false;
-    bool running_ = false; ///< a command may cause events, and sending them must not start the next command
+    bool running_ = false;
 };
 
 } // namespace dm::toolstack

@@ -43,7 +43,10 @@ public:
         case SENT_SOME: read(std::min<std::size_t>(session_.output().size(), 100)); break;
         case EVENT: session_.event(event_line("RTC_CHANGE", "{\"offset\": 1}", 2'000'000)); break;
         case REFUSE: machine_.refusal = machine_.refusal.empty() ? "not now: \xff \" \n" : ""; break;
-        case ABANDON: session_.abandon_output(); break;
+        case ABANDON:
+            session_.abandon_output();
+            session_.go_on();
+            break;
         default: text_ += static_cast<char>(byte); return;
         }
         machine_.calls.clear();
@@ -67,6 +70,7 @@ private:
     void read(std::size_t bytes) {
         line_ += session_.output().substr(0, bytes);
         session_.sent(bytes);
+        session_.go_on();
         for (std::size_t end = line_.find("\r\n"); end != std::string::npos; end = line_.find("\r\n")) {
             const Json value = Json::parse(line_.substr(0, end), nullptr, false);
             if (!value.is_object()) finding("not an object: {}", line_.substr(0, end));

@@ -282,6 +282,34 @@ TEST_F(QmpServerTest, AHundredThousandCommandsWithoutReadingArriveInTheEnd) {
     EXPECT_GT(stalls, 0);
 }
 
+TEST_F(QmpServerTest, AnEventOfOneClientsCommandStartsNoCommandOfAnother) {
+    open();
+    const UniqueFd acts = negotiated(); // first, for the loop serves it before the other
+    const UniqueFd waits = negotiated();
+    std::string pipeline; // until there are more replies than the server keeps
+    for (int i = 0; i < 20000; ++i)
+        pipeline += "{\"execute\":\"stop\",\"id\":\"some long id so that replies are long as well\"}";
+    std::string_view rest = pipeline;
+    do {
+        const ssize_t sent = send(waits.get(), rest.data(), rest.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent > 0) rest.remove_prefix(static_cast<std::size_t>(sent));
+    } while (loop_.settle() > 0);
+    std::vector<char> read(4 << 20); // room for what is left, which the loop has not seen yet
+    while (recv(waits.get(), read.data(), read.size(), MSG_DONTWAIT) > 0) {
+    }
+    int changes = 0;
+    machine_.on_change = [&] {
+        if (++changes > 1) return;
+        const std::size_t before = machine_.calls.size();
+        server_.tray_moved("ide0-cd1", true);
+        EXPECT_EQ(machine_.calls.size(), before) << "the first command is in the middle of its work";
+    };
+    say(acts, "{\"execute\":\"stop\"}");
+    hear(acts);
+    hear(waits);
+    EXPECT_GT(changes, 1) << "but then they have their turn";
+}
+
 TEST_F(QmpServerTest, TooManyClientsWaitForTheirTurn) {
     open();
     std::vector<UniqueFd> all;

@@ -34,6 +34,7 @@ struct Connection {
         while (!session.output().empty()) {
             out += session.output();
             session.sent(session.output().size());
+            session.go_on();
         }
         return out;
     }
@@ -319,6 +320,7 @@ TEST(QmpSession, AClientThatDoesNotReadIsNotServedOn) {
             const std::string& out = c.session.output();
             replies += static_cast<unsigned>(std::count(out.begin(), out.end(), '\n'));
             c.session.sent(out.size());
+            c.session.go_on();
         }
         worst = std::max(worst, c.session.output().size());
     }
@@ -349,6 +351,8 @@ TEST(QmpSession, WhoStoppedReadingIsStillObeyed) {
         pipeline += "{\"execute\":\"stop\",\"id\":\"some long id so that replies are long as well\"}";
     c.session.receive(pipeline);
     c.session.abandon_output();
+    EXPECT_TRUE(c.session.waiting());
+    c.session.go_on();
     EXPECT_EQ(c.machine.calls.size(), 20000U);
     EXPECT_EQ(c.session.output(), "");
 }
