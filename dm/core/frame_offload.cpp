@@ -76,7 +76,7 @@ bool segmentable(std::span<const u8> frame, const FrameOffload& offload) {
     if (offload.segment_size == 0 || offload.checksum_offset != kTcpChecksum) return false;
     if (length > frame.size() || length > kOffloadHeadersMax || tcp + kTcpHeader > length) return false;
     if (tcp + std::size_t{frame[tcp + 12]} / 16 * 4 != length) return false;
-    return (frame.size() - length) / offload.segment_size < kOffloadSegmentsMax;
+    return offload.frames(frame.size()) <= kOffloadSegmentsMax;
 }
 
 /// Nothing when the frame is not what the request says.

@@ -31,8 +31,6 @@ protected:
 };
 
 inline constexpr std::size_t kOffloadHeadersMax = 256; ///< more than any FrameOffload::header_length there is
-/// Of one frame. TCP's smallest segments have 8 bytes, which only a peer that means harm asks for.
-inline constexpr std::size_t kOffloadSegmentsMax = 8192;
 
 /// Gives `wire` the frames that `frame` stands for: its checksum filled in, its TCP data cut into segments.
 /// The bytes of `frame` are used up. False, and nothing was sent, when the request makes no sense: the frame

@@ -23,7 +23,16 @@ struct FrameOffload {
     u16 segment_size = 0;  ///< MSS: bytes of TCP payload in each frame on the wire
     u16 header_length = 0; ///< Ethernet, IP and TCP headers, which every frame repeats
     bool operator==(const FrameOffload&) const = default;
+
+    /// Frames on the wire that one of `length` bytes stands for: what it costs, whoever cuts it.
+    std::size_t frames(std::size_t length) const {
+        if (segments == Segments::None || segment_size == 0 || length <= header_length) return 1;
+        return (length - header_length + segment_size - 1) / segment_size;
+    }
 };
+/// Of one frame with TCP segments. Linux asks for at least 48 bytes in each (tcp_min_snd_mss); smaller ones
+/// only somebody wants who means harm: 64 KiB by the byte cost the host's kernel 50 ms.
+inline constexpr std::size_t kOffloadSegmentsMax = 2048;
 
 /// What the back end tells the card; called in the device thread.
 class NetFrontend {

@@ -178,6 +178,7 @@ NetBackend::Sent TapCable::send(std::span<const iovec> frame, const FrameOffload
     const std::size_t length = length_of(frame);
     if (!link_up() || length > kFrameMax || frame.size() > kPiecesMax || !source_allowed(frame))
         return Sent::Yes;
+    if (offload.frames(length) > kOffloadSegmentsMax) return Sent::Yes;
     if (queue_full_) return Sent::Later;
     const bool work = offload.checksum || offload.segments != FrameOffload::Segments::None;
     Sent sent = Sent::Yes;

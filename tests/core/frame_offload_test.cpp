@@ -168,10 +168,10 @@ TEST(FinishFrame, NonsenseIsRefusedAndNothingSent) {
 }
 
 TEST(FinishFrame, TheNumberOfSegmentsIsBounded) {
-    Request few(8000, {}, 1);
+    Request few(kOffloadSegmentsMax, {}, 1);
     EXPECT_TRUE(few.finish());
-    EXPECT_EQ(few.wire.frames.size(), 8000U);
-    Request many(kOffloadSegmentsMax, {}, 1);
+    EXPECT_EQ(few.wire.frames.size(), kOffloadSegmentsMax);
+    Request many(kOffloadSegmentsMax + 1, {}, 1);
     EXPECT_FALSE(many.finish());
     EXPECT_TRUE(many.wire.frames.empty());
 }

@@ -137,6 +137,20 @@ TEST(E1000Hostile, LengthsOfNothingAndOfTooMuch) {
     }
 }
 
+TEST(E1000Hostile, FramesOfThousandsOfSegmentsWaitForTheirTurn) {
+    E1000Rig r;
+    r.start_sending();
+    r.add_context({}, 2, TSE);
+    const Bytes frame = make_frame(3000);
+    r.put_bytes(kTxData, frame);
+    for (int i = 0; i < 5; ++i)
+        r.add_tx(kTxData, static_cast<u32>(frame.size()) | DATA | TSE | EOP | RS, IXSM | TXSM);
+    r.kick();
+    EXPECT_EQ(r.net.count, 3U) << "of 1500 segments each";
+    r.advance(1);
+    EXPECT_EQ(r.net.count, 5U);
+}
+
 TEST(E1000Hostile, ContextsThatMakeNoSense) {
     unsigned sent = 0;
     for (const u32 mss : {0U, 1U, 1460U})

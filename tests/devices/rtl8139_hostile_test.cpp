@@ -159,6 +159,21 @@ TEST(Rtl8139Hostile, ADriversPlaceOutsideOfTheBufferIsTakenModuloItsSize) {
     }
 }
 
+TEST(Rtl8139Hostile, FramesOfThousandsOfSegmentsUseUpASlice) {
+    Rtl8139Rig r;
+    r.start_cplus();
+    const Bytes frame = make_frame(3000);
+    r.put_bytes(rtl::kTxData, frame);
+    for (unsigned i = 0; i < 4; ++i)
+        r.put_tx(i, OWN | FS | LS | LGSEN | 2U << 16 | static_cast<u32>(frame.size()), rtl::kTxData);
+    r.put_tx(4, EOR, 0);
+    r.out(Reg::TPPOLL, 0x40, 1);
+    EXPECT_EQ(r.net.sent.size(), 1U) << "1500 segments are more than a slice has";
+    for (int i = 0; i < 3; ++i)
+        r.advance(Rtl8139::kSlice);
+    EXPECT_EQ(r.net.sent.size(), 4U);
+}
+
 TEST(Rtl8139Hostile, AReceiveBufferAtTheEndOfMemoryLosesWhatDoesNotFit) {
     Rtl8139Rig r;
     r.start_c_mode(rtl::APM | rtl::WRAP);

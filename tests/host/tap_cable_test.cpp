@@ -125,6 +125,18 @@ TEST_F(TapCableTest, WhereThereIsAHeaderItSaysWhatIsLeftToTheHost) {
     EXPECT_EQ(Bytes(got.begin() + 10, got.end()), make_frame(4000));
 }
 
+TEST_F(TapCableTest, SegmentsWithoutNumberAreNotTheHostsWork) {
+    make(true);
+    FrameOffload offload = sum_of({});
+    offload.segments = FrameOffload::Segments::Tcp4;
+    offload.segment_size = 1;
+    offload.header_length = 54;
+    EXPECT_EQ(send(make_frame(kOffloadSegmentsMax + 1), offload), Sent::Yes);
+    EXPECT_EQ(at_host(), Bytes()) << "lost";
+    EXPECT_EQ(send(make_frame(kOffloadSegmentsMax), offload), Sent::Yes);
+    EXPECT_EQ(at_host().size(), kOffloadSegmentsMax + 54 + 10);
+}
+
 TEST_F(TapCableTest, AHeaderOfAFrameThatComesIsNotTheCards) {
     make(true);
     Bytes frame = make_frame(100);

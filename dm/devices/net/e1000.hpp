@@ -34,6 +34,7 @@ public:
     // What one kick may cost: then the loop gets its turn, and sending goes on.
     static constexpr unsigned kFramesPerKick = 64;
     static constexpr unsigned kDescriptorsPerKick = 1024;
+    static constexpr unsigned kSegmentsPerKick = 4096; ///< frames on the wire
     /// Of one frame; with more of them the frame is lost.
     static constexpr unsigned kMostDescriptors = 128;
     static constexpr u64 kRetry = 10 * kMillisecond; ///< where the far end forgets to say that it is ready

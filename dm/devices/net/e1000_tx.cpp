@@ -130,17 +130,22 @@ void E1000::transmit() {
     if (!may_send() || get<Reg::TDH>() == get<Reg::TDT>()) return;
     Window window(memory_, tx_ring(), get<Reg::TDH>(), get<Reg::TDT>());
     Packet packet;
+    std::size_t segments = 0;
     for (unsigned frames = 0; !window.empty(); ++frames) {
-        if (frames == kFramesPerKick || window.taken() >= kDescriptorsPerKick) {
+        if (frames == kFramesPerKick || window.taken() >= kDescriptorsPerKick ||
+            segments >= kSegmentsPerKick) {
             s_.send_at = timers_.now_ns();
             return;
         }
         const Gathered gathered = gather(window, packet);
         if (gathered == Gathered::Nothing) return; // the rest of the frame is still to come
         const bool frame = gathered == Gathered::Frame && packet.buffer_count != 0;
-        if (frame && !std::exchange(s_.skipping, false) && !send_packet(packet)) {
-            s_.send_at = timers_.now_ns() + kRetry;
-            return;
+        if (frame && !std::exchange(s_.skipping, false)) {
+            if (!send_packet(packet)) {
+                s_.send_at = timers_.now_ns() + kRetry;
+                return;
+            }
+            segments += frame_.offload().frames(frame_.length());
         }
         if (gathered == Gathered::TooMany) {
             if (!s_.skipping)

@@ -64,6 +64,7 @@ std::span<u8> Rtl8139::buffer() {
 
 NetBackend::Sent Rtl8139::send_frame(std::span<u8> frame, const FrameOffload& offload) {
     if (frame.size() < ethernet::kHeader) return NetBackend::Sent::Yes; // that is no frame
+    s_.slice_frames += static_cast<u32>(offload.frames(frame.size()) - 1);
     if (loopback()) {
         finish_frame(frame, offload, *this);
         return NetBackend::Sent::Yes;
