@@ -318,6 +318,8 @@ TEST(E1000, AnUnpluggedCardIsSilentForEver) {
     r.dev.unplug();
     EXPECT_TRUE(r.dev.unplugged());
     EXPECT_EQ(r.net.frontend, nullptr);
+    EXPECT_EQ(r.dev.bar_address(0), std::nullopt) << "nothing answers where it was";
+    EXPECT_EQ(r.reg(STATUS), 0xffffffffU);
     r.dev.reset();
     EXPECT_TRUE(r.dev.unplugged());
     r.enable();
@@ -334,6 +336,7 @@ TEST(E1000, AStateOfAnUnpluggedCardUnplugsTheNewOne) {
     ASSERT_TRUE(reader.ok());
     ASSERT_TRUE(twin.dev.load(*reader).ok());
     EXPECT_EQ(twin.net.frontend, nullptr);
+    EXPECT_EQ(twin.dev.bar_address(0), std::nullopt);
 }
 
 TEST(E1000, ALoadedCardTellsOfALinkThatIsAnother) {

@@ -192,6 +192,20 @@ TEST(Rtl8139CMode, WithWrapAFrameStaysInOnePiece) {
     EXPECT_EQ(r.in(Reg::CBR, 2), (at + 4 + 1254 + 4 + 3) / 4 * 4 - 8192);
 }
 
+TEST(Rtl8139CMode, WithWrapNoNeighbourReachesFarBehindTheBuffer) {
+    Rtl8139Rig r;
+    r.start_c_mode(rtl::APM | rtl::WRAP);
+    fill_to_the_end(r, 8192);
+    const u32 at = r.in(Reg::CBR, 2);
+    const Bytes behind = r.bytes_at(kStart + 8192 + 1536, 4096);
+    r.net.offer(make_frame(4000)); // over a bridge with a large MTU
+    EXPECT_EQ(r.bytes_at(kStart + 8192 + 1536, 4096), behind) << "what software keeps there ends at 1.5 KiB";
+    EXPECT_EQ(r.in(Reg::CBR, 2), at) << "the frame is an error";
+    EXPECT_TRUE(r.net.waiting.empty());
+    r.net.offer(make_frame(1460));
+    EXPECT_NE(r.in(Reg::CBR, 2), at) << "the next one is not";
+}
+
 TEST(Rtl8139CMode, APacketExactlyAtTheEndLeavesTheNextAtTheStart) {
     Rtl8139Rig r;
     r.start_c_mode(rtl::APM);

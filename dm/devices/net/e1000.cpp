@@ -63,6 +63,7 @@ void E1000::unplug() {
     s_.gone = true;
     drop_cable();
     power_on();
+    config_write(pci::COMMAND, 2, 0); // nothing answers where it was
     sync();
 }
 
@@ -100,7 +101,10 @@ Status E1000::load(StateReader& in) {
     DM_TRY(load_section(in, name(), loaded, [this](const State& state) { return judge(state); }));
     DM_TRY(load_config(in)); // commits on success: last
     s_ = loaded;
-    if (s_.gone) drop_cable();
+    if (s_.gone) {
+        drop_cable();
+        config_write(pci::COMMAND, 2, 0); // states of earlier versions have it enabled
+    }
     sync();
     invite();
     return {};

@@ -28,10 +28,13 @@ public:
     /// What a guest may have the card send in a slice of time; what is more goes on in the next one, so that
     /// the machine is served and an endless ring ends nowhere.
     static constexpr u64 kSlice = 500 * kMicrosecond;
-    static constexpr u32 kSliceFrames = 1024;
+    static constexpr u32 kSliceFrames = 1024; ///< on the wire
     static constexpr u32 kSliceBytes = 1U << 20;
     /// Longest frame that is received, without FCS: what is longer is an error of the chip's kind "LONG".
     static constexpr std::size_t kReceiveMost = 4092;
+    /// With RCR.WRAP: bytes behind the ring that a frame may take. Software keeps 1.5 KiB there (datasheet,
+    /// RCR), and neighbours may send more.
+    static constexpr u32 kWrapMost = 1536;
     /// How long frames wait for a guest that has no room: looks at its ring, each after twice the time.
     static constexpr u64 kFirstLook = kMillisecond;
     static constexpr u8 kLooks = 7;
@@ -182,7 +185,7 @@ private:
         void write(u64 offset, unsigned size, u64 value) override { card.write(offset, size, value); }
         Rtl8139& card;
     };
-    enum class Stored : u8 { Yes, NoRoom };
+    enum class Stored : u8 { Yes, NoRoom, TooLong };
     enum class Step : u8 { Done, Stopped };
 
     // rtl8139.cpp: resets, interrupt, timers, the cable

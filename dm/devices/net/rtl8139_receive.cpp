@@ -58,6 +58,10 @@ void Rtl8139::take_in(std::span<const u8> frame) {
         frame = padded;
     }
     const Stored stored = has(Cpcr::CPRX) ? store_cplus(frame, *status) : store_c_mode(frame, *status);
+    if (stored == Stored::TooLong) {
+        ++s_.tally.rx_err;
+        return;
+    }
     if (stored == Stored::NoRoom) {
         raise(Int::RXOVW);
         s_.mpc = (s_.mpc + 1) & kMpcMask;
@@ -86,6 +90,7 @@ Rtl8139::Stored Rtl8139::store_c_mode(std::span<const u8> frame, u16 status) {
     if (space >= free_bytes()) return Stored::NoRoom;
     // With WRAP a frame goes on behind the end of the buffer; the largest one has no such space.
     const bool straight = Bits<Rcr>{s_.rcr}.has(Rcr::WRAP) && size < 65536;
+    if (straight && s_.cbr + space > size + kWrapMost) return Stored::TooLong;
     u32 at = s_.cbr;
     const auto put = [&](std::span<const u8> bytes) {
         const std::size_t here =
