@@ -235,7 +235,7 @@ void NbdImage::finish(Request& request) {
     BlockIo& io = *request.io;
     const int error = request.error;
     count(io, request.length, error);
-    if (io.op == BlockIo::Op::Flush && error != 0) flush_error_ = error;
+    if (io.op == BlockIo::Op::Flush && error != 0) flush_error_ = EIO; // as RawFile
     request.busy = false;
     free_.push_back(&request);
     --in_flight_;

@@ -128,7 +128,7 @@ private:
     bool can_zero_ = false;
 
     BlockStats stats_;
-    int flush_error_ = 0; ///< once stable storage was missed, no later flush can promise it
+    int flush_error_ = 0; ///< EIO: stable storage was missed once, no later flush can promise it
     unsigned words_logged_ = 0;
     std::vector<std::unique_ptr<Request>> requests_;
     std::vector<Request*> free_;

@@ -231,8 +231,9 @@ void RawFile::count(const BlockIo& io, u64 length, int error) {
 void RawFile::finish(Request& request, int error) {
     BlockIo& io = *request.io;
     count(io, request.length, error);
-    // The kernel tells of lost writes once and then forgets: so must we not.
-    if (request.kind == Kind::Sync && error != 0) flush_error_ = error;
+    // The kernel tells of lost writes once and then forgets: so must we not. Not even room on the disk
+    // (ENOSPC) brings them back, so from the second time on it is an error that nobody is to wait out.
+    if (request.kind == Kind::Sync && error != 0) flush_error_ = EIO;
     free_.push_back(&request);
     --in_flight_;
     io.done(io, error);

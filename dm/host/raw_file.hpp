@@ -102,7 +102,7 @@ private:
     bool shrank_ = false;
 
     BlockStats stats_;
-    int flush_error_ = 0; ///< once stable storage was missed, no later flush can promise it
+    int flush_error_ = 0; ///< EIO: stable storage was missed once, no later flush can promise it
     std::vector<std::unique_ptr<Request>> requests_;
     std::vector<Request*> free_;
     std::deque<BlockIo*> waiting_;

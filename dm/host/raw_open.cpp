@@ -146,8 +146,9 @@ int RawFile::flush_now() {
     BlockEngine::Task sync;
     sync.kind = Kind::Sync;
     sync.fd = fd_.get();
-    flush_error_ = static_cast<int>(-BlockEngine::perform(sync));
-    return flush_error_;
+    const int error = static_cast<int>(-BlockEngine::perform(sync));
+    if (error != 0) flush_error_ = EIO;
+    return error;
 }
 
 Status RawFile::release() {

@@ -96,6 +96,16 @@ TEST_F(RawFileLogic, AFailedFlushStaysFailed) { // the kernel reports a lost wri
     EXPECT_EQ(w.error, 0) << "writing goes on";
 }
 
+TEST_F(RawFileLogic, AFlushThatLostWritesForWantOfRoomIsNotRepeatedForEver) {
+    Request first(Op::Flush, 0, 0);
+    file->submit(first.io);
+    engine.complete(-ENOSPC);
+    EXPECT_EQ(first.error, ENOSPC) << "the owner may be asked to make room";
+    Request again(Op::Flush, 0, 0);
+    file->submit(again.io);
+    EXPECT_EQ(again.error, EIO) << "but the writes are gone: the guest has to hear of it";
+}
+
 TEST_F(RawFileLogic, RequestsBeyondTheEndOrAgainstTheModeNeverReachTheFile) {
     Request beyond(Op::Read, (1 << 20) - 511, 512);
     file->submit(beyond.io);
