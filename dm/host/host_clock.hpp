@@ -22,9 +22,11 @@ public:
     u64 now_ns() const override { return running_ ? base_ns_ + (host_.now_ns() - started_at_ns_) : base_ns_; }
     bool running() const { return running_; }
     /// The host's time at which this clock, running on, will show `machine_ns`; 0 when that was before it
-    /// started.
+    /// started, the end of time when it never will.
     u64 host_time(u64 machine_ns) const {
-        return machine_ns > base_ns_ ? started_at_ns_ + (machine_ns - base_ns_) : 0;
+        if (machine_ns <= base_ns_) return 0;
+        const u64 ahead = machine_ns - base_ns_;
+        return ahead > ~u64{0} - started_at_ns_ ? ~u64{0} : started_at_ns_ + ahead;
     }
     void start() {
         if (running_) return;

@@ -123,6 +123,15 @@ TEST_P(LoopTest, AHostTimerEndsTheSleep) {
     EXPECT_GE(loop.host_timers().now_ns(), deadline);
 }
 
+TEST(MachineClock, ATimeThatNeverComesIsTheEndOfTime) {
+    HostClock host;
+    MachineClock machine(host);
+    machine.start();
+    EXPECT_EQ(machine.host_time(~u64{0}), ~u64{0}) << "no wrap into the past: it would be due for ever";
+    EXPECT_EQ(machine.host_time(0), 0U);
+    EXPECT_GT(machine.host_time(kSecond), host.now_ns());
+}
+
 TEST_P(LoopTest, SignalsArriveAsEvents) {
     std::vector<int> seen;
     auto signals = Signals::create(loop, {SIGHUP, SIGTERM}, [&](int number) { seen.push_back(number); });
