@@ -5,6 +5,7 @@
 #include "dm/host/signals.hpp"
 #include "dm/toolstack/options.hpp"
 #include "dm/toolstack/probe_machine.hpp"
+#include "dm/toolstack/qemu_opts.hpp"
 #include "dm/toolstack/qmp_server.hpp"
 
 #include <csignal>
@@ -28,7 +29,7 @@ int give_up(const Error& error) {
 void log_header(const toolstack::MachineOptions& options, std::span<const char* const> arguments) {
     kLog.info("version {}, pid {}, domain {} \"{}\"", kVersion, ::getpid(),
               options.domid ? fmt::to_string(*options.domid) : "none", options.name);
-    kLog.info("arguments: {}", fmt::join(arguments, " "));
+    kLog.info("arguments: {}", toolstack::without_secrets(fmt::format("{}", fmt::join(arguments, " "))));
     kLog.info("{} MiB RAM, {} of {} vCPUs, boot order {}", options.memory_mib, options.cpus, options.max_cpus,
               options.boot_order);
     for (const toolstack::DiskOptions& disk : options.disks)
@@ -37,7 +38,7 @@ void log_header(const toolstack::MachineOptions& options, std::span<const char* 
     for (const toolstack::NicOptions& nic : options.nics)
         kLog.info("network card {}: {} on tap {}", nic.id, nic.model, nic.tap);
     for (const std::string& sentence : options.unsupported)
-        kLog.warning("{}", sentence);
+        kLog.warning("{}", toolstack::without_secrets(sentence));
 }
 
 int run_probe(host::Loop& loop, const toolstack::MachineOptions& options) {

@@ -48,7 +48,6 @@
 namespace dm {
 
 inline constexpr unsigned kSerialPorts = 4;
-inline constexpr std::size_t kMostNics = 8; ///< as many as libxl takes
 
 struct VgaParts {
     enum class Model : u8 { Std, Cirrus };

@@ -4,11 +4,12 @@
 namespace dm {
 
 Status Board::add_nics(std::vector<NicParts> nics) {
-    if (nics.size() > kMostNics)
-        return fail("{} network cards: there is room for {}", nics.size(), kMostNics);
     for (NicParts& parts : nics) {
         const std::optional<u8> device = parts.slot ? parts.slot : pci_.free_device(kFirstFreeDevice);
-        if (!device) return fail("no PCI place is free for a network card");
+        if (!device)
+            return fail(
+                "no PCI place is free for network card {} of {}: give the guest fewer, or some of type=vif",
+                nics_.size() + 1, nics.size());
         const std::string name = fmt::format("nic{}", nics_.size());
         Nic& nic = nics_.emplace_back();
         nic.place = {0, *device, 0};

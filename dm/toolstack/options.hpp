@@ -21,7 +21,7 @@
 
 namespace dm::toolstack {
 
-inline constexpr unsigned kMostCpus = 512;
+inline constexpr unsigned kMostCpus = 256; ///< bits of the hot plug block, GpeHotplug::kMostCpus
 
 enum class Accel : u8 { Xen, Qtest };
 

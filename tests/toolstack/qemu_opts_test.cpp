@@ -122,5 +122,14 @@ TEST(ParseSize, RefusesWhatIsNoSizeOrDoesNotFit) {
         EXPECT_FALSE(parse_size(bad).ok()) << bad;
 }
 
+TEST(WithoutSecrets, PasswordsAreNotForTheLog) {
+    EXPECT_EQ(without_secrets("-spice port=1,password=a,,b c -m 64,password=x"),
+              "-spice port=1,password=*** c -m 64,password=***");
+    EXPECT_EQ(without_secrets("-spice password=a,,b,port=1"), "-spice password=***,port=1");
+    EXPECT_EQ(without_secrets("-vnc :1,password=on,to=99"), "-vnc :1,password=on,to=99");
+    EXPECT_EQ(without_secrets("-vnc :1,password"), "-vnc :1,password");
+    EXPECT_EQ(without_secrets("password="), "password=***");
+}
+
 } // namespace
 } // namespace dm::toolstack
