@@ -92,15 +92,19 @@ ScreenSize ViewerPicture::size() const {
     return {static_cast<unsigned>(screen_->width), static_cast<unsigned>(screen_->height)};
 }
 
+/// Of what could not be written in time a part may be gone: nothing can follow it.
 void ViewerPicture::write(const RfbMessage& message) {
+    if (!connected()) return;
     const std::span<const u8> bytes = message.bytes();
-    rfb_->write_exact(client_, reinterpret_cast<const char*>(bytes.data()), static_cast<int>(bytes.size()));
+    const auto* const data = reinterpret_cast<const char*>(bytes.data());
+    if (rfb_->write_exact(client_, data, static_cast<int>(bytes.size())) <= 0) rfb_->close_client(client_);
 }
 
 // ---- what the viewer and the device thread have said
 
 void ViewerPicture::apply(const ViewerMail& mail) {
     if (mail.format) apply_format(*mail.format);
+    if (!connected()) return; // it may have been sent a colour map
     if (mail.encodings) apply_encodings(*mail.encodings);
     if (mail.format || mail.encodings) choose_encoding();
     if (mail.size) apply_size(*mail.size);
@@ -311,7 +315,7 @@ void ViewerPicture::send_updates() {
         // A size is an update of its own; the picture follows.
         if (size_wanted_ || shown_ != size() || (can_resize() && known_ != size()))
             tell_size(SizeReason::Server, SizeStatus::Done);
-        if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
+        if (!connected() || !overlap(client_->requestedRegion, client_->modifiedRegion)) return;
         take_what_changed();
         if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
         send_picture();

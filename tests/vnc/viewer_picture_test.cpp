@@ -3,7 +3,9 @@
 #include "dm/vnc/viewer_picture.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <functional>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <thread>
@@ -143,6 +145,12 @@ struct ViewerPictureTest : testing::Test {
         if (changes_.changes == ViewerMail::kMostRects) tell_changes();
     }
     void tell_changes() { take(std::exchange(changes_, ViewerMail{})); }
+    /// Nothing more can be written to the viewer.
+    void clog() const {
+        const std::array<u8, 4096> some{};
+        while (::write(ends_[0], some.data(), some.size()) > 0) {
+        }
+    }
     const std::vector<u8>& all_sent() {
         shutdown(ends_[0], SHUT_RDWR);
         if (reader_.joinable()) reader_.join();
@@ -202,6 +210,33 @@ TEST_F(ViewerPictureTest, ManySmallAreasAreAskedForAndNothingChanges) {
     for (unsigned i = 0; i < 5000; ++i)
         request({i % 200 * 2, i / 200 * 2, 1, 1});
     EXPECT_LE(LibVncServer::loaded().rgn_count_rects(client->requestedRegion), 256U);
+}
+
+std::chrono::milliseconds duration_of(const std::function<void()>& what) {
+    const auto start = std::chrono::steady_clock::now();
+    what();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+}
+
+TEST_F(ViewerPictureTest, WhoTakesNothingIsSentNoSecondMessage) {
+    using namespace std::chrono_literals;
+    clog();
+    ViewerMail mail;
+    mail.fence_count = 1;
+    picture.apply(mail); // the library waits 5 s at least
+    EXPECT_FALSE(picture.connected());
+    EXPECT_LT(duration_of([&] { picture.apply(mail); }), 1s);
+}
+
+TEST_F(ViewerPictureTest, NorThePictureThatFollowsItsSize) {
+    using namespace std::chrono_literals;
+    clog();
+    ViewerMail mail;
+    mail.size = ScreenSize{kWidth, kHeight / 2}; // the viewer cannot resize: the rest is black
+    mail.requested = mail.wanted = kWhole;
+    picture.apply(mail);
+    EXPECT_LT(duration_of([&] { picture.send_updates(); }), 9s);
+    EXPECT_FALSE(picture.connected());
 }
 
 } // namespace
