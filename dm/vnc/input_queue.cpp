@@ -15,14 +15,20 @@ bool InputQueue::push_key(KeyCode code, bool down) {
     return was_empty;
 }
 
-/// The event that one more of this kind becomes part of. When there is no room the newest buttons replace the
+/// The event that one more of this kind becomes part of. Behind a full queue the newest buttons replace the
 /// last ones.
 InputQueue::Event* InputQueue::last_of(Kind kind, u8 buttons) {
+    if (waiting_.owed_pointer) return waiting_.owed_pointer->kind == kind ? &*waiting_.owed_pointer : nullptr;
     if (waiting_.items.empty()) return nullptr;
     Event& last = waiting_.items.back();
-    const bool full = waiting_.items.size() == kCapacity;
-    const bool joins = last.kind == kind && (last.code_or_buttons == buttons || full);
-    return joins ? &last : nullptr;
+    return last.kind == kind && last.code_or_buttons == buttons ? &last : nullptr;
+}
+
+void InputQueue::add(const Event& event) {
+    if (waiting_.items.size() < kCapacity)
+        waiting_.items.push_back(event);
+    else
+        waiting_.owed_pointer = event;
 }
 
 bool InputQueue::push_pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) {
@@ -67,9 +73,11 @@ bool InputQueue::drain(InputSink& sink) {
     }
     for (const Event& event : taken_.items)
         hand_over(event, sink);
+    if (taken_.owed_pointer) hand_over(*taken_.owed_pointer, sink);
     for (unsigned code = 0; code < taken_.owed_releases.size(); ++code)
         if (taken_.owed_releases[code]) sink.key(static_cast<KeyCode>(code), false);
     taken_.items.clear();
+    taken_.owed_pointer.reset();
     taken_.owed_releases.reset();
     return true;
 }

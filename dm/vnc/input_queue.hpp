@@ -6,6 +6,7 @@
 
 #include <bitset>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace dm::vnc {
@@ -37,15 +38,15 @@ private:
     };
     struct Events {
         std::vector<Event> items; ///< at most kCapacity
+        /// The latest that did not fit: its buttons may be up.
+        std::optional<Event> owed_pointer;
         /// Keys whose release did not fit: a key must not stay down because of us.
         std::bitset<256> owed_releases;
-        bool empty() const { return items.empty() && owed_releases.none(); }
+        bool empty() const { return items.empty() && !owed_pointer && owed_releases.none(); }
     };
 
     Event* last_of(Kind kind, u8 buttons);
-    void add(const Event& event) {
-        if (waiting_.items.size() < kCapacity) waiting_.items.push_back(event);
-    }
+    void add(const Event& event);
     static void hand_over(const Event& event, InputSink& sink);
 
     std::mutex mutex_;

@@ -27,6 +27,7 @@ void find_all(SharedLibrary& file, LibVncServer& out) {
     file.find(out.rgn_create_rect, "sraRgnCreateRect");
     file.find(out.rgn_destroy, "sraRgnDestroy");
     file.find(out.rgn_make_empty, "sraRgnMakeEmpty");
+    file.find(out.rgn_count_rects, "sraRgnCountRects");
     file.find(out.rgn_empty, "sraRgnEmpty");
     file.find(out.rgn_and, "sraRgnAnd");
     file.find(out.rgn_or, "sraRgnOr");

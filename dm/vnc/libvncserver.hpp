@@ -31,6 +31,7 @@ struct LibVncServer {
     decltype(&::sraRgnCreateRect) rgn_create_rect = nullptr;
     decltype(&::sraRgnDestroy) rgn_destroy = nullptr;
     decltype(&::sraRgnMakeEmpty) rgn_make_empty = nullptr;
+    decltype(&::sraRgnCountRects) rgn_count_rects = nullptr;
     decltype(&::sraRgnEmpty) rgn_empty = nullptr;
     decltype(&::sraRgnAnd) rgn_and = nullptr;
     decltype(&::sraRgnOr) rgn_or = nullptr;

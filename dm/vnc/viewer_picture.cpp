@@ -12,6 +12,11 @@
 namespace dm::vnc {
 namespace {
 
+/// Rectangles of a region that is kept; devices and viewers could make it one for every second pixel.
+constexpr unsigned long kMostKept = 256;
+/// And of an update, which counts them in 16 bits. Large ones are split by some encoders.
+constexpr unsigned long kMostSent = 4096;
+
 /// Adds the part of `rect` that is on the screen.
 void add(sraRegion* region, const Rect& rect, const rfbScreenInfo& screen) {
     const auto clip = [](unsigned at, int end) {
@@ -54,6 +59,12 @@ template <class F> void for_each_rect(sraRegion* region, F&& use) {
                  static_cast<unsigned>(r.y2 - r.y1)});
 }
 
+Rect bounds_of(sraRegion* region) {
+    Rect all;
+    for_each_rect(region, [&all](const Rect& rect) { all = bounding(all, rect); });
+    return all;
+}
+
 } // namespace
 
 u64 ViewerPicture::now_ns() {
@@ -81,15 +92,19 @@ ScreenSize ViewerPicture::size() const {
     return {static_cast<unsigned>(screen_->width), static_cast<unsigned>(screen_->height)};
 }
 
+/// Of what could not be written in time a part may be gone: nothing can follow it.
 void ViewerPicture::write(const RfbMessage& message) {
+    if (!connected()) return;
     const std::span<const u8> bytes = message.bytes();
-    rfb_->write_exact(client_, reinterpret_cast<const char*>(bytes.data()), static_cast<int>(bytes.size()));
+    const auto* const data = reinterpret_cast<const char*>(bytes.data());
+    if (rfb_->write_exact(client_, data, static_cast<int>(bytes.size())) <= 0) rfb_->close_client(client_);
 }
 
 // ---- what the viewer and the device thread have said
 
 void ViewerPicture::apply(const ViewerMail& mail) {
     if (mail.format) apply_format(*mail.format);
+    if (!connected()) return; // it may have been sent a colour map
     if (mail.encodings) apply_encodings(*mail.encodings);
     if (mail.format || mail.encodings) choose_encoding();
     if (mail.size) apply_size(*mail.size);
@@ -294,16 +309,23 @@ void ViewerPicture::blacken(const ScreenSize& now) {
 
 void ViewerPicture::send_updates() {
     while (connected()) {
+        simplify_regions();
         if (continuous_ && window_.open()) add(client_->requestedRegion, *continuous_, *screen_);
         if (rfb_->rgn_empty(client_->requestedRegion)) return;
         // A size is an update of its own; the picture follows.
         if (size_wanted_ || shown_ != size() || (can_resize() && known_ != size()))
             tell_size(SizeReason::Server, SizeStatus::Done);
-        if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
+        if (!connected() || !overlap(client_->requestedRegion, client_->modifiedRegion)) return;
         take_what_changed();
         if (!overlap(client_->requestedRegion, client_->modifiedRegion)) return;
         send_picture();
     }
+}
+
+/// What has been collected in too many pieces becomes their bounding box: what looks the same is not sent.
+void ViewerPicture::simplify_regions() {
+    for (sraRegion* const region : {client_->modifiedRegion, client_->requestedRegion, unseen_.get()})
+        if (rfb_->rgn_count_rects(region) > kMostKept) add(region, bounds_of(region), *screen_);
 }
 
 /// What is about to be sent, out of the pixels that the device thread draws. Those that the viewer has are
@@ -334,6 +356,20 @@ void ViewerPicture::take_what_changed() {
             rest.height -= height;
         }
     });
+    join_what_is_sent();
+}
+
+/// Of an update of too many rectangles the bounding box is sent, whatever was asked for. LibVNCServer does so
+/// by itself, but neither with Tight nor with Zlib.
+void ViewerPicture::join_what_is_sent() {
+    const Region sent = common_part(client_->requestedRegion, client_->modifiedRegion);
+    if (rfb_->rgn_count_rects(sent.get()) <= kMostSent) return;
+    const Rect all = bounds_of(sent.get());
+    take(all);
+    add(sent.get(), all, *screen_);
+    rfb_->rgn_or(client_->requestedRegion, sent.get());
+    rfb_->rgn_or(client_->modifiedRegion, sent.get());
+    rfb_->rgn_subtract(unseen_.get(), sent.get());
 }
 
 void ViewerPicture::take(const Rect& rect) {

@@ -58,7 +58,9 @@ private:
     void tell_size(SizeReason reason, SizeStatus status);
     void blacken(const ScreenSize& now);
     void send_picture();
+    void simplify_regions();
     void take_what_changed();
+    void join_what_is_sent();
     void take(const Rect& rect);
     void write(const RfbMessage& message);
     bool can_resize() const { return encodings_.new_fb_size || encodings_.extended_desktop_size; }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 namespace dm::vnc {
@@ -17,8 +18,11 @@ UniqueFd stream_socket(int family) {
     return UniqueFd{socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
 }
 
-/// True when nobody listens behind the socket file `address`: left over from a process that died.
+/// True for a socket file behind which nobody listens: left over from a process that died. Files of other
+/// kinds refuse connections too, and are somebody's.
 bool abandoned(const sockaddr_un& address) {
+    struct stat file {};
+    if (lstat(address.sun_path, &file) != 0 || !S_ISSOCK(file.st_mode)) return false;
     const UniqueFd probe = stream_socket(AF_UNIX);
     return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 &&
            errno == ECONNREFUSED;
@@ -111,9 +115,10 @@ Result<VncListener> VncListener::open_unix(const ListenPlace& place) {
     listener.fd_ = stream_socket(AF_UNIX);
     if (!listener.fd_) return fail("{}: {}", place.option, std::strerror(errno));
     if (bind(listener.fd_.get(), where, sizeof(address)) != 0) {
-        if (errno != EADDRINUSE || !abandoned(address))
+        const int error = errno;
+        if (error != EADDRINUSE || !abandoned(address))
             return fail("{}: cannot bind: {}: remove the file or choose another path", place.option,
-                        std::strerror(errno));
+                        std::strerror(error));
         unlink(path.c_str());
         if (bind(listener.fd_.get(), where, sizeof(address)) != 0)
             return fail("{}: cannot bind: {}", place.option, std::strerror(errno));

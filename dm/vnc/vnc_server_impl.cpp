@@ -196,10 +196,14 @@ void VncServer::Impl::accept_one(const Doors::Listening& from) {
 
 void VncServer::Impl::remove(VncSession& session) {
     session.join();
+    std::unique_ptr<VncSession> gone; // after the lock, which the device thread may want: that takes a while
     const std::lock_guard lock(mutex_);
     if (session.screen() != nullptr) free_screens_.push_back(session.screen());
     std::erase_if(wishes_, [&](const Wish& wish) { return wish.session == &session; });
-    std::erase_if(sessions_, [&](const auto& s) { return s.get() == &session; });
+    const auto slot =
+        std::find_if(sessions_.begin(), sessions_.end(), [&](const auto& s) { return s.get() == &session; });
+    gone = std::move(*slot);
+    sessions_.erase(slot);
 }
 
 void VncServer::Impl::reap() {

@@ -72,6 +72,9 @@ void WebSocketStream::say(WebSocketOpcode opcode, std::span<const u8> payload) {
     if (sent_ == to_send_.size()) {
         to_send_.clear();
         sent_ = 0;
+    } else if (sent_ >= kMostUnsent) { // whoever always leaves a few bytes would never let it be cleared
+        to_send_.erase(to_send_.begin(), to_send_.begin() + static_cast<std::ptrdiff_t>(sent_));
+        sent_ = 0;
     }
     const WebSocketHead head = websocket_head(opcode, payload.size());
     to_send_.insert(to_send_.end(), head.view().begin(), head.view().end());

@@ -36,8 +36,11 @@ public:
     bool flush() override;
     void close() override;
 
+    static constexpr std::size_t kMostUnsent = 64 * 1024; ///< with which pings are still answered
+    /// Bytes that wait to be sent, and those before them that are still kept.
+    std::size_t held() const { return to_send_.size(); }
+
 private:
-    static constexpr std::size_t kMostUnsent = 64 * 1024;
     void say(WebSocketOpcode opcode, std::span<const u8> payload);
     void say_goodbye(u16 status);
 

@@ -69,13 +69,20 @@ TEST_F(CharGateTest, OutputPassesWhileClosedAndRoomIsToldOnceItOpens) {
 
 struct Devices final : InputSink {
     void key(KeyCode code, bool down) override { keys.emplace_back(code, down); }
-    void pointer(unsigned x, unsigned, unsigned, unsigned, u8) override { places.push_back(x); }
-    void motion(s32 dx, s32, u8) override { moves.push_back(dx); }
+    void pointer(unsigned x, unsigned, unsigned, unsigned, u8 now) override {
+        places.push_back(x);
+        buttons.push_back(now);
+    }
+    void motion(s32 dx, s32, u8 now) override {
+        moves.push_back(dx);
+        buttons.push_back(now);
+    }
     InputStatus status() const override { return {4, true}; }
     void observe(InputObserver* who) override { observer = who; }
     std::vector<std::pair<unsigned, bool>> keys;
     std::vector<unsigned> places;
     std::vector<s32> moves;
+    std::vector<unsigned> buttons; ///< of places and moves
     InputObserver* observer = nullptr;
 };
 
@@ -125,6 +132,44 @@ TEST_F(InputGateTest, AKeyReleasedMeanwhileGoesUpWhenItOpens) {
     gate.close();
     gate.open();
     EXPECT_EQ(devices.keys.size(), 3U);
+}
+
+TEST_F(InputGateTest, AButtonReleasedMeanwhileGoesUpWhenItOpens) {
+    gate.open();
+    gate.pointer(5, 0, 10, 10, 3);
+    gate.close();
+    gate.pointer(6, 0, 10, 10, 2);
+    gate.pointer(7, 0, 10, 10, 6);
+    EXPECT_THAT(devices.places, ElementsAre(5));
+    gate.open();
+    EXPECT_THAT(devices.places, ElementsAre(5, 7)) << "it goes up where the pointer is by now";
+    EXPECT_THAT(devices.buttons, ElementsAre(3, 2)) << "one pressed while the machine stood still never was";
+    gate.close();
+    gate.pointer(8, 0, 10, 10, 2);
+    gate.open();
+    EXPECT_THAT(devices.places, ElementsAre(5, 7));
+}
+
+TEST_F(InputGateTest, AButtonThatWentUpIsUpAlthoughItWentDownAgain) {
+    gate.open();
+    gate.pointer(5, 0, 10, 10, 1);
+    gate.close();
+    gate.pointer(5, 0, 10, 10, 0);
+    gate.pointer(5, 0, 10, 10, 1);
+    gate.open();
+    EXPECT_THAT(devices.buttons, ElementsAre(1, 0));
+}
+
+TEST_F(InputGateTest, AMousesButtonGoesUpWithoutAMovement) {
+    gate.open();
+    gate.motion(4, 0, 1);
+    gate.close();
+    gate.pointer(5, 0, 10, 10, 1);
+    gate.motion(3, 0, 0);
+    gate.open();
+    EXPECT_THAT(devices.moves, ElementsAre(4, 0));
+    EXPECT_THAT(devices.buttons, ElementsAre(1, 0));
+    EXPECT_THAT(devices.places, IsEmpty());
 }
 
 } // namespace

@@ -216,5 +216,49 @@ TEST(InputQueue, WhenFullNoKeyStaysDown) {
     EXPECT_EQ(sink.keys.back(), -9);
 }
 
+struct FullQueue : testing::Test {
+    FullQueue() {
+        for (unsigned i = 0; i < InputQueue::kCapacity; ++i)
+            queue.push_key(7, i % 2 == 0);
+    }
+    InputQueue queue;
+    Sink sink;
+};
+
+TEST_F(FullQueue, NoButtonStaysDown) {
+    queue.push_pointer(3, 4, 10, 10, 1);
+    queue.push_pointer(5, 6, 10, 10, 0);
+    queue.drain(sink);
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(5U, 6U, 0U)));
+    EXPECT_FALSE(queue.drain(sink));
+}
+
+TEST_F(FullQueue, NorDoesOneOfAMouseThatMoves) {
+    queue.push_motion(1, 1, 1);
+    queue.push_motion(2, -5, 0);
+    queue.drain(sink);
+    EXPECT_THAT(sink.motions, ElementsAre(ElementsAre(3, -4, 0)));
+}
+
+TEST_F(FullQueue, OfPlacesAndMotionsTheLatestCounts) {
+    queue.push_motion(1, 1, 1);
+    queue.push_pointer(5, 6, 10, 10, 0);
+    queue.drain(sink);
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(5U, 6U, 0U)));
+    EXPECT_THAT(sink.motions, IsEmpty());
+}
+
+TEST(InputQueue, ThatFillsWithAPlaceKeepsTheLatestButtons) {
+    InputQueue queue;
+    Sink sink;
+    for (unsigned i = 1; i < InputQueue::kCapacity; ++i)
+        queue.push_key(7, i % 2 == 0);
+    queue.push_pointer(3, 4, 10, 10, 1);
+    queue.push_motion(1, 1, 1);
+    queue.push_pointer(5, 6, 10, 10, 0);
+    queue.drain(sink);
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(3U, 4U, 1U), ElementsAre(5U, 6U, 0U)));
+}
+
 } // namespace
 } // namespace dm::vnc

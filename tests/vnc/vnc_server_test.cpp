@@ -2,7 +2,9 @@
 #include "dm/vnc/vnc_auth.hpp"
 #include "tests/vnc/vnc_rig.hpp"
 
+#include <fstream>
 #include <gmock/gmock.h>
+#include <sys/un.h>
 
 namespace dm::vnc::test {
 namespace {
@@ -414,6 +416,32 @@ TEST(VncServer, ListensOnAUnixSocketAndRemovesIt) {
         EXPECT_THAT(VncRig(options).error, HasSubstr(options.unix_path)); // in use
     }
     EXPECT_NE(access(options.unix_path.c_str(), F_OK), 0);
+}
+
+TEST(VncServer, ASocketThatADeadProcessLeftBehindIsReplaced) {
+    VncOptions options;
+    options.enabled = true;
+    options.unix_path = testing::TempDir() + "hvmdm-vnc-dead-" + std::to_string(getpid());
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    options.unix_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+    ASSERT_EQ(bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+    close(dead);
+    EXPECT_EQ(VncRig(options).error, "");
+}
+
+TEST(VncServer, OnlySocketsAreReplaced) {
+    VncOptions options;
+    options.enabled = true;
+    options.unix_path = testing::TempDir() + "hvmdm-vnc-file-" + std::to_string(getpid());
+    std::ofstream(options.unix_path) << "precious";
+    EXPECT_THAT(VncRig(options).error,
+                testing::AllOf(HasSubstr(options.unix_path), HasSubstr("Address already in use")));
+    std::string content;
+    std::ifstream(options.unix_path) >> content;
+    EXPECT_EQ(content, "precious");
+    unlink(options.unix_path.c_str());
 }
 
 } // namespace

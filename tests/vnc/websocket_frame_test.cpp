@@ -140,6 +140,45 @@ TEST(WebSocketFrame, HeadsOfWhatIsSent) {
     EXPECT_THAT(head(65536), ElementsAre(0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0));
 }
 
+/// A browser that pings all the time and takes 4 KiB at a time of what it is answered: less than that.
+class Pinger final : public Stream {
+public:
+    int read(std::span<u8> out) override {
+        std::size_t n = 0;
+        for (; n < 6000 && n + ping_.size() <= out.size(); n += ping_.size())
+            std::copy(ping_.begin(), ping_.end(), out.begin() + static_cast<std::ptrdiff_t>(n));
+        return static_cast<int>(n);
+    }
+    int write(std::span<const u8> bytes) override {
+        if (std::exchange(full_, !full_)) return kAgain;
+        const std::size_t n = std::min<std::size_t>(bytes.size(), 4096);
+        taken += n;
+        return static_cast<int>(n);
+    }
+    int fd() const override { return -1; }
+
+    std::size_t taken = 0;
+
+private:
+    const std::vector<u8> ping_ = frame(0x89, std::string(125, 'p'));
+    bool full_ = false;
+};
+
+TEST(WebSocketStream, WhatWasSentIsNotKeptForWhoeverNeverTakesItAll) {
+    constexpr std::size_t kMuch = 16 << 20;
+    auto pinger = std::make_unique<Pinger>();
+    const Pinger& browser = *pinger;
+    WebSocketStream stream(std::move(pinger), {});
+    std::array<u8, 16384> data{};
+    std::size_t most = 0;
+    while (browser.taken < kMuch) {
+        ASSERT_EQ(stream.read(data), Stream::kAgain);
+        ASSERT_TRUE(stream.flush());
+        most = std::max(most, stream.held());
+    }
+    EXPECT_LE(most, 3 * WebSocketStream::kMostUnsent);
+}
+
 TEST(WebSocketUpgrade, TheKeyIsAnsweredAsInTheRfc) {
     EXPECT_EQ(websocket_accept("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
