@@ -309,6 +309,22 @@ TEST_F(CharBackendTest, AHostSerialPortCarriesBothDirections) {
     EXPECT_EQ(port.got, "\xff from it");
 }
 
+TEST_F(CharBackendTest, AHostSerialPortThatIsGoneIsToldOfOnce) {
+    UniqueFd far_end(::posix_openpt(O_RDWR | O_NOCTTY));
+    ASSERT_EQ(::grantpt(far_end.get()) + ::unlockpt(far_end.get()), 0);
+    open({.kind = CharKind::HostSerial, .path = ::ptsname(far_end.get())});
+    far_end.reset();
+    testing::internal::CaptureStderr();
+    for (int i = 0; i < 20; ++i) {
+        backend->accept_input();
+        loop.run_once(kMillisecond);
+    }
+    const std::string log = testing::internal::GetCapturedStderr();
+    const std::size_t first = log.find("is gone");
+    EXPECT_NE(first, std::string::npos);
+    EXPECT_EQ(log.find("is gone", first + 1), std::string::npos) << log;
+}
+
 TEST(SerialLine, SettingsOfTheGuestBecomeThoseOfTheTerminal) {
     termios settings{};
     apply_line(settings,
