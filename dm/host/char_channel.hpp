@@ -39,6 +39,8 @@ public:
     /// Returns how many bytes were taken; when that is less than all, output_ready() follows. Output to
     /// a far end that reads no more is taken and dropped.
     std::size_t write(std::span<const u8> bytes);
+    /// It reads no more, as writing found out; what it sent may still be here.
+    bool far_end_gone() const { return output_dead_; }
 
 private:
     void ready(FdReady what);

@@ -129,7 +129,10 @@ std::string SocketChar::description() const {
 }
 
 std::size_t SocketChar::write(std::span<const u8> bytes) {
-    return peer_ ? peer_->write(bytes) : bytes.size();
+    if (!peer_) return bytes.size();
+    const std::size_t taken = peer_->write(bytes);
+    if (listener_ && peer_->far_end_gone()) loop_.change(listener_.get(), FdEvents::Readable);
+    return taken;
 }
 
 void SocketChar::accept_input() {
@@ -187,9 +190,10 @@ Status SocketChar::wait_for_client() {
     return {};
 }
 
-/// One client at a time; the next waits in the listener's queue until it has left.
+/// One client at a time; the next waits in the listener's queue until it has left. What a client left behind
+/// that the guest does not read stands in nobody's way.
 void SocketChar::accept_client() {
-    if (peer_) return loop_.change(listener_.get(), FdEvents::None);
+    if (peer_ && !peer_->far_end_gone()) return loop_.change(listener_.get(), FdEvents::None);
     UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!fd) return; // it has left already, or descriptors ran out: it is tried again
     loop_.change(listener_.get(), FdEvents::None);

@@ -219,6 +219,29 @@ TEST_F(SocketTest, WhatAClientSentBeforeItLeftIsReadByASlowGuest) {
     EXPECT_EQ(port.got, "abcdef");
 }
 
+/// The guest does not read, and what the first client sent stands in the way of its end.
+TEST_F(SocketTest, AClientThatIsGoneUnreadGivesWayToTheNext) {
+    port.room = 1;
+    serve();
+    UniqueFd first = connect_unix();
+    put(first.get(), "abc");
+    run_until([&] { return !port.got.empty(); });
+    first.reset();
+    const UniqueFd second = connect_unix();
+    settle();
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(write("x"), 1U);
+        settle();
+    }
+    EXPECT_THAT(read_all(second.get()), HasSubstr("x"));
+    EXPECT_EQ(port.got, "a");
+    put(second.get(), "B");
+    port.room = 100;
+    backend->accept_input();
+    run_until([&] { return port.got.size() > 1; });
+    EXPECT_EQ(port.got, "aB");
+}
+
 TEST_F(SocketTest, ASocketThatAFormerProcessLeftIsReplaced) {
     serve();
     ASSERT_EQ(::rename(path.c_str(), (path + "x").c_str()), 0);
