@@ -1,5 +1,8 @@
 #include "dm/host/char_socket.hpp"
 
+#include "dm/host/signals.hpp"
+
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -182,9 +185,11 @@ Status SocketChar::listen() {
 Status SocketChar::wait_for_client() {
     log_.info("{}: the guest waits for a client (wait=off starts it at once)", options_.text);
     while (!peer_) {
-        pollfd waiting{listener_.get(), POLLIN, 0};
-        if (::poll(&waiting, 1, -1) < 0 && errno != EINTR)
+        std::array waiting{pollfd{listener_.get(), POLLIN, 0}, pollfd{pending_signal_fd(), POLLIN, 0}};
+        if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)
             return fail("{}: {}", options_.text, std::strerror(errno));
+        if (waiting[1].revents != 0)
+            return fail("{}: interrupted while it waited for a client", options_.text);
         accept_client();
     }
     return {};

@@ -1,14 +1,17 @@
 // Back ends other than pty, and what is refused.
 #include "dm/host/char_serial.hpp"
 #include "dm/host/pty.hpp"
+#include "dm/host/signals.hpp"
 #include "tests/host/char_rig.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <netinet/in.h>
 #include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 namespace dm::host::test {
 namespace {
@@ -263,6 +266,29 @@ TEST_F(SocketTest, TheSocketIsRemovedAtTheEnd) {
     EXPECT_EQ(::access(path.c_str(), F_OK), 0);
     backend.reset();
     EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(SocketTest, AServerThatWaitsForAClientEndsWithASignal) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        Loop own;
+        const auto signals = Signals::create(own, {SIGTERM}, [](int) {});
+        const auto made = make_char_backend(
+            own, {.kind = CharKind::Unix, .text = "-serial unix:x", .path = path, .server = true});
+        const bool told = !made.ok() && made.error().message.find("interrupted") != std::string::npos;
+        ::_exit(told ? 0 : 1);
+    }
+    run_until([&] { return ::access(path.c_str(), F_OK) == 0; });
+    ::kill(child, SIGTERM);
+    int status = -1;
+    pid_t ended = 0;
+    run_until([&] { return (ended = ::waitpid(child, &status, WNOHANG)) != 0; });
+    if (ended == 0) {
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    }
+    ASSERT_EQ(ended, child) << "it waits on";
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST_F(SocketTest, AClientConnectsAndIsRefusedWithARemedyWhenThereIsNoServer) {
