@@ -162,6 +162,7 @@ public:
     /// Those of USB 2.
     unsigned root_ports() const override { return config_.usb2_ports; }
     bool serves(unsigned, usb::Speed) const override { return true; }
+    bool hubs_translate() const override { return true; }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
     UsbDevice* device(unsigned port) const override { return devices_[port].get(); }
