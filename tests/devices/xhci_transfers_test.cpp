@@ -60,7 +60,6 @@ TEST_F(XhciTest, AFullBlockIsASuccessAndWithoutIocNothingIsTold) {
     poll(slot, 6, 0);
     move(100);
     EXPECT_FALSE(event_of(TrbType::TransferEvent));
-    advance(xhci::kMicroframe);
     poll(slot, 6);
     move(200);
     const auto event = event_of(TrbType::TransferEvent);

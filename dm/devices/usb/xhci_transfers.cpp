@@ -215,7 +215,8 @@ Answer Xhci::transfer(Endpoint& ep, Packet& packet, bool in) {
 }
 
 /// An interrupt endpoint has its turn once in an interval (4.14.1): a hub tells of a change again and again
-/// until its driver has dealt with it, and the driver asks again at once.
+/// until its driver has dealt with it, and the driver asks again at once. One whose device has no more for
+/// now needs no rest: it waits for the device anyway.
 void Xhci::rest(const Endpoint& ep) {
     Context context;
     if (!xhci::interrupt(ep.type)) return;
@@ -246,7 +247,7 @@ Xhci::Then Xhci::data(Endpoint& ep, unsigned& budget) {
     if (!packet.complete) return failed(ep, first, Code::TrbError, left);
     if (rests(ep)) return Then::Wait;
     const Answer answer = transfer(ep, packet, in);
-    if (answer.handshake == Handshake::Ack) rest(ep);
+    if (answer.handshake == Handshake::Ack && answer.more) rest(ep);
     if (!running()) return Then::Wait;
     switch (answer.handshake) {
     case Handshake::Ack: return moved(ep, packet, in ? answer.length : packet.length, in);
