@@ -161,6 +161,8 @@ public:
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return display_; } ///< if there is a graphics adapter
     InputSink& input() { return *input_; }
+    /// What a saved state says is held down is held by nobody here.
+    void release_input() { input_->release_all(); }
     bool has_usb() const { return !usb_.empty(); }
     Status plug_usb(const BoardParts::Usb::Device& device);
     /// A device of the host; of `device`, id, port and bus count.

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <utility>
 
 namespace dm {
 namespace {
@@ -105,6 +106,7 @@ Status Machine::restore() {
         return fail("{}: {}; is the guest's configuration the one it was saved with?", where,
                     loaded.error().message);
     state_ = RunState::Paused;
+    restored_ = true;
     log_.info("restored, {} bytes of saved state", image.size());
     return {};
 }
@@ -338,6 +340,7 @@ Status Machine::resume() {
     loop_.machine_clock().start();
     state_ = RunState::Running;
     if (pv_disks_ != nullptr) pv_disks_->resume();
+    if (std::exchange(restored_, false)) board_->release_input();
     open_gates();
     if (qmp_ != nullptr) qmp_->resumed();
     accelerator_->hold(false);

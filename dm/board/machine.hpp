@@ -140,6 +140,7 @@ private:
     toolstack::MachineOptions options_;
     RunState state_ = RunState::Prelaunch;
     bool reboots_in_place_ = false;
+    bool restored_ = false; ///< and has not run since
     Log log_{"machine"};
 
     // In the order of who outlives whom.

@@ -113,11 +113,18 @@ Status UsbPorts::plug(UsbModel model, std::string_view id, std::string_view port
     return {};
 }
 
+/// A hub is as fast as its port lets it be, and what is behind it no slower, where nobody translates.
+bool UsbPorts::serves(const Place& place, usb::Speed speed) const {
+    if (!usb_.serves(place.root, speed)) return false;
+    const bool fastest = speed == usb::Speed::High || !usb_.serves(place.root, usb::Speed::High);
+    return !place.behind || fastest || usb_.hubs_translate();
+}
+
 Status UsbPorts::plug_host(std::unique_ptr<UsbHostLink>& link, std::string_view id, std::string_view port) {
     if (id.size() > kLongestId) return fail("the id {} is longer than {} characters", id, kLongestId);
     DM_TRY_ASSIGN(const Place place, port.empty() ? free_place(false) : parse(port));
     const bool fits = std::ranges::any_of(std::array{usb::Speed::High, usb::Speed::Full}, [&](usb::Speed s) {
-        return usb_.serves(place.root, s) && UsbHostDevice::speaks(*link, s);
+        return serves(place, s) && UsbHostDevice::speaks(*link, s);
     });
     if (!fits)
         return fail(

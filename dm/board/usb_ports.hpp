@@ -105,6 +105,7 @@ private:
     UsbHub* hub_at(unsigned root) const;
     const Plugged* at(const Place& place) const;
     bool taken(const Place& place) const;
+    bool serves(const Place& place, usb::Speed speed) const;
     void put(UsbModel model, std::string_view id, const Place& place, std::string_view drive = {},
              std::unique_ptr<UsbHostLink> link = nullptr);
     void lost(Place place);

@@ -47,7 +47,7 @@ void CharChannel::want(bool input, bool output) {
 }
 
 void CharChannel::accept_input() {
-    want(true, wants_output_);
+    if (!input_over_) want(true, wants_output_);
 }
 
 void CharChannel::ready(FdReady what) {
@@ -66,6 +66,7 @@ void CharChannel::read_some() {
     if (n > 0) return owner_.input(std::span(buffer).first(static_cast<std::size_t>(n)));
     if (n < 0 && try_later(errno)) return;
     want(false, false);
+    input_over_ = true;
     owner_.closed();
 }
 

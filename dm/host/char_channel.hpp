@@ -34,11 +34,13 @@ public:
     CharChannel& operator=(const CharChannel&) = delete;
 
     int fd() const { return fd_.get(); }
-    /// Starts or goes on reading; stops by itself when the owner has no room.
+    /// Starts or goes on reading; stops by itself when the owner has no room, for good at the end.
     void accept_input();
     /// Returns how many bytes were taken; when that is less than all, output_ready() follows. Output to
     /// a far end that reads no more is taken and dropped.
     std::size_t write(std::span<const u8> bytes);
+    /// It reads no more, as writing found out; what it sent may still be here.
+    bool far_end_gone() const { return output_dead_; }
 
 private:
     void ready(FdReady what);
@@ -53,6 +55,7 @@ private:
     bool wants_input_ = false;
     bool wants_output_ = false;
     bool output_dead_ = false;
+    bool input_over_ = false;
 };
 
 /// The part that all back ends with a descriptor share: the port, and how input reaches it.

@@ -1,5 +1,8 @@
 #include "dm/host/char_socket.hpp"
 
+#include "dm/host/signals.hpp"
+
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -129,7 +132,10 @@ std::string SocketChar::description() const {
 }
 
 std::size_t SocketChar::write(std::span<const u8> bytes) {
-    return peer_ ? peer_->write(bytes) : bytes.size();
+    if (!peer_) return bytes.size();
+    const std::size_t taken = peer_->write(bytes);
+    if (listener_ && peer_->far_end_gone()) loop_.change(listener_.get(), FdEvents::Readable);
+    return taken;
 }
 
 void SocketChar::accept_input() {
@@ -179,17 +185,20 @@ Status SocketChar::listen() {
 Status SocketChar::wait_for_client() {
     log_.info("{}: the guest waits for a client (wait=off starts it at once)", options_.text);
     while (!peer_) {
-        pollfd waiting{listener_.get(), POLLIN, 0};
-        if (::poll(&waiting, 1, -1) < 0 && errno != EINTR)
+        std::array waiting{pollfd{listener_.get(), POLLIN, 0}, pollfd{pending_signal_fd(), POLLIN, 0}};
+        if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR)
             return fail("{}: {}", options_.text, std::strerror(errno));
+        if (waiting[1].revents != 0)
+            return fail("{}: interrupted while it waited for a client", options_.text);
         accept_client();
     }
     return {};
 }
 
-/// One client at a time; the next waits in the listener's queue until it has left.
+/// One client at a time; the next waits in the listener's queue until it has left. What a client left behind
+/// that the guest does not read stands in nobody's way.
 void SocketChar::accept_client() {
-    if (peer_) return loop_.change(listener_.get(), FdEvents::None);
+    if (peer_ && !peer_->far_end_gone()) return loop_.change(listener_.get(), FdEvents::None);
     UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!fd) return; // it has left already, or descriptors ran out: it is tried again
     loop_.change(listener_.get(), FdEvents::None);

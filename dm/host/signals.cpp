@@ -11,6 +11,7 @@ namespace dm::host {
 namespace {
 
 std::atomic<int> signal_pipe{-1};
+std::atomic<int> pending_signals{-1}; ///< the other end
 
 extern "C" void forward_signal(int number) {
     const int saved = errno;
@@ -30,6 +31,7 @@ Result<std::unique_ptr<Signals>> Signals::create(EventLoop& loop, std::initializ
     self->read_end_.reset(ends[0]);
     self->write_end_.reset(ends[1]);
     signal_pipe = ends[1];
+    pending_signals = ends[0];
     Signals* raw = self.get();
     loop.watch(ends[0], FdEvents::Readable, [raw](FdReady) { raw->drain(); });
     struct sigaction action {};
@@ -47,6 +49,7 @@ Signals::~Signals() {
     for (const int number : signals_)
         static_cast<void>(std::signal(number, SIG_DFL));
     signal_pipe = -1;
+    pending_signals = -1;
     loop_.unwatch(read_end_.get());
 }
 
@@ -58,6 +61,10 @@ void Signals::drain() {
         for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i)
             handler_(numbers[i]);
     }
+}
+
+int pending_signal_fd() {
+    return pending_signals;
 }
 
 void ignore_io_signals() {

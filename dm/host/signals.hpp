@@ -33,6 +33,10 @@ private:
     UniqueFd write_end_;
 };
 
+/// Readable while a signal waits for the loop, for who has to wait before the loop runs; -1: there is no
+/// Signals.
+int pending_signal_fd();
+
 /// A vanished peer or an over-long file is an error code, never a death: SIGPIPE, SIGXFSZ.
 void ignore_io_signals();
 

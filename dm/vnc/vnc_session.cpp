@@ -52,6 +52,7 @@ void VncSession::run() {
     stop("disconnected");
     reader_.join();
     keys_.release_all();
+    release_buttons();
     if (client_ != nullptr) {
         client_->sock = RFB_INVALID_SOCKET; // ours to close
         LibVncServer::loaded().client_connection_gone(client_);
@@ -222,6 +223,7 @@ void VncSession::extended_key(u32 keysym, u32 keycode, bool down) {
 }
 
 void VncSession::pointer(u16 x, u16 y, u8 buttons) {
+    pointed_ = {x, y, buttons};
     if (knows_.no_places) {
         host_.motion(x - kNoMotion, y - kNoMotion, buttons);
         return;
@@ -231,6 +233,15 @@ void VncSession::pointer(u16 x, u16 y, u8 buttons) {
     if (screen.width == 0 || screen.height == 0) return;
     host_.pointer(std::min<unsigned>(x, screen.width - 1), std::min<unsigned>(y, screen.height - 1), screen,
                   buttons);
+}
+
+/// Where they were pressed: a drag must not end elsewhere.
+void VncSession::release_buttons() {
+    if (pointed_.buttons == 0) return;
+    if (knows_.no_places)
+        pointer(kNoMotion, kNoMotion, 0);
+    else
+        pointer(pointed_.x, pointed_.y, 0);
 }
 
 void VncSession::read_messages() {

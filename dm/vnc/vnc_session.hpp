@@ -93,6 +93,7 @@ private:
     bool initialise();
     void serve();
     void read_messages();
+    void release_buttons();
     template <class Change> void post(Change change);
     std::string reason();
 
@@ -122,6 +123,12 @@ private:
     Entrance entrance_;
     _rfbScreenInfo* screen_ = nullptr; ///< of this thread, others ask after join()
     KeyTranslator keys_;
+    struct Pointed {
+        u16 x = 0;
+        u16 y = 0;
+        u8 buttons = 0;
+    };
+    Pointed pointed_; ///< last; of the reading thread
     _rfbClientRec* client_ = nullptr;
     std::atomic<bool> finished_ = false;
     std::atomic<bool> entered_ = false;

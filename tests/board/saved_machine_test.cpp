@@ -16,6 +16,8 @@ constexpr u16 kScratch = 0x3f8 + 7;
 constexpr u16 kDisk = 0x1f0;
 constexpr u16 kDiskControl = 0x3f6;
 constexpr u16 kUnplug = 0x10;
+constexpr u16 kKeyboard = 0x60;
+constexpr u16 kKeyboardCommand = 0x64;
 
 struct SavedMachineTest : MachineRig {
     SavedMachineTest() {
@@ -59,6 +61,17 @@ struct SavedMachineTest : MachineRig {
         return {std::istreambuf_iterator<char>(in), {}};
     }
     void write_file(const std::string& bytes) const { std::ofstream(saved()) << bytes; }
+    void pass(u64 ns) {
+        guest->send(fmt::format("clock_step {}\n", ns));
+        EXPECT_THAT(guest->line(), HasSubstr("OK"));
+    }
+    /// What the keyboard has sent, and sends while each byte takes its time.
+    std::vector<unsigned> scan_codes() {
+        std::vector<unsigned> codes;
+        for (; (in(kKeyboardCommand)&1) != 0; pass(2 * kMillisecond))
+            codes.push_back(in(kKeyboard));
+        return codes;
+    }
     std::string status() { return say("query-status")["return"]["status"]; }
 };
 
@@ -99,6 +112,21 @@ TEST_F(SavedMachineTest, WhatWasUnpluggedStaysUnplugged) {
     restore();
     out(kDisk + 6, 0xa0);
     EXPECT_EQ(in(kDisk + 7), 0U) << "no drive";
+}
+
+/// Whoever held it does so at the machine that was saved.
+TEST_F(SavedMachineTest, AKeyThatWasHeldGoesUpAndDoesNotRepeat) {
+    start();
+    out(kKeyboardCommand, 0x60);
+    out(kKeyboard, 0); // scan codes as they are
+    say("send-key", {{"keys", {{{"type", "qcode"}, {"data", "a"}}}}, {"hold-time", 100'000}});
+    EXPECT_EQ(scan_codes(), (std::vector<unsigned>{0x1c}));
+    stop_and_save();
+    restore();
+    pass(2 * kMillisecond);
+    EXPECT_EQ(scan_codes(), (std::vector<unsigned>{0xf0, 0x1c}));
+    pass(2 * kSecond);
+    EXPECT_THAT(scan_codes(), IsEmpty());
 }
 
 TEST_F(SavedMachineTest, TheSavedOneGoesOnToo) {

@@ -2,6 +2,8 @@
 
 #include "tests/devices/ehci_rig.hpp"
 #include "tests/devices/usb_rig.hpp"
+#include "tests/devices/xhci_rig.hpp"
+#include "tests/support/fake_usb_link.hpp"
 
 #include <gmock/gmock.h>
 
@@ -102,6 +104,30 @@ TEST_F(UsbPortsTest, ABusWithManyPortsIsSavedInPairsOfPorts) {
     ASSERT_TRUE(reader.ok() && twin.load(*reader).ok() && reader->finish().ok());
     EXPECT_EQ(saved(twin), image);
     EXPECT_EQ(name(other.dev.device(2)), "usb-tablet@1/3");
+}
+
+TEST_F(UsbPortsTest, BehindAHubOfEhciNobodyTranslatesForASlowDeviceOfTheHost) {
+    UsbRig companion;
+    EhciRig usb2;
+    ASSERT_TRUE(usb2.dev.add_companion(companion.dev, 0));
+    UsbPorts six(usb2.dev, input, usb2.timers, "0000:00:1d.7", {.number = 1});
+    EXPECT_TRUE(six.plug(UsbModel::Hub, "h", "1").ok());
+    FakeUsbHost host;
+    host.identity.speed = UsbHostSpeed::Full;
+    std::unique_ptr<UsbHostLink> link = std::make_unique<FakeUsbLink>(host);
+    EXPECT_THAT(six.plug_host(link, "d", "1.1").error().message, HasSubstr("speed mismatch"));
+    EXPECT_NE(link, nullptr);
+    EXPECT_TRUE(six.plug_host(link, "d", "2").ok());
+}
+
+TEST_F(UsbPortsTest, BehindAHubOfXhciAnyDeviceOfTheHostWorks) {
+    XhciRig usb3;
+    UsbPorts four(usb3.dev, input, usb3.timers, "0000:00:04.0", {.number = 1});
+    EXPECT_TRUE(four.plug(UsbModel::Hub, "h", "1").ok());
+    FakeUsbHost host;
+    host.identity.speed = UsbHostSpeed::Full;
+    std::unique_ptr<UsbHostLink> link = std::make_unique<FakeUsbLink>(host);
+    EXPECT_TRUE(four.plug_host(link, "d", "1.1").ok());
 }
 
 TEST_F(UsbPortsTest, ADiskThatIsSavedNeedsItsDrive) {

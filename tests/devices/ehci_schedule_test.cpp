@@ -180,6 +180,18 @@ TEST_F(EhciScheduleTest, TheDoorbellTellsAndLeavesWhatWasRemoved) {
     }
 }
 
+TEST_F(EhciScheduleTest, TheDoorbellLeavesWhatWasRemovedAlsoWhenNobodyIsThereAnyMore) {
+    running_with_tablet_at(1);
+    for (unsigned n = 0; n < 4 && reg(ASYNCLISTADDR) != kQueue; ++n)
+        advance(kMicroframe);
+    ASSERT_EQ(reg(ASYNCLISTADDR), kQueue);
+    dev.detach(0);
+    put32(kHead, kHead | QH);
+    reg(USBCMD, RS | ASE | IAAD);
+    EXPECT_EQ(reg(USBSTS) & IAA, IAA);
+    EXPECT_EQ(reg(ASYNCLISTADDR), kHead);
+}
+
 TEST_F(EhciScheduleTest, QueuesThatLeadInCirclesEnd) {
     running_with_tablet_at(1);
     put_queue(kQueue, kQueue | QH, 9, 0, 64); // the head leads here, and here to itself

@@ -93,6 +93,16 @@ TEST_F(InputSwitchTest, NoKeyStaysDownOnTheKeyboardThatIsLeft) {
     EXPECT_EQ(usb_keyboard.heard, "key 30 false ");
 }
 
+TEST_F(InputSwitchTest, ReleasingAllReachesEveryTargetAlsoThoseThatAreNotInUse) {
+    tablet.use(true);
+    keyboard.heard = mouse.heard = tablet.heard = usb_keyboard.heard = "";
+    tested.release_all();
+    for (const FakeTarget* target : {&keyboard, &mouse, &tablet, &usb_keyboard})
+        EXPECT_EQ(target->heard, "released ");
+    tested.motion(1, 2, 0);
+    EXPECT_EQ(tablet.heard, "released by 1,2 ");
+}
+
 TEST_F(InputSwitchTest, TheLightsAreThoseOfTheKeyboardInUse) {
     keyboard.now.leds = 1;
     usb_keyboard.now.leds = 4;

@@ -240,9 +240,10 @@ struct XhciRig : Rig {
         put32(xhci_rig::kInput + 32, entries << 27 | 3 << 20 | more);
         put32(xhci_rig::kInput + 36, root_port << 16);
     }
-    void input_endpoint(unsigned slot, unsigned context, xhci::EpType type, u32 packet) {
+    void input_endpoint(unsigned slot, unsigned context, xhci::EpType type, u32 packet, u32 interval = 0) {
         new_ring(slot, context);
         const u32 at = xhci_rig::kInput + 32 * (context + 1);
+        put32(at, interval << 16);
         put32(at + 4, packet << 16 | static_cast<u32>(type) << 3 | 3 << 1);
         put32(at + 8, ring(slot, context).base | 1);
         put32(at + 12, 0);
@@ -257,10 +258,10 @@ struct XhciRig : Rig {
         return command_code(xhci::TrbType::AddressDevice, xhci_rig::kInput, slot_bits(slot) | flags);
     }
     xhci::Code add_endpoint(unsigned slot, unsigned root_port, unsigned context, xhci::EpType type,
-                            u32 packet) {
+                            u32 packet, u32 interval = 0) {
         input_context(0, 1 | 1U << context);
         input_slot(root_port, context);
-        input_endpoint(slot, context, type, packet);
+        input_endpoint(slot, context, type, packet, interval);
         return command_code(xhci::TrbType::ConfigureEndpoint, xhci_rig::kInput, slot_bits(slot));
     }
     void reset_port(unsigned number) {

@@ -400,6 +400,73 @@ TEST_F(XhciTest, AHubsDevicesAreReachedByTheirAddresses) {
     EXPECT_EQ((*report)[1], 3);
 }
 
+/// Where a hub always has something to tell and its driver always asks again.
+struct XhciHubTest : testing::Test, XhciHubRig {
+    void hub_with_changes(u32 interval) {
+        start();
+        hub_slot = set_up(5);
+        ASSERT_NE(hub_slot, 0);
+        ASSERT_EQ(add_endpoint(hub_slot, 5, 3, EpType::InterruptIn, 2, interval), Code::Success);
+        ASSERT_TRUE(control(hub_slot, {0x23, 3, 8, 3, 0})); // power, reset
+        ASSERT_TRUE(control(hub_slot, {0x23, 3, 4, 3, 0}));
+    }
+    bool told() { return report(2).has_value(); }
+    u8 hub_slot = 0;
+};
+
+TEST_F(XhciHubTest, AnInterruptEndpointIsServedOncePerInterval) {
+    hub_with_changes(4); // 2 ms
+    poll(hub_slot, 2);
+    EXPECT_TRUE(told());
+    EXPECT_EQ(timers.next_deadline(), std::nullopt);
+    poll(hub_slot, 2);
+    EXPECT_FALSE(told());
+    EXPECT_EQ(timers.next_deadline(), timers.now_ns() + 2 * kMillisecond);
+    advance(2 * kMillisecond - 1);
+    EXPECT_FALSE(told());
+    advance(1);
+    EXPECT_TRUE(told());
+    ASSERT_TRUE(control(hub_slot, {0x23, 1, 16, 3, 0})); // C_PORT_CONNECTION, C_PORT_RESET
+    ASSERT_TRUE(control(hub_slot, {0x23, 1, 20, 3, 0}));
+    poll(hub_slot, 2);
+    advance(2 * kMillisecond);
+    EXPECT_FALSE(told());
+    EXPECT_EQ(timers.next_deadline(), std::nullopt);
+}
+
+TEST_F(XhciHubTest, AnIntervalThatThereIsNotIsAMillisecond) {
+    hub_with_changes(200);
+    poll(hub_slot, 2);
+    EXPECT_TRUE(told());
+    poll(hub_slot, 2);
+    EXPECT_EQ(timers.next_deadline(), timers.now_ns() + kMillisecond);
+}
+
+TEST_F(XhciHubTest, AnEndpointThatIsConfiguredAnewNeedsNoRest) {
+    hub_with_changes(15); // 4 s
+    poll(hub_slot, 2);
+    EXPECT_TRUE(told());
+    ASSERT_EQ(add_endpoint(hub_slot, 5, 3, EpType::InterruptIn, 2, 4), Code::Success);
+    poll(hub_slot, 2);
+    EXPECT_TRUE(told());
+}
+
+TEST_F(XhciHubTest, WhatRestedWhenItWasSavedIsServedAfterARestore) {
+    hub_with_changes(4);
+    poll(hub_slot, 2);
+    EXPECT_TRUE(told());
+    poll(hub_slot, 2);
+    const std::vector<u8> image = snapshot(*this);
+    XhciHubRig twin;
+    twin.copy_surroundings(*this);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(twin.dev.load(*reader).ok());
+    EXPECT_EQ(snapshot(twin), image);
+    twin.advance(1);
+    EXPECT_TRUE(twin.report(2));
+}
+
 INSTANTIATE_TYPED_TEST_SUITE_P(XhciTablet, DeviceConformance, XhciTabletRig);
 INSTANTIATE_TYPED_TEST_SUITE_P(XhciHub, DeviceConformance, XhciHubRig);
 

@@ -1,14 +1,17 @@
 // Back ends other than pty, and what is refused.
 #include "dm/host/char_serial.hpp"
 #include "dm/host/pty.hpp"
+#include "dm/host/signals.hpp"
 #include "tests/host/char_rig.hpp"
 
+#include <csignal>
 #include <fstream>
 #include <netinet/in.h>
 #include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 namespace dm::host::test {
 namespace {
@@ -219,6 +222,29 @@ TEST_F(SocketTest, WhatAClientSentBeforeItLeftIsReadByASlowGuest) {
     EXPECT_EQ(port.got, "abcdef");
 }
 
+/// The guest does not read, and what the first client sent stands in the way of its end.
+TEST_F(SocketTest, AClientThatIsGoneUnreadGivesWayToTheNext) {
+    port.room = 1;
+    serve();
+    UniqueFd first = connect_unix();
+    put(first.get(), "abc");
+    run_until([&] { return !port.got.empty(); });
+    first.reset();
+    const UniqueFd second = connect_unix();
+    settle();
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(write("x"), 1U);
+        settle();
+    }
+    EXPECT_THAT(read_all(second.get()), HasSubstr("x"));
+    EXPECT_EQ(port.got, "a");
+    put(second.get(), "B");
+    port.room = 100;
+    backend->accept_input();
+    run_until([&] { return port.got.size() > 1; });
+    EXPECT_EQ(port.got, "aB");
+}
+
 TEST_F(SocketTest, ASocketThatAFormerProcessLeftIsReplaced) {
     serve();
     ASSERT_EQ(::rename(path.c_str(), (path + "x").c_str()), 0);
@@ -240,6 +266,29 @@ TEST_F(SocketTest, TheSocketIsRemovedAtTheEnd) {
     EXPECT_EQ(::access(path.c_str(), F_OK), 0);
     backend.reset();
     EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(SocketTest, AServerThatWaitsForAClientEndsWithASignal) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        Loop own;
+        const auto signals = Signals::create(own, {SIGTERM}, [](int) {});
+        const auto made = make_char_backend(
+            own, {.kind = CharKind::Unix, .text = "-serial unix:x", .path = path, .server = true});
+        const bool told = !made.ok() && made.error().message.find("interrupted") != std::string::npos;
+        ::_exit(told ? 0 : 1);
+    }
+    run_until([&] { return ::access(path.c_str(), F_OK) == 0; });
+    ::kill(child, SIGTERM);
+    int status = -1;
+    pid_t ended = 0;
+    run_until([&] { return (ended = ::waitpid(child, &status, WNOHANG)) != 0; });
+    if (ended == 0) {
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    }
+    ASSERT_EQ(ended, child) << "it waits on";
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST_F(SocketTest, AClientConnectsAndIsRefusedWithARemedyWhenThereIsNoServer) {
@@ -307,6 +356,22 @@ TEST_F(CharBackendTest, AHostSerialPortCarriesBothDirections) {
     other_end.value()->write(bytes_of("\xff from it"));
     run_until([&] { return port.got.size() >= 9; });
     EXPECT_EQ(port.got, "\xff from it");
+}
+
+TEST_F(CharBackendTest, AHostSerialPortThatIsGoneIsToldOfOnce) {
+    UniqueFd far_end(::posix_openpt(O_RDWR | O_NOCTTY));
+    ASSERT_EQ(::grantpt(far_end.get()) + ::unlockpt(far_end.get()), 0);
+    open({.kind = CharKind::HostSerial, .path = ::ptsname(far_end.get())});
+    far_end.reset();
+    testing::internal::CaptureStderr();
+    for (int i = 0; i < 20; ++i) {
+        backend->accept_input();
+        loop.run_once(kMillisecond);
+    }
+    const std::string log = testing::internal::GetCapturedStderr();
+    const std::size_t first = log.find("is gone");
+    EXPECT_NE(first, std::string::npos);
+    EXPECT_EQ(log.find("is gone", first + 1), std::string::npos) << log;
 }
 
 TEST(SerialLine, SettingsOfTheGuestBecomeThoseOfTheTerminal) {

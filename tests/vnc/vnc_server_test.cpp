@@ -211,6 +211,18 @@ TEST(VncServer, PointersAreAbsoluteAndStayOnTheScreen) {
                 ElementsAre(ElementsAre(10U, 20U, 320U, 200U, 1U), ElementsAre(319U, 199U, 320U, 200U, 4U)));
 }
 
+TEST(VncServer, ButtonsOfAViewerThatLeavesAreReleased) {
+    VncRig rig;
+    Viewer viewer(rig.port(), {});
+    ASSERT_TRUE(viewer.shows(1, 320, 200));
+    SendPointerEvent(viewer.get(), 10, 20, 5);
+    EXPECT_TRUE(eventually([&] { return rig.input.moves().size() == 1; }));
+    viewer.leave();
+    EXPECT_TRUE(eventually([&] { return rig.input.moves().size() == 2; }));
+    EXPECT_THAT(rig.input.moves(),
+                ElementsAre(ElementsAre(10U, 20U, 320U, 200U, 5U), ElementsAre(10U, 20U, 320U, 200U, 0U)));
+}
+
 // ---- who may enter
 
 VncOptions with_password() {

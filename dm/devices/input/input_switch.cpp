@@ -28,6 +28,13 @@ void InputSwitch::remove(InputTarget& target) {
     update();
 }
 
+void InputSwitch::release_all() {
+    plain_keyboard_.release_all();
+    plain_pointer_.release_all();
+    for (InputTarget* const target : targets_)
+        target->release_all();
+}
+
 void InputSwitch::pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) {
     place_ = {x, y, width, height, buttons};
     pointer_->pointer(x, y, width, height, buttons);

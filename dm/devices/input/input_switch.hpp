@@ -32,6 +32,8 @@ public:
     /// The one that was added first comes first among those in use.
     void add(InputTarget& target);
     void remove(InputTarget& target);
+    /// Whoever held keys and buttons will not let them go any more.
+    void release_all();
     /// Something about a target changed: use, lights.
     void input_status(const InputStatus& now) override;
 

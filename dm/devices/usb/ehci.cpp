@@ -141,9 +141,9 @@ void Ehci::write_command(u32 raw) {
 }
 
 /// Nothing is remembered of the asynchronous schedule but where the next look begins, which may be at what
-/// software has just taken out.
+/// software has just taken out (4.8.2), with or without anybody there to answer.
 void Ehci::doorbell() {
-    if (looks() && s_.usbcmd.has(Cmd::ASE)) {
+    if (running() && command(pci::Command::MASTER) && s_.usbcmd.has(Cmd::ASE)) {
         EhciSchedule schedule(memory_, static_cast<EhciSchedule::Bus&>(*this));
         s_.asynclistaddr = schedule.past_removed(s_.asynclistaddr);
         if (schedule.outcome().fault) return broken();

@@ -217,6 +217,7 @@ void Xhci::broken(Sts why, std::string_view what) {
 void Xhci::reset_registers() {
     s_ = {};
     waits_ = {};
+    rest_until_ns_ = {};
     power_on_ports();
 }
 
@@ -268,6 +269,8 @@ std::optional<u64> Xhci::next_event_ns() const {
         if (interrupter.pending && (interrupter.iman & xhci::IP) == 0 &&
             (interrupter.erdp & xhci::EHB) == 0 && interrupter.quiet_until_ns > timers_.now_ns())
             also(interrupter.quiet_until_ns);
+    for (const Endpoint& ep : s_.endpoints)
+        if (rests(ep)) also(rest_until_ns_[index(ep)]);
     return next;
 }
 
@@ -344,8 +347,11 @@ Status Xhci::load(StateReader& in) {
     for (unsigned i = 0; i < ports(); ++i)
         if (device_at_port(i) == nullptr) s_.portsc[i] &= ~static_cast<u32>(xhci::Portsc::PED);
     waits_ = {};
+    rest_until_ns_ = {};
     tell_devices();
     update();
+    // What rested may have more, and no device will say so.
+    if (std::ranges::any_of(s_.endpoints, &Endpoint::interrupt_goes_on)) timer_.arm(now);
     return {};
 }
 

@@ -109,6 +109,9 @@ public:
             v("moved", s.moved);
         }
         unsigned number() const { return context / 2U; }
+        bool interrupt_goes_on() const {
+            return slot != 0 && rung && state == xhci::EpState::Running && xhci::interrupt(type);
+        }
         bool bulk_waits() const {
             return slot != 0 && rung && state == xhci::EpState::Running &&
                    (type == xhci::EpType::BulkIn || type == xhci::EpType::BulkOut);
@@ -159,6 +162,7 @@ public:
     /// Those of USB 2.
     unsigned root_ports() const override { return config_.usb2_ports; }
     bool serves(unsigned, usb::Speed) const override { return true; }
+    bool hubs_translate() const override { return true; }
     void attach(unsigned port, std::unique_ptr<UsbDevice> device) override;
     std::unique_ptr<UsbDevice> detach(unsigned port) override;
     UsbDevice* device(unsigned port) const override { return devices_[port].get(); }
@@ -294,7 +298,12 @@ private:
         event(ep, trb, ep.dequeue, code, left);
     }
     usb::Answer transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes, u32 wanted = 0);
-    bool& waits(const Endpoint& ep) { return waits_[static_cast<std::size_t>(&ep - s_.endpoints.data())]; }
+    void rest(const Endpoint& ep);
+    bool rests(const Endpoint& ep) const;
+    bool& waits(const Endpoint& ep) { return waits_[index(ep)]; }
+    std::size_t index(const Endpoint& ep) const {
+        return static_cast<std::size_t>(&ep - s_.endpoints.data());
+    }
 
     bool get(u64 addr, std::span<u8> out);
     bool put(u64 addr, std::span<const u8> in);
@@ -308,7 +317,8 @@ private:
     std::array<std::unique_ptr<UsbDevice>, xhci::kMostPortsOfKind> devices_;
     State s_;
     // No state: what is lost of it is found out again.
-    std::array<bool, xhci::kEndpoints> waits_{}; ///< said NAK; device_ready() comes
+    std::array<bool, xhci::kEndpoints> waits_{};        ///< said NAK; device_ready() comes
+    std::array<u64, xhci::kEndpoints> rest_until_ns_{}; ///< of an interrupt endpoint that had its turn
     bool working_ = false;
     bool again_ = false;
 };

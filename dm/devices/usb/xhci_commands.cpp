@@ -213,6 +213,7 @@ Code Xhci::change_endpoints(const Trb& trb, u8 id, u32 drop, u32 add) {
         Endpoint& ep = *free_endpoint();
         ep = fresh[n];
         waits(ep) = false;
+        rest_until_ns_[index(ep)] = 0;
         put_context(which.context + n * xhci::kContextSize, contexts[n]);
         write_endpoint(ep);
     }

@@ -219,6 +219,12 @@ enum class EpType : u8 { None, IsochOut, BulkOut, InterruptOut, Control, IsochIn
 constexpr bool isochronous(EpType type) {
     return type == EpType::IsochOut || type == EpType::IsochIn;
 }
+constexpr bool interrupt(EpType type) {
+    return type == EpType::InterruptOut || type == EpType::InterruptIn;
+}
+
+/// Interval of an endpoint context: so many microframes to the power of two (6.2.3.6).
+inline constexpr unsigned kMostInterval = 15;
 
 /// How often a device is asked that has work to do and does not answer.
 inline constexpr u64 kBulkLook = 50 * kMillisecond;

@@ -9,6 +9,7 @@ namespace dm {
 using usb::Answer;
 using usb::Handshake;
 using xhci::Code;
+using xhci::Context;
 using xhci::EpState;
 using xhci::EpType;
 using xhci::Trb;
@@ -213,6 +214,23 @@ Answer Xhci::transfer(Endpoint& ep, Packet& packet, bool in) {
     return answer;
 }
 
+/// An interrupt endpoint has its turn once in an interval (4.14.1): a hub tells of a change again and again
+/// until its driver has dealt with it, and the driver asks again at once. One whose device has no more for
+/// now needs no rest: it waits for the device anyway.
+void Xhci::rest(const Endpoint& ep) {
+    Context context;
+    if (!xhci::interrupt(ep.type)) return;
+    if (!get_context(slot(ep.slot).context + u64{ep.context} * xhci::kContextSize, context)) return;
+    const u32 interval = context[0] >> 16 & 0xff;
+    rest_until_ns_[index(ep)] =
+        timers_.now_ns() + (interval > xhci::kMostInterval ? kMillisecond : xhci::kMicroframe << interval);
+}
+
+bool Xhci::rests(const Endpoint& ep) const {
+    return ep.rung && ep.state == EpState::Running && !waits_[index(ep)] &&
+           rest_until_ns_[index(ep)] > timers_.now_ns();
+}
+
 /// One packet of the transfer.
 Xhci::Then Xhci::data(Endpoint& ep, unsigned& budget) {
     Packet packet;
@@ -227,7 +245,9 @@ Xhci::Then Xhci::data(Endpoint& ep, unsigned& budget) {
     // Blocks without a byte behind the last packet are no packet.
     if (packet.length == 0 && (ep.started || !packet.complete)) return moved(ep, packet, 0, false);
     if (!packet.complete) return failed(ep, first, Code::TrbError, left);
+    if (rests(ep)) return Then::Wait;
     const Answer answer = transfer(ep, packet, in);
+    if (answer.handshake == Handshake::Ack && answer.more) rest(ep);
     if (!running()) return Then::Wait;
     switch (answer.handshake) {
     case Handshake::Ack: return moved(ep, packet, in ? answer.length : packet.length, in);
