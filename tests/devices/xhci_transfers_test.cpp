@@ -1,4 +1,6 @@
 // xHCI: transfers, events and interrupts; restores; what a hostile driver does.
+#include "dm/devices/scsi/scsi_disk.hpp"
+#include "dm/devices/usb/usb_storage.hpp"
 #include "tests/devices/xhci_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -273,6 +275,50 @@ TEST_F(XhciTest, TellsWhenTheFrameIndexBeginsAnewIfAsked) {
     advance(0x4000 * 125 * kMicrosecond);
     EXPECT_TRUE(event_of(TrbType::FrameIndexWrap));
     EXPECT_EQ(reg(kBase + xhci::kRuntime), 0U);
+}
+
+// ------------------------------------------------------------------------------------------------- bulk
+
+struct XhciDiskRig : XhciRig {
+    XhciDiskRig() {
+        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
+        dev.attach(0, std::make_unique<UsbStorage>("usb-disk", "1",
+                                                   std::make_unique<ScsiDisk>("usb-disk/scsi", config)));
+        start();
+        reset_port(kFirstUsb2);
+        slot = enable_slot();
+        EXPECT_EQ(address(slot, kFirstUsb2), Code::Success);
+        EXPECT_TRUE(control(slot, {0x00, 9, 1, 0, 0}));
+        EXPECT_EQ(add_endpoint(slot, kFirstUsb2, kStatus, EpType::BulkIn, 512), Code::Success);
+        EXPECT_EQ(add_endpoint(slot, kFirstUsb2, kCommand, EpType::BulkOut, 512), Code::Success);
+        acknowledge();
+    }
+    ~XhciDiskRig() override { dev.detach(0); } // before its medium goes
+    void test_unit_ready() {
+        Bytes wrapper(31);
+        wrapper[0] = 'U', wrapper[1] = 'S', wrapper[2] = 'B', wrapper[3] = 'C', wrapper[14] = 6;
+        put_bytes(kData, wrapper);
+        queue(ring(slot, kCommand), kData, 31, kind(TrbType::Normal));
+        doorbell(slot, kCommand);
+    }
+    static constexpr unsigned kStatus = 3;
+    static constexpr unsigned kCommand = 4;
+    FakeBlock disk{1 << 20};
+    u8 slot = 0;
+};
+
+TEST(XhciBulk, ATransferThatWaitsWakesNobodyAndEndsAsSoonAsItCan) {
+    XhciDiskRig r;
+    r.poll(r.slot, 13); // the status, before the command
+    EXPECT_FALSE(r.report(13));
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+    r.advance(kSecond);
+    EXPECT_FALSE(r.report(13));
+    r.test_unit_ready();
+    const auto status = r.report(13);
+    ASSERT_TRUE(status);
+    EXPECT_EQ((*status)[3], 'S');
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
 }
 
 // ------------------------------------------------------------------------------------------- save, restore

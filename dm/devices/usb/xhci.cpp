@@ -40,7 +40,6 @@ Xhci::Xhci(std::string_view device_name, const Config& parts, GuestMemory& memor
            PciWiring wiring)
     : PciFunction(device_name, parts.model == Model::Nec ? kNec : kQemu, std::move(wiring)),
       log_(device_name), config_(parts), memory_(memory), timers_(timers), timer_(timers, [this] {
-          if (s_.more_ns && *s_.more_ns <= timers_.now_ns()) waits_ = {};
           wrap_frame_index();
           work();
       }) {
@@ -243,9 +242,7 @@ void Xhci::work() {
         run_commands(budget);
         run_endpoints(budget);
     } while (again_ && budget > 0);
-    const bool bulk = std::ranges::any_of(s_.endpoints, &Endpoint::bulk_waits);
-    if (running() && (budget == 0 || bulk))
-        s_.more_ns = timers_.now_ns() + (budget == 0 ? kMillisecond : xhci::kBulkLook);
+    if (running() && budget == 0) s_.more_ns = timers_.now_ns() + kMillisecond;
     working_ = false;
     update();
 }
@@ -339,7 +336,7 @@ Status Xhci::load(StateReader& in) {
     const u64 now = timers_.now_ns();
     s_ = loaded;
     s_.started_ns = std::min(s_.started_ns, now);
-    if (s_.more_ns) s_.more_ns = std::min(*s_.more_ns, now + xhci::kBulkLook);
+    if (s_.more_ns) s_.more_ns = std::min(*s_.more_ns, now + kMillisecond);
     for (Interrupter& i : s_.interrupters)
         i.quiet_until_ns = std::min(i.quiet_until_ns, now + 0xffff * xhci::kModeration);
     for (const auto& device : devices_)
@@ -350,8 +347,8 @@ Status Xhci::load(StateReader& in) {
     rest_until_ns_ = {};
     tell_devices();
     update();
-    // What rested may have more, and no device will say so.
-    if (std::ranges::any_of(s_.endpoints, &Endpoint::interrupt_goes_on)) timer_.arm(now);
+    // What rested or waited may have more, and no device will say so.
+    if (std::ranges::any_of(s_.endpoints, &Endpoint::goes_on)) timer_.arm(now);
     return {};
 }
 

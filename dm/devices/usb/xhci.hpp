@@ -109,13 +109,7 @@ public:
             v("moved", s.moved);
         }
         unsigned number() const { return context / 2U; }
-        bool interrupt_goes_on() const {
-            return slot != 0 && rung && state == xhci::EpState::Running && xhci::interrupt(type);
-        }
-        bool bulk_waits() const {
-            return slot != 0 && rung && state == xhci::EpState::Running &&
-                   (type == xhci::EpType::BulkIn || type == xhci::EpType::BulkOut);
-        }
+        bool goes_on() const { return slot != 0 && rung && state == xhci::EpState::Running; }
     };
     struct State {
         Bits<xhci::Cmd> usbcmd;
@@ -298,6 +292,8 @@ private:
         event(ep, trb, ep.dequeue, code, left);
     }
     usb::Answer transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes, u32 wanted = 0);
+    void stir(const Endpoint& ep);
+    Then wait(const Endpoint& ep);
     void rest(const Endpoint& ep);
     bool rests(const Endpoint& ep) const;
     bool& waits(const Endpoint& ep) { return waits_[index(ep)]; }

@@ -223,11 +223,12 @@ constexpr bool interrupt(EpType type) {
     return type == EpType::InterruptOut || type == EpType::InterruptIn;
 }
 
+constexpr bool bulk(EpType type) {
+    return type == EpType::BulkOut || type == EpType::BulkIn;
+}
+
 /// Interval of an endpoint context: so many microframes to the power of two (6.2.3.6).
 inline constexpr unsigned kMostInterval = 15;
-
-/// How often a device is asked that has work to do and does not answer.
-inline constexpr u64 kBulkLook = 50 * kMillisecond;
 
 // Bounds. What is beyond them waits for the next frame.
 

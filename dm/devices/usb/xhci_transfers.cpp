@@ -3,6 +3,7 @@
 #include "dm/devices/usb/xhci.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dm {
 
@@ -69,7 +70,24 @@ Answer Xhci::transact(const Endpoint& ep, usb::Pid pid, std::span<u8> bytes, u32
     if (!port_hears(port)) return {};
     if (port_sleeps(port)) return {Handshake::Nak};
     UsbDevice* const device = device_at_port(port)->find(which.address);
-    return device == nullptr ? Answer{} : device->transact(pid, ep.number(), bytes, wanted);
+    if (device == nullptr) return {};
+    const Answer answer = device->transact(pid, ep.number(), bytes, wanted);
+    if (answer.handshake == Handshake::Ack || answer.handshake == Handshake::Stall) stir(ep);
+    return answer;
+}
+
+/// What a device has taken may have made it ready elsewhere: a disk has an answer once it has the command.
+void Xhci::stir(const Endpoint& ep) {
+    for (const Endpoint& other : s_.endpoints) {
+        if (other.slot != ep.slot || !xhci::bulk(other.type) || !std::exchange(waits(other), false)) continue;
+        again_ = true;
+    }
+}
+
+/// The device will say when to try again, and may have said so just now.
+Xhci::Then Xhci::wait(const Endpoint& ep) {
+    waits(ep) = !again_;
+    return Then::Wait;
 }
 
 void Xhci::run_endpoints(unsigned& budget) {
@@ -123,7 +141,7 @@ Xhci::Then Xhci::setup_stage(Endpoint& ep, const Trb& trb) {
     for (unsigned i = 0; i < kSetupBytes; ++i)
         request[i] = byte_of(trb.parameter, i);
     const Answer answer = transact(ep, usb::Pid::Setup, request);
-    if (answer.handshake == Handshake::Nak) return waits(ep) = true, Then::Wait; // the port sleeps
+    if (answer.handshake == Handshake::Nak) return wait(ep); // the port sleeps
     if (answer.handshake != Handshake::Ack) return failed(ep, trb, Code::UsbTransactionError, kSetupBytes);
     if (trb.has(TrbBit::IOC)) transfer_event(ep, trb, Code::Success, 0);
     pass(ep, {.at = ep.dequeue, .trb = trb, .next = ep.dequeue + xhci::kTrbSize, .cycle = ep.cycle});
@@ -134,7 +152,7 @@ Xhci::Then Xhci::status_stage(Endpoint& ep, const Trb& trb) {
     const Answer answer = transact(ep, trb.has(TrbBit::DIR) ? usb::Pid::In : usb::Pid::Out, {});
     switch (answer.handshake) {
     case Handshake::Ack: break;
-    case Handshake::Nak: waits(ep) = true; return Then::Wait;
+    case Handshake::Nak: return wait(ep);
     case Handshake::Stall: return failed(ep, trb, Code::StallError, 0);
     case Handshake::Babble: return failed(ep, trb, Code::BabbleDetected, 0);
     case Handshake::None: return failed(ep, trb, Code::UsbTransactionError, 0);
@@ -251,7 +269,7 @@ Xhci::Then Xhci::data(Endpoint& ep, unsigned& budget) {
     if (!running()) return Then::Wait;
     switch (answer.handshake) {
     case Handshake::Ack: return moved(ep, packet, in ? answer.length : packet.length, in);
-    case Handshake::Nak: waits(ep) = true; return Then::Wait;
+    case Handshake::Nak: return wait(ep);
     case Handshake::Stall: return failed(ep, first, Code::StallError, left);
     case Handshake::Babble: return failed(ep, first, Code::BabbleDetected, left);
     case Handshake::None: break;
