@@ -9,7 +9,7 @@ HELP = """usage: tools/test [--quick | --no-lab | --lint]
 
   (nothing)   format; build and unit tests with gcc and with clang, each with address and undefined-behaviour
               sanitizers; release build; and the lab: real guests on a real Xen host inside an emulated machine
-              (about 28 minutes on 2 cores once built; about 15 more the first time, when the lab is built)
+              (about 42 minutes on 2 cores once built; about 15 more the first time, when the lab is built)
   --quick     format, gcc build and unit tests; under a minute once built
   --no-lab    all but the lab
   --lint      clang-tidy on what changed since it last passed (about 15 minutes for everything)

@@ -136,7 +136,7 @@ def includes(name):
 
 
 def lab():
-    with Step("lab", "20 minutes, 15 more when it is built first"):
+    with Step("lab", "30 minutes, 15 more when it is built first"):
         process = subprocess.Popen([REPO / "tools/lab", "run"], cwd=REPO, stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         lines = []

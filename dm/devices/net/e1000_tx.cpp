@@ -54,7 +54,7 @@ public:
 
     Descriptor next() {
         if (used_ == fetched_) fetch();
-        const auto bytes = std::span(bytes_).subspan(used_++ * kDescriptorSize, kDescriptorSize);
+        const auto bytes = std::span(bytes_).subspan(std::size_t{used_++} * kDescriptorSize, kDescriptorSize);
         index_ = index_ + 1 == ring_.count ? 0 : index_ + 1;
         ++taken_;
         return {word(bytes, 0) | u64{word(bytes, 4)} << 32, word(bytes, 8), word(bytes, 12)};
@@ -68,7 +68,7 @@ private:
         fetched_ = std::min(kFetch, end - index_);
         used_ = 0;
         memory_.read(ring_.base + u64{index_} * kDescriptorSize,
-                     std::span(bytes_).first(fetched_ * kDescriptorSize));
+                     std::span(bytes_).first(std::size_t{fetched_} * kDescriptorSize));
     }
 
     GuestMemory& memory_;
@@ -78,7 +78,7 @@ private:
     u32 taken_ = 0;
     u32 fetched_ = 0;
     u32 used_ = 0;
-    std::array<u8, kFetch * kDescriptorSize> bytes_{};
+    std::array<u8, std::size_t{kFetch} * kDescriptorSize> bytes_{};
 };
 
 struct E1000::Packet {

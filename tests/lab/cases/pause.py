@@ -4,7 +4,7 @@ import time
 from lablib.case import case
 
 
-@case("xl pause and unpause while booting and running; xl list tells; the console is left and entered again", 420, order=40)
+@case("xl pause and unpause while booting and running; xl list tells; the console is left and entered again", 420, order=40, every_time=False)
 def pause(lab):
     guest = lab.linux("paused", "idle", direct=True).create()
     time.sleep(6)

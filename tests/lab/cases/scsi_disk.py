@@ -10,7 +10,7 @@ SCRATCH = 8 * MIB
 
 
 @case("Linux boots from sda by SeaBIOS's driver, reads sdb, copies it to sdc and reads back, many requests at a time", 420,
-      order=27)
+      order=27, every_time=False)
 def scsi_boot(lab):
     data = Data(12 * MIB + ODD_END)
     scratch = blank("sdc", SCRATCH)

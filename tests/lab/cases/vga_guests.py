@@ -10,7 +10,7 @@ PATTERN = "0123456789-the-picture-of-the-guest-abcdefghijklmnopqrstuvwxyz"
 MEMTEST_BLUE = b"\0\0\xa8"
 
 
-@case("GRUB's menu in graphics looks as with the packaged QEMU; memtest86+ runs and is readable", 240, order=18)
+@case("GRUB's menu in graphics looks as with the packaged QEMU; memtest86+ runs and is readable", 240, order=18, every_time=False)
 def vga_grub_memtest(lab):
     golden = Golden("std", lab.device_model)
     guest = lab.guest("gfx", disk=[xl_disk(bootable("gfx", "gfx"), "hda")], memory=64).create()
