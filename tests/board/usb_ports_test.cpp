@@ -107,13 +107,13 @@ TEST_F(UsbPortsTest, ABusWithManyPortsIsSavedInPairsOfPorts) {
 }
 
 TEST_F(UsbPortsTest, BehindAHubOfEhciNobodyTranslatesForASlowDeviceOfTheHost) {
+    FakeUsbHost host; // outlives what is plugged in
+    host.identity.speed = UsbHostSpeed::Full;
     UsbRig companion;
     EhciRig usb2;
     ASSERT_TRUE(usb2.dev.add_companion(companion.dev, 0));
     UsbPorts six(usb2.dev, input, usb2.timers, "0000:00:1d.7", {.number = 1});
     EXPECT_TRUE(six.plug(UsbModel::Hub, "h", "1").ok());
-    FakeUsbHost host;
-    host.identity.speed = UsbHostSpeed::Full;
     std::unique_ptr<UsbHostLink> link = std::make_unique<FakeUsbLink>(host);
     EXPECT_THAT(six.plug_host(link, "d", "1.1").error().message, HasSubstr("speed mismatch"));
     EXPECT_NE(link, nullptr);
@@ -121,11 +121,11 @@ TEST_F(UsbPortsTest, BehindAHubOfEhciNobodyTranslatesForASlowDeviceOfTheHost) {
 }
 
 TEST_F(UsbPortsTest, BehindAHubOfXhciAnyDeviceOfTheHostWorks) {
+    FakeUsbHost host; // outlives what is plugged in
+    host.identity.speed = UsbHostSpeed::Full;
     XhciRig usb3;
     UsbPorts four(usb3.dev, input, usb3.timers, "0000:00:04.0", {.number = 1});
     EXPECT_TRUE(four.plug(UsbModel::Hub, "h", "1").ok());
-    FakeUsbHost host;
-    host.identity.speed = UsbHostSpeed::Full;
     std::unique_ptr<UsbHostLink> link = std::make_unique<FakeUsbLink>(host);
     EXPECT_TRUE(four.plug_host(link, "d", "1.1").ok());
 }
