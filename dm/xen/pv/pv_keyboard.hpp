@@ -1,4 +1,4 @@
-// The PV keyboard and pointer ("vkbd") that libxl gives to every HVM guest: connected, but without a key. A
+// The PV keyboard and pointer ("vkbd") that libxl gives to every HVM guest: answered, but without a key. A
 // guest's keys and pointer come by the emulated devices, in every phase of its life; a second way would give
 // it each key in another order, or twice.
 //
@@ -24,7 +24,7 @@ public:
     PvKeyboard(const PvKeyboard&) = delete;
     PvKeyboard& operator=(const PvKeyboard&) = delete;
 
-    /// A process that loses its rights leaves what it has said so far: enough for Linux to connect.
+    /// A process that loses its rights leaves what it has said so far: enough for Linux not to wait.
     void leave_behind();
 
 private:
