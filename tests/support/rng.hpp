@@ -10,7 +10,9 @@ namespace dm::test {
 
 class Rng {
 public:
-    explicit Rng(u64 seed) : state_(seed * 0x9e3779b97f4a7c15 + 1) {}
+    /// Neighbouring seeds begin far apart: were the state the seed times the step, each would be its
+    /// neighbour's numbers shifted by one.
+    explicit Rng(u64 seed) : state_(seed) { state_ = splitmix64(); }
     /// Draws from `choices` as few bytes as a number needs, and zeros when they are used up.
     explicit Rng(std::span<const u8> choices) : choices_(choices), chosen_(true) {}
 

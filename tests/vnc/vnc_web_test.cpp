@@ -1,5 +1,6 @@
 // The doors for browsers: the WebSocket's port and the web console's.
 #include "dm/vnc/vnc_auth.hpp"
+#include "tests/support/free_port.hpp"
 #include "tests/vnc/certificates.hpp"
 #include "tests/vnc/vnc_rig.hpp"
 
@@ -45,21 +46,23 @@ private:
     std::string directory_;
 };
 
-unsigned free_port(unsigned nth) {
-    return 30000 + static_cast<unsigned>(getpid()) * 7 % 20000 + nth;
-}
-
 struct WebRig {
     explicit WebRig(bool password = false, bool tls = false) {
         VncOptions options = VncRig::defaults();
         options.password_required = password;
-        options.websocket = door_at(free_port(1));
-        options.web = door_at(free_port(2), site.directory());
+        options.websocket = door_at(socket_port());
+        options.web = door_at(web_port(), site.directory());
         if (tls) options.tls = VncTlsOptions{"tls0", true, pki->directory(), false, ""};
         rig.emplace(options);
     }
-    static int socket_port() { return static_cast<int>(free_port(1)); }
-    static int web_port() { return static_cast<int>(free_port(2)); }
+    static u16 socket_port() {
+        static const u16 port = dm::test::free_port();
+        return port;
+    }
+    static u16 web_port() {
+        static const u16 port = dm::test::free_port();
+        return port;
+    }
     Site site;
     std::optional<Certificates> pki{std::in_place};
     std::optional<VncRig> rig;
@@ -323,7 +326,7 @@ TEST(VncWebConsole, IsNotThereUnlessAskedFor) {
 
 TEST(VncWebConsole, WithoutNovncTheErrorNamesThePackage) {
     VncOptions options = VncRig::defaults();
-    options.web = door_at(free_port(3), "/nonexistent");
+    options.web = door_at(dm::test::free_port(), "/nonexistent");
     VncRig rig(options);
     EXPECT_THAT(rig.error, testing::AllOf(HasSubstr("package novnc"), HasSubstr("/nonexistent"),
                                           HasSubstr("-hvmdm-web")));
