@@ -2,6 +2,13 @@
 #include "dm/board/board.hpp"
 
 namespace dm {
+namespace {
+
+/// The first frames may be lost: a bridge's port listens only a while after it was made.
+constexpr unsigned kAnnouncements = 5;
+constexpr u64 kAnnounceAgain = 50 * kMillisecond;
+
+} // namespace
 
 Status Board::add_nics(std::vector<NicParts> nics) {
     for (NicParts& parts : nics) {
@@ -34,6 +41,17 @@ void Board::unplug_nics() {
         nic.card->unplug();
     follow_unplug();
     log_.info("the guest's PV drivers took over the network");
+}
+
+void Board::announce_nics() {
+    announced_ = 0;
+    announce();
+}
+
+void Board::announce() {
+    for (const Nic& nic : nics_)
+        nic.card->announce();
+    if (++announced_ < kAnnouncements) announce_again_.arm(timers_.now_ns() + announced_ * kAnnounceAgain);
 }
 
 } // namespace dm

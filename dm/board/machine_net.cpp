@@ -25,13 +25,14 @@ Status Machine::open_cables() {
 
 Result<std::unique_ptr<host::TapCable>> Machine::open_cable(const toolstack::NicOptions& nic) {
     if (nic.tap.empty() && nic.tap_fd < 0) return std::unique_ptr<host::TapCable>();
-    DM_TRY_ASSIGN(host::Tap tap, nic.tap_fd >= 0
-                                     ? host::Tap::adopt(UniqueFd(nic.tap_fd))
-                                     : host::Tap::open({.interface = nic.tap, .vnet_header = true}));
-    host::TapCable::Options options{.name = nic.tap.empty() ? fmt::format("tap fd {}", nic.tap_fd)
-                                                            : "tap " + nic.tap};
+    const std::string bridge = nic.bridge.empty() ? "" : fmt::format(" (bridge {})", nic.bridge);
+    auto tap = nic.tap_fd >= 0 ? host::Tap::adopt(UniqueFd(nic.tap_fd))
+                               : host::Tap::open({.interface = nic.tap, .vnet_header = true});
+    if (!tap) return fail("network card {}{}: {}", nic.id, bridge, tap.error().message);
+    host::TapCable::Options options{
+        .name = (nic.tap.empty() ? fmt::format("tap fd {}", nic.tap_fd) : "tap " + nic.tap) + bridge};
     if (nic.enforce_mac) options.only_source = nic.mac;
-    return std::make_unique<host::TapCable>(loop_, std::move(tap), std::move(options));
+    return std::make_unique<host::TapCable>(loop_, std::move(tap).value(), std::move(options));
 }
 
 void Machine::add_nics(BoardParts& parts) {
@@ -66,6 +67,12 @@ std::vector<u8> Machine::nic_rom(const toolstack::NicOptions& nic) const {
     }
     log_.warning("{}: no boot from the network: {}", nic.id.empty() ? nic.model : nic.id, reason);
     return {};
+}
+
+void Machine::announce_nics() {
+    if (announcements_ == 0) return;
+    --announcements_;
+    board_->announce_nics();
 }
 
 Status Machine::set_link(const std::string& name, bool up) {

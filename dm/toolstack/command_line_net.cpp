@@ -61,8 +61,9 @@ Status take_card_options(CommandLineDraft& draft, DeviceDraft& device, NicOption
     nic.rom_file = device.opts.take("romfile");
     DM_TRY_ASSIGN(const auto bar, device.opts.take_number("rombar", 1));
     if (bar && *bar == 0) nic.rom_file = "";
-    const std::string global = global_of(draft, nic.model, "enforce-mac");
-    DM_TRY_ASSIGN(nic.enforce_mac, device.opts.take_bool("enforce-mac", global == "on"));
+    const std::string global = global_of(draft, nic.model, kEnforceMac); // take_global() has judged the word
+    const bool usual = !global.empty() && parse_bool(global).value();
+    DM_TRY_ASSIGN(nic.enforce_mac, device.opts.take_bool(kEnforceMac, usual));
     return {};
 }
 

@@ -151,6 +151,26 @@ TEST(E1000Hostile, FramesOfThousandsOfSegmentsWaitForTheirTurn) {
     EXPECT_EQ(r.net.count, 5U);
 }
 
+TEST(E1000Hostile, LargeFramesWaitForTheirTurn) {
+    E1000Rig r;
+    const Bytes frame = make_frame(60000);
+    r.put_bytes(kTxData, frame);
+    r.net.keep = 0;
+    r.start_sending();
+    r.reg(TDLEN, 64 * 16);
+    r.add_context({}, 1460, TSE);
+    constexpr u32 kFrames = 40;
+    for (u32 i = 1; i <= kFrames; ++i)
+        r.put_tx(i, kTxData, static_cast<u32>(frame.size()) | DATA | TSE | EOP | RS, IXSM | TXSM);
+    r.reg(TDT, kFrames + 1);
+    EXPECT_GE(r.net.total, E1000::kBytesPerKick);
+    EXPECT_LT(r.net.total, E1000::kBytesPerKick + frame.size());
+    r.advance(1);
+    r.advance(1);
+    EXPECT_EQ(r.net.count, kFrames);
+    EXPECT_EQ(r.reg(TDH), kFrames + 1);
+}
+
 TEST(E1000Hostile, ContextsThatMakeNoSense) {
     unsigned sent = 0;
     for (const u32 mss : {0U, 1U, 1460U})
@@ -315,7 +335,7 @@ TEST(E1000Hostile, AStateWithImpossibleRegistersIsRefused) {
     EXPECT_FALSE(refused([](E1000::State&) {}));
     EXPECT_TRUE(refused([](E1000::State& s) { s.regs[0] = 0xffffffff; }));
     EXPECT_TRUE(refused([](E1000::State& s) { s.ra[1] = 0x00040000; }));
-    EXPECT_TRUE(refused([](E1000::State& s) { s.icr = 0x20; }));
+    EXPECT_TRUE(refused([](E1000::State& s) { s.icr = 0x800; }));
     EXPECT_TRUE(refused([](E1000::State& s) { s.ims = 0x80000000; }));
     EXPECT_TRUE(refused([](E1000::State& s) { s.eecd = 8; }));
     EXPECT_TRUE(refused([](E1000::State& s) { s.eeprom.bits = 99; }));

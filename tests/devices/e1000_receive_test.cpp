@@ -309,6 +309,40 @@ TEST(E1000Receive, NothingIsHeardWithoutLinkOrMastery) {
     EXPECT_EQ(r.reg(RDH), 2U);
 }
 
+/// The cable was told that there is no room, and asks no more by itself.
+TEST(E1000Receive, FramesComeAgainHoweverTheLinkWasLost) {
+    const auto waits = [](E1000Rig& r) {
+        r.net.offer(make_frame(100));
+        EXPECT_EQ(r.reg(RDH), 0U);
+    };
+    const auto gone_by = [&](u16 pctrl, auto back) {
+        E1000Rig r;
+        r.start();
+        r.phy(0, pctrl);
+        waits(r);
+        back(r);
+        EXPECT_EQ(r.reg(RDH), 1U) << std::hex << pctrl;
+    };
+    const auto by_mdic = [](E1000Rig& r) { r.phy(0, 0x1140); };
+    const auto by_time = [](E1000Rig& r) { r.advance(kSecond); };
+    gone_by(0x1940, by_mdic);                               // power-down
+    gone_by(0x5140, by_mdic);                               // loopback
+    gone_by(0x1340, [](E1000Rig& r) { r.phy(0, 0x0140); }); // negotiating; forced instead
+    gone_by(0x1340, by_time);
+    gone_by(0x9140, by_time);          // reset
+    gone_by(0x1340, [&](E1000Rig& r) { // the cable comes after the PHY is done
+        r.net.link = false;
+        by_time(r);
+        r.net.set_link(true);
+    });
+    E1000Rig r;
+    r.start();
+    r.reg(CTRL, 0x00140240 | PHY_RST);
+    waits(r);
+    by_time(r);
+    EXPECT_EQ(r.reg(RDH), 1U);
+}
+
 TEST(E1000Receive, FewFreeDescriptorsAreACause) {
     E1000Rig r;
     r.start(EN | 1U << 8); // a quarter of 16

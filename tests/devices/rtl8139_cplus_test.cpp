@@ -224,6 +224,19 @@ TEST(Rtl8139CPlus, AFrameLargerThanABufferGoesOnInTheNext) {
     EXPECT_EQ(got, frame);
 }
 
+TEST(Rtl8139CPlus, FramesOfTheLargestMtuOfLinuxArriveInOneDescriptor) {
+    for (const bool tagged : {false, true}) {
+        Rtl8139Rig r;
+        r.start_cplus();
+        r.put_rx(0, 4096 + 14 + 8); // header, tag and FCS
+        const FrameShape shape{.tagged = tagged};
+        const Bytes frame = make_frame(4096 + shape.ip() - shape.data(), shape);
+        r.net.offer(frame);
+        EXPECT_EQ(r.rx(0), FS | LS | PAM | static_cast<u32>(frame.size() + 4));
+        EXPECT_EQ(r.rx_data(0, frame.size()), frame);
+    }
+}
+
 TEST(Rtl8139CPlus, FramesWaitUntilTheDriverHasFilledItsRing) {
     Rtl8139Rig r;
     r.start_cplus();

@@ -329,6 +329,41 @@ TEST(Rtl8139, UnpluggedItIsSilentAndStaysSo) {
     EXPECT_FALSE(twin.dev.load(*other).ok()); // it does not come back
 }
 
+TEST(Rtl8139, UnpluggedItInterruptsNeverAgain) {
+    Rtl8139Rig r;
+    r.start_c_mode(rtl::APM);
+    r.out(Reg::TCTR, 0, 4);
+    r.out(Reg::TIMERINT, 1000, 4);
+    r.dev.unplug();
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+    const unsigned before = r.intx.raised;
+    r.advance(300 * kSecond);
+    EXPECT_EQ(r.intx.raised, before);
+}
+
+/// What was unplugged by a version that left the timer running.
+TEST(Rtl8139, ALoadedUnpluggedCardWithATimerDoesNotInterruptEither) {
+    Rtl8139Rig r;
+    StateWriter writer;
+    PciConfig config;
+    for (unsigned i = 0; i < 256; ++i)
+        config.bytes[i] = static_cast<u8>(r.pci.config_read(rtl::kBdf, i, 1));
+    writer.section("nic0/pci", config);
+    Rtl8139::State state;
+    state.unplugged = true;
+    state.imr = rtl::TIMEOUT;
+    state.timer_int = 1000;
+    state.timer_at = r.clock.now + kMillisecond;
+    writer.section("nic0", state);
+    const std::vector<u8> image = std::move(writer).take();
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    const Status loaded = r.dev.load(*reader);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    r.advance(300 * kSecond);
+    EXPECT_EQ(r.intx.raised, 0U);
+}
+
 TEST(Rtl8139, ARestoredCardNoticesThatItsCableIsAnotherOnes) {
     Rtl8139Rig r;
     r.out(Reg::IMR, rtl::LINKCHG, 2);

@@ -43,6 +43,11 @@ void E1000::load_address() {
     s_.ra[1] = kRahValid | words[2];
 }
 
+ethernet::Address E1000::address() const {
+    return {byte_of(s_.ra[0], 0), byte_of(s_.ra[0], 1), byte_of(s_.ra[0], 2),
+            byte_of(s_.ra[0], 3), byte_of(s_.ra[1], 0), byte_of(s_.ra[1], 1)};
+}
+
 /// CTRL.RST: all but the PHY, the EEPROM's content and what belongs to the bus.
 void E1000::soft_reset() {
     const State before = s_;
@@ -69,6 +74,7 @@ void E1000::unplug() {
 
 void E1000::config_written(unsigned reg, unsigned) {
     if (reg > pci::COMMAND + 1U) return;
+    if (s_.gone && config_read(pci::COMMAND, 2) != 0) return config_write(pci::COMMAND, 2, 0);
     kick();
     sync();
     invite();
@@ -93,6 +99,7 @@ Status E1000::judge(const State& state) const {
     if ((state.eerd & ~kEerdKept) != 0 || (state.mdic & ~kMdicKept) != 0) return impossible("EERD or MDIC");
     if ((state.eecd & ~kEecdWritable) != 0 || !Eeprom93c46::valid(state.eeprom))
         return impossible("the EEPROM's state");
+    if (s_.gone && !state.gone) return fail("saved state: {}: it was unplugged here", name());
     return {};
 }
 

@@ -35,6 +35,7 @@ public:
     static constexpr unsigned kFramesPerKick = 64;
     static constexpr unsigned kDescriptorsPerKick = 1024;
     static constexpr unsigned kSegmentsPerKick = 4096; ///< frames on the wire
+    static constexpr u64 kBytesPerKick = 1U << 20;
     /// Of one frame; with more of them the frame is lost.
     static constexpr unsigned kMostDescriptors = 128;
     static constexpr u64 kRetry = 10 * kMillisecond; ///< where the far end forgets to say that it is ready
@@ -132,6 +133,7 @@ private:
     void power_on();
     void soft_reset();
     void load_address();
+    ethernet::Address address() const override;
     Status judge(const State& state) const;
     void config_written(unsigned reg, unsigned size) override;
 

@@ -113,6 +113,7 @@ void E1000::write_register(u32 offset, u32 value) {
         s_.vfta[*vfta] = value;
     } else {
         write_special(reg, value);
+        asks_for_frames = reg == Reg::MDIC; // the PHY may have its link again, or no loopback any more
     }
     sync();
     if (asks_for_frames) invite();

@@ -83,7 +83,7 @@ void E1000::end_send_delay() {
 /// each frame, the absolute ones with the first.
 void E1000::delay_sent() {
     const u32 delay = get<Reg::TIDV>();
-    if (delay == 0) return raise(Cause::TXDW);
+    if (delay < kLeastDelay) return raise(Cause::TXDW);
     const u64 now = timers_.now_ns();
     s_.tx_delay_at = now + u64{delay} * kDelayUnitNs;
     if (const u32 absolute = get<Reg::TADV>(); absolute != 0 && !s_.tx_absolute_at)
@@ -92,7 +92,7 @@ void E1000::delay_sent() {
 
 void E1000::delay_received() {
     const u32 delay = get<Reg::RDTR>();
-    if (delay == 0) return raise(Cause::RXT0);
+    if (delay < kLeastDelay) return raise(Cause::RXT0);
     const u64 now = timers_.now_ns();
     s_.rx_delay_at = now + u64{delay} * kDelayUnitNs;
     if (const u32 absolute = get<Reg::RADV>(); absolute != 0 && !s_.rx_absolute_at)

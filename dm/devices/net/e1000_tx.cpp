@@ -131,9 +131,10 @@ void E1000::transmit() {
     Window window(memory_, tx_ring(), get<Reg::TDH>(), get<Reg::TDT>());
     Packet packet;
     std::size_t segments = 0;
+    u64 bytes = 0;
     for (unsigned frames = 0; !window.empty(); ++frames) {
         if (frames == kFramesPerKick || window.taken() >= kDescriptorsPerKick ||
-            segments >= kSegmentsPerKick) {
+            segments >= kSegmentsPerKick || bytes >= kBytesPerKick) {
             s_.send_at = timers_.now_ns();
             return;
         }
@@ -146,6 +147,7 @@ void E1000::transmit() {
                 return;
             }
             segments += frame_.offload().frames(frame_.length());
+            bytes += packet.length;
         }
         if (gathered == Gathered::TooMany) {
             if (!s_.skipping)

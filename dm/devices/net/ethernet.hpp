@@ -19,7 +19,7 @@ inline constexpr std::size_t kMost = 1514;       ///< without FCS and tag
 inline constexpr std::size_t kCheckSequence = 4; ///< FCS
 inline constexpr u8 kMulticastBit = 0x01;        ///< of an address' first byte
 
-enum Type : u16 { IPV4 = 0x0800, VLAN = 0x8100, IPV6 = 0x86dd };
+enum Type : u16 { IPV4 = 0x0800, RARP = 0x8035, VLAN = 0x8100, IPV6 = 0x86dd };
 
 /// Big-endian, as all of a frame's numbers.
 constexpr u16 be16(std::span<const u8> bytes, std::size_t at = 0) {

@@ -32,8 +32,12 @@ public:
     /// function is to leave the PCI bus with it. It lasts as long as the domain.
     virtual void unplug() = 0;
     virtual bool unplugged() const = 0;
+    /// One frame from the card's address to everybody, so that switches learn where it is now.
+    void announce();
 
 protected:
+    /// As the guest last set it.
+    virtual ethernet::Address address() const = 0;
     const ethernet::Address& mac() const { return mac_; }
 
     /// Of the derived constructor, before finish_config().

@@ -84,19 +84,19 @@ void Rtl8139::soft_reset() {
     stop_waiting();
 }
 
+/// Nobody is left to acknowledge an interrupt.
 void Rtl8139::unplug() {
+    s_ = {};
     s_.unplugged = true;
     drop_cable();
-    s_.cr = 0;
-    s_.isr = 0;
-    s_.link = false;
     config_write(pci::COMMAND, 2, 0);
     stop_waiting();
     derive();
 }
 
+/// States that earlier versions saved may have a timer and a mask in an unplugged card.
 void Rtl8139::derive() {
-    set_intx((s_.isr & s_.imr) != 0);
+    set_intx(!s_.unplugged && (s_.isr & s_.imr) != 0);
     std::optional<u64> next = s_.timer_at;
     for (const std::optional<u64>& at : {s_.send_on_at, s_.waiting.look_at})
         if (at && (!next || *at < *next)) next = at;

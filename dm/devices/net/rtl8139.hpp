@@ -32,9 +32,12 @@ public:
     static constexpr u32 kSliceBytes = 1U << 20;
     /// Longest frame that is received, without FCS: what is longer is an error of the chip's kind "LONG".
     static constexpr std::size_t kReceiveMost = 4092;
+    /// In C+ mode: what a descriptor's 13 bits can tell, FCS included. Drivers offer an MTU of 4096 there.
+    static constexpr std::size_t kReceiveMostCPlus = rtl8139::desc::kRxSize - ethernet::kCheckSequence;
     /// With RCR.WRAP: bytes behind the ring that a frame may take. Software keeps 1.5 KiB there (datasheet,
-    /// RCR), and neighbours may send more.
-    static constexpr u32 kWrapMost = 1536;
+    /// RCR), Linux 2 KiB for frames of up to 1788 bytes (8139too.c, RX_BUF_WRAP_PAD); neighbours may send
+    /// more.
+    static constexpr u32 kWrapMost = 2048;
     /// How long frames wait for a guest that has no room: looks at its ring, each after twice the time.
     static constexpr u64 kFirstLook = kMillisecond;
     static constexpr u8 kLooks = 7;
@@ -198,6 +201,7 @@ private:
     u64 now() { return timers_.now_ns(); }
     Status valid(const State& state) const;
     void config_written(unsigned reg, unsigned size) override;
+    ethernet::Address address() const override { return s_.idr; }
     bool can_receive() const override { return !s_.waiting.look_at; }
     void receive(std::span<const u8> frame) override;
     void writable() override;
@@ -256,6 +260,7 @@ private:
     // rtl8139_receive_cplus.cpp
     struct Place;
     Stored store_cplus(std::span<const u8> frame, u16 status);
+    u64 rx_base() const { return s_.rdsar[0] | u64{s_.rdsar[1]} << 32; }
     bool find_places(std::size_t length, std::span<Place> places, std::size_t& count);
     u32 checksum_status(std::span<const u8> frame) const;
 

@@ -48,7 +48,7 @@ void Rtl8139::take_in(std::span<const u8> frame) {
     if (frame.size() < ethernet::kHeader) return;
     const std::optional<u16> status = accepted(frame);
     if (!status) return;
-    if (frame.size() > kReceiveMost) {
+    if (frame.size() > (has(Cpcr::CPRX) ? kReceiveMostCPlus : kReceiveMost)) {
         ++s_.tally.rx_err;
         return;
     }
@@ -111,7 +111,7 @@ Rtl8139::Stored Rtl8139::store_c_mode(std::span<const u8> frame, u16 status) {
 /// For a frame of the usual length.
 bool Rtl8139::has_room() {
     if (!has(Cpcr::CPRX)) return space_for(ethernet::kMost + ethernet::kTag) < free_bytes();
-    return (fetch(s_.rdsar[0] | u64{s_.rdsar[1]} << 32, s_.rx_index).control & desc::OWN) != 0;
+    return rx_base() != 0 && (fetch(rx_base(), s_.rx_index).control & desc::OWN) != 0;
 }
 
 /// Frames for which there is no room are better off in the back end's queue than lost: it is a matter of

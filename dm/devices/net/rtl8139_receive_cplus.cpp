@@ -41,9 +41,12 @@ struct Rtl8139::Place {
     std::size_t room = 0;
 };
 
-/// Descriptors from the next one on that together hold `length` bytes. False: the guest has not enough.
+/// Descriptors from the next one on that together hold `length` bytes. False: the guest has not enough. It
+/// has given none while RDSAR is 0, where the BIOS' vectors are: Linux' 8139cp receives before it names its
+/// ring.
 bool Rtl8139::find_places(std::size_t length, std::span<Place> places, std::size_t& count) {
-    const u64 base = s_.rdsar[0] | u64{s_.rdsar[1]} << 32;
+    const u64 base = rx_base();
+    if (base == 0) return false;
     u8 index = s_.rx_index;
     std::size_t room = 0;
     for (count = 0; count < places.size(); ++count) {
@@ -109,7 +112,7 @@ Rtl8139::Stored Rtl8139::store_cplus(std::span<const u8> frame, u16 status) {
             used += here;
         }
 
-    const u64 base = s_.rdsar[0] | u64{s_.rdsar[1]} << 32;
+    const u64 base = rx_base();
     const u32 flags = flags_of(status) | checksum_status(frame);
     const u32 vlan = tag ? desc::TAVA | swapped(*tag) : 0;
     for (std::size_t i = count; i-- > 0;) {

@@ -14,7 +14,7 @@ STORAGE = [("CTRL", 0x0000, 0x78000b61), ("FCAL", 0x0028, None), ("FCAH", 0x002c
            ("RDH", 0x2810, 0xffff), ("RXCSUM", 0x5000, 0x7ff), ("TXDCTL", 0x3828, 0xff3f3f3f), ("IP6AT", 0x5880, None), ("IPAV", 0x5838, 0x1000f),
            ("MANC", 0x5820, None), ("SWSM", 0x5b50, 3), ("MTA0", 0x5200, None), ("MTA127", 0x53fc, None), ("RAL1", 0x5408, None),
            ("RAH1", 0x540c, 0x8003ffff), ("RAH15", 0x547c, 0x8003ffff), ("VFTA0", 0x5600, None), ("VFTA127", 0x57fc, None),
-           ("ICS", 0x00c8, 0x1f6df), ("IMS", 0x00d0, 0x1f6df)]
+           ("ICS", 0x00c8, 0x1f7ff), ("IMS", 0x00d0, 0x1f7ff)]
 READ = {"CTRL": 0x00, "STATUS": 0x08, "EECD": 0x10, "EERD": 0x14, "MDIC": 0x20, "ICR": 0xc0, "ICS": 0xc8, "IMS": 0xd0, "IMC": 0xd8,
         "RCTL": 0x100, "TCTL": 0x400, "TDBAL": 0x3800, "TDBAH": 0x3804, "TDLEN": 0x3808, "TDH": 0x3810, "TDT": 0x3818,
         "GPTC": 0x4080, "TPT": 0x40d4, "TOTL": 0x40c8, "TOTH": 0x40cc, "GOTCL": 0x4090, "GOTCH": 0x4094, "MPTC": 0x40f0, "BPTC": 0x40f4,
@@ -64,7 +64,7 @@ def nobody_at_that_address(rng):
 
 
 def causes(rng):
-    bits = rng.choice([1 << rng.choice([0, 1, 2, 4, 6, 7, 9, 15, 16]), rng.getrandbits(17) & 0x1f6df])
+    bits = rng.choice([1 << rng.choice([0, 1, 2, 4, 5, 6, 7, 8, 9, 15, 16]), rng.getrandbits(17) & 0x1f7ff])
     how = rng.random()
     lines = [put("IMS", bits), put("ICS", bits), get("ICS"), get("IMS")]
     if how < 0.3:
