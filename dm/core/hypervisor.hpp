@@ -58,6 +58,13 @@ public:
     virtual void shutdown(ShutdownReason reason) = 0;
     /// Makes 0xc0000-0xfffff read-only for the guest, or writable again.
     virtual void lock_roms(bool locked) = 0;
+    /// Whether the host has black-listed PV drivers of that product and build. Where nobody can tell it has
+    /// not.
+    virtual bool refuses_drivers(u16 product, u32 build) {
+        static_cast<void>(product);
+        static_cast<void>(build);
+        return false;
+    }
     /// ACPI S3: the domain sleeps until 0 is set. False, after a word in the log: it stays as it was.
     virtual bool set_acpi_sleep_state(unsigned state) = 0;
     /// Serves the guest's accesses, or does not: only while the domain is paused or suspended.

@@ -12,6 +12,8 @@ struct FakeUnplug final : UnplugHandler {
     }
     void unplug_nics() override { calls.emplace_back("nics"); }
     void unplug_nvme() override { calls.emplace_back("nvme"); }
+    bool drivers_refused(u16 product, u32 build) override { return product != 3 && build >= kRefused; }
+    static constexpr u32 kRefused = 0x80000000; ///< the first build of all but Linux
     std::vector<std::string> calls;
 };
 

@@ -53,6 +53,70 @@ TEST(XenPlatform, AnswersTheHandshakeOfLinux) {
     EXPECT_THAT(r.unplugged.calls, ElementsAre("disks", "nics"));
 }
 
+/// Windows' drivers, which keep away then.
+void tell_drivers(XenPlatformRig& r, u16 product, u32 build) {
+    r.out(XenPlatformRig::kProtocol, product, 2);
+    r.out(XenPlatformRig::kUnplug, build, 4);
+}
+
+TEST(XenPlatform, DriversThatTheHostHasBlackListedAreToldSo) {
+    XenPlatformRig r;
+    tell_drivers(r, 1, FakeUnplug::kRefused);
+    EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 2), 0xd249U);
+    EXPECT_EQ(r.in(XenPlatformRig::kProtocol, 1), 1U);
+    tell_drivers(r, 1, FakeUnplug::kRefused - 1);
+    EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 2), 0x49d2U);
+    tell_drivers(r, 3, FakeUnplug::kRefused);
+    EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 2), 0x49d2U);
+    tell_drivers(r, 2, FakeUnplug::kRefused);
+    r.dev.wake_reset();
+    EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 2), 0xd249U);
+    r.dev.reset();
+    EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 2), 0x49d2U);
+}
+
+TEST(XenPlatform, TheHostsAnswerGoesAlongWithTheGuest) {
+    XenPlatformRig r;
+    tell_drivers(r, 1, FakeUnplug::kRefused);
+    const std::vector<u8> image = snapshot(r);
+    XenPlatformRig twin;
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && twin.dev.load(*reader).ok());
+    EXPECT_EQ(twin.in(XenPlatformRig::kUnplug, 2), 0xd249U);
+}
+
+/// As versions saved it that knew no black list.
+struct OldXenPlatform {
+    XenPlatform::State s;
+    static constexpr void fields(auto&& v, auto& old) {
+        v("flags", old.s.flags);
+        v("unplugged", old.s.unplugged);
+        v("product", old.s.product);
+        v("build", old.s.build);
+        v("line", old.s.line);
+    }
+};
+
+TEST(XenPlatform, AStateFromBeforeThereWasABlackListLoads) {
+    XenPlatformRig r;
+    StateWriter writer;
+    PciConfig config;
+    for (unsigned i = 0; i < 256; ++i)
+        config.bytes[i] = static_cast<u8>(r.get(i, 1));
+    writer.section("xen-platform/pci", config);
+    OldXenPlatform old;
+    old.s.flags.set(XenPlatform::Flag::ROM_LOCK);
+    old.s.build = FakeUnplug::kRefused;
+    writer.section("xen-platform", old);
+    const std::vector<u8> image = std::move(writer).take();
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    const Status loaded = r.dev.load(*reader);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_TRUE(r.hypervisor.roms_locked);
+    EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 2), 0x49d2U);
+}
+
 TEST(XenPlatform, WhatHasNoMeaningReadsAsOnes) {
     XenPlatformRig r;
     EXPECT_EQ(r.in(XenPlatformRig::kUnplug, 4), 0xffffffffU);
@@ -197,6 +261,11 @@ TEST_F(XenPlatformLog, TheLegacyLogPortIsTheSame) {
 TEST_F(XenPlatformLog, ControlCharactersDoNotReachATerminal) {
     r.say("\x1b[2J\x9b\tx\n");
     EXPECT_THAT(lines, ElementsAre("hvmdm: xen-platform: guest: ?[2J??x"));
+}
+
+TEST_F(XenPlatformLog, RefusedDriversAreOneLine) {
+    tell_drivers(r, 1, FakeUnplug::kRefused);
+    EXPECT_THAT(lines, ElementsAre(HasSubstr("product 1, build 2147483648 are black-listed")));
 }
 
 TEST_F(XenPlatformLog, AnEndlessLineIsCutAndCannotFillTheDisk) {

@@ -37,7 +37,7 @@ XenPlatform::XenPlatform(std::string_view name, PciWiring wiring, UnplugHandler&
 
 u64 XenPlatform::read_fixed(u64 offset, unsigned size) {
     if (offset == UNPLUG && size == 1) return state_.flags.raw();
-    if (offset == UNPLUG && size == 2) return kMagic;
+    if (offset == UNPLUG && size == 2) return state_.refused ? kMagicRefused : kMagic;
     if (offset == PROTOCOL && size == 1) return kProtocolVersion;
     return ones(size);
 }
@@ -46,15 +46,19 @@ void XenPlatform::write_fixed(u64 offset, unsigned size, u64 value) {
     if (offset == UNPLUG) {
         if (size == 1) set_flags(static_cast<u8>(value));
         if (size == 2) unplug_requested(Bits<Unplug>{static_cast<u16>(value)});
-        if (size == 4) {
-            state_.build = static_cast<u32>(value);
-            log_.guest("PV drivers of product {}, build {}", state_.product, state_.build);
-        }
+        if (size == 4) drivers_come(static_cast<u32>(value));
     }
     if (offset == PROTOCOL) {
         if (size == 1) log_byte(static_cast<u8>(value));
         if (size == 2) state_.product = static_cast<u16>(value);
     }
+}
+
+void XenPlatform::drivers_come(u32 build) {
+    state_.build = build;
+    state_.refused = unplug_.drivers_refused(state_.product, build);
+    log_.guest("PV drivers of product {}, build {}{}", state_.product, build,
+               state_.refused ? " are black-listed in xenstore, and are told so" : "");
 }
 
 u64 XenPlatform::read_bar0(u64 offset, unsigned size) {

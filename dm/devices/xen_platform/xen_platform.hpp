@@ -3,8 +3,8 @@
 // docs/misc/hvm-emulated-unplug.pandoc, and the ports of the older interface in BAR0.
 //
 // BAR1 is a place in guest memory for grant tables and shared pages and holds nothing of ours. INTA is
-// the guest's event channel interrupt, which Xen drives: never asserted here. Drivers are not black-listed.
-// See docs/devices/xen_platform.md.
+// the guest's event channel interrupt, which Xen drives: never asserted here. See
+// docs/devices/xen_platform.md.
 //
 // Quirks: old SUSE kernels unplug through BAR0 (offsets 4 and 8) instead of port 0x10.
 #pragma once
@@ -30,6 +30,9 @@ public:
     virtual void unplug_disks(UnplugDisks which) = 0;
     virtual void unplug_nics() = 0;
     virtual void unplug_nvme() = 0;
+    /// Whether the host has black-listed PV drivers of that product and build. They are told so and keep away
+    /// by themselves; unplugging works all the same.
+    virtual bool drivers_refused(u16 product, u32 build) = 0;
 };
 
 class XenPlatform final : public PciFunction {
@@ -43,6 +46,7 @@ public:
     enum class Unplug : u16 { Disks = 0x0001, Nics = 0x0002, AuxiliaryDisks = 0x0004, Nvme = 0x0008 };
 
     static constexpr u16 kMagic = 0x49d2;
+    static constexpr u16 kMagicRefused = 0xd249;
     static constexpr u8 kProtocolVersion = 1;
     static constexpr u64 kMemorySize = 16 << 20;
     static constexpr std::size_t kLogLine = 256;
@@ -52,6 +56,7 @@ public:
         Bits<Unplug> unplugged; ///< all that is gone, until the domain ends
         u16 product = 0;        ///< of the PV drivers: 3 Linux
         u32 build = 0;
+        bool refused = false;    ///< these drivers: what the host said when they told their build
         Fifo<u8, kLogLine> line; ///< written to the log port so far, without its end
         bool operator==(const State&) const = default;
         static constexpr void fields(auto&& v, auto& s) {
@@ -60,6 +65,7 @@ public:
             v("product", s.product);
             v("build", s.build);
             v("line", s.line);
+            v("refused", s.refused, kAddedLater);
         }
     };
 
@@ -83,6 +89,7 @@ private:
     u64 read_bar0(u64 offset, unsigned size);
     void write_bar0(u64 offset, unsigned size, u64 value);
 
+    void drivers_come(u32 build);
     void set_flags(u8 value);
     void update_rom_lock();
     void unplug_requested(Bits<Unplug> mask);
