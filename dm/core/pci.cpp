@@ -161,9 +161,13 @@ bool PciFunction::msi_enabled() const {
 
 void PciFunction::set_intx(bool level) {
     const bool rises = level && !intx_level_;
+    resume_intx(level);
+    if (rises) send_msi();
+}
+
+void PciFunction::resume_intx(bool level) {
     intx_level_ = level;
     update_intx();
-    if (rises) send_msi();
 }
 
 void PciFunction::update_intx() {
@@ -191,9 +195,13 @@ void PciFunction::reset_config() {
     update_intx();
 }
 
+/// The expansion ROM is a file of this host, and may be larger, smaller or missing where the guest was saved:
+/// what its BAR says is made to fit ours.
 Status PciFunction::load_config(StateReader& in) {
-    const auto valid = [this](const PciConfig& loaded) -> Status {
+    const auto of_rom = [](unsigned i) { return i / 4 == pci::ROM_ADDRESS / 4; };
+    const auto valid = [&](const PciConfig& loaded) -> Status {
         for (unsigned i = 0; i < loaded.bytes.size(); ++i) {
+            if (of_rom(i)) continue;
             // Bits that nobody can change must be what this device has: identity, BAR types, reserved bits.
             const u8 changeable = device_owned_[i] ? u8{0xff} : static_cast<u8>(writable_[i] | w1c_[i]);
             if (((loaded.bytes[i] ^ reset_[i]) & ~changeable) != 0)
@@ -204,6 +212,8 @@ Status PciFunction::load_config(StateReader& in) {
         return {};
     };
     DM_TRY(load_section(in, name() + "/pci", config_, valid));
+    for (unsigned i = pci::ROM_ADDRESS; of_rom(i); ++i)
+        config_.bytes[i] &= writable_[i];
     update_windows();
     update_intx();
     return {};

@@ -114,6 +114,8 @@ protected:
 
     /// The interrupt, by line or as a message when it rises.
     void set_intx(bool level);
+    /// After loading: the message of an interrupt that is pending was sent before the machine was saved.
+    void resume_intx(bool level);
     /// The cause is still there although the guest has just dealt with one: a message has to tell.
     void repeat_interrupt() {
         if (intx_level_) send_msi();

@@ -209,6 +209,37 @@ TEST_F(PciTest, TheRomNeedsItsOwnEnableBitToo) {
     EXPECT_EQ(card.bar_address(pci::kRomBar), std::nullopt);
 }
 
+/// A card whose ROM is of that size, with its BAR as a guest left it.
+struct RomCard final : PciFunction {
+    RomCard(PciWiring wiring, u64 size) : PciFunction("card", Card::kIdentity, std::move(wiring)) {
+        if (size != 0) add_bar(pci::kRomBar, {.kind = BarKind::Rom, .size = size, .handler = &rom});
+        finish_config();
+    }
+    void reset() override { reset_config(); }
+    void save(StateWriter& out) const override { save_config(out); }
+    Status load(StateReader& in) override { return load_config(in); }
+    Marked rom{0x60};
+};
+
+TEST_F(PciTest, ASavedGuestFindsAnotherRomOrNone) {
+    RomCard saved{{ports, memory, {}}, 0x10000};
+    saved.config_write(pci::ROM_ADDRESS, 4, 0xf2010001);
+    StateWriter writer;
+    saved.save(writer);
+    const std::vector<u8> image = std::move(writer).take();
+    const auto restored = [&](u64 size) {
+        RomCard other{{ports, memory, {}}, size};
+        auto reader = StateReader::open(image);
+        const Status loaded = other.load(*reader);
+        EXPECT_TRUE(loaded.ok()) << loaded.error().message;
+        return other.config_read(pci::ROM_ADDRESS, 4);
+    };
+    EXPECT_EQ(restored(0x10000), 0xf2010001U);
+    EXPECT_EQ(restored(0x1000), 0xf2010001U);
+    EXPECT_EQ(restored(0x20000), 0xf2000001U);
+    EXPECT_EQ(restored(0), 0U);
+}
+
 TEST_F(PciTest, ABarWithoutHandlerIsOnlyToldWhereItIs) {
     command(kMemory);
     card.config_write(0x18, 4, 0xe0000000);

@@ -185,6 +185,22 @@ TEST(AhciController, AMessageComesForEachCauseThatIsLeft) {
     EXPECT_FALSE(r.irq());
 }
 
+TEST(AhciController, AMessageThatWasSentIsNotSentAgainWhereTheMachineIsRestored) {
+    AhciDiskRig r;
+    r.pci.config_write(kBdf, 0x84, 4, 0xfee00000);
+    r.pci.config_write(kBdf, 0x82, 2, 1);
+    r.hba(AhciRegs::GHC, GHC_IE);
+    r.start(0);
+    ASSERT_EQ(r.hypervisor.messages.sent.size(), 1U);
+    AhciDiskRig twin;
+    const std::vector<u8> image = snapshot(r);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && twin.dev.load(*reader).ok());
+    EXPECT_TRUE(twin.hypervisor.messages.sent.empty());
+    twin.hba(AhciRegs::IS, 1);
+    EXPECT_EQ(twin.hypervisor.messages.sent.size(), 1U) << "PxIS is still set: that has to be told";
+}
+
 TEST(AhciController, AControllerResetKeepsTheAddressesAndNothingElse) {
     AhciDiskRig r;
     r.hba(AhciRegs::GHC, GHC_IE);
@@ -227,6 +243,38 @@ TEST(AhciController, UnplugTakesTheDisksAndLeavesTheCdRom) {
     r.issue(0, 0);
     r.hba(AhciRegs::GHC, GHC_HR);
     EXPECT_EQ(r.px(0, PxSSTS), 0U) << "gone for as long as the domain lives";
+}
+
+template <class R> Status load_into(R& rig, const std::vector<u8>& image) {
+    DM_TRY_ASSIGN(StateReader reader, StateReader::open(image));
+    DM_TRY(rig.dev.load(reader));
+    return reader.finish();
+}
+
+TEST(AhciController, ADriveThatTheSavedMachineDidNotHaveIsNotSeen) {
+    AhciDiskRig r;
+    AhciFullRig more;
+    const Status loaded = load_into(more, snapshot(r));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    more.enable();
+    EXPECT_EQ(more.px(0, PxSSTS), 0x113U);
+    EXPECT_EQ(more.px(1, PxSSTS), 0U);
+    EXPECT_EQ(more.px(2, PxSSTS), 0U);
+    AhciFullRig again;
+    ASSERT_TRUE(load_into(again, snapshot(more)).ok());
+    EXPECT_EQ(again.px(1, PxSSTS), 0U);
+    EXPECT_EQ(again.px(2, PxSSTS), 0U);
+}
+
+TEST(AhciController, ADriveThatWasDetachedIsForgottenWhenTheGuestHadLetItGo) {
+    AhciFullRig r;
+    AhciDiskRig fewer;
+    EXPECT_FALSE(load_into(fewer, snapshot(r)).ok()) << "it is in use";
+    ASSERT_TRUE(r.dev.unplug_disks(AhciController::Unplug::AllButFirst).ok());
+    const Status loaded = load_into(fewer, snapshot(r));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(fewer.px(0, PxSSTS), 0x113U);
+    EXPECT_EQ(fewer.px(1, PxSSTS), 0U);
 }
 
 INSTANTIATE_TYPED_TEST_SUITE_P(AhciDisk, DeviceConformance, AhciDiskRig);

@@ -94,6 +94,7 @@ struct AhciRig : Rig {
                 {Kind::Memory, ahci::kAbar + 0x180, 0x400}, {Kind::Ports, ahci::kIndexData, 32},
                 {Kind::Config, ahci::kBdf.devfn(), 256}};
     }
+    bool sends_messages() const override { return true; }
     void quiesce() override { dev.quiesce(); }
     void copy_surroundings(Rig& from) override {
         Rig::copy_surroundings(from);
@@ -112,8 +113,10 @@ struct AhciRig : Rig {
         }
         const auto port = static_cast<unsigned>(rng.below(3));
         enable(rng.one_in(8) ? 3 : 7);
+        choose_messages(rng, ahci::kBdf, 0x80);
         if (rng.one_in(8)) return px(port, PortReg::PxCMD, 0);
         poke(ahci::kAbar + 4, ahci::GHC_IE);
+        if (rng.one_in(2)) acknowledge();
         start(port);
         const auto commands = 1 + rng.below(6);
         u32 issue = 0;
@@ -124,6 +127,11 @@ struct AhciRig : Rig {
         }
         if (rng.one_in(2)) px(port, PortReg::PxSACT, issue);
         px(port, PortReg::PxCI, issue);
+    }
+    void acknowledge() {
+        for (unsigned port = 0; port < 3; ++port)
+            px(port, PortReg::PxIS, ~0U);
+        hba(HbaReg::IS, ~0U);
     }
     void some_command(Rng& rng, unsigned port, u8 slot) {
         static constexpr std::array<u8, 20> kCommands{0x60, 0x61, 0x60, 0x61, 0x60, 0x61, 0x25,

@@ -455,6 +455,17 @@ TEST_F(LsiTest, TheGeneralPurposeTimerExpires) { // with which drivers measure t
     EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
 }
 
+TEST_F(LsiTest, UnpluggedItInterruptsNeverAgain) {
+    r.set(SIEN1, sist1::GEN);
+    r.set(STIME1, 1);
+    r.advance(250 * kMicrosecond);
+    EXPECT_TRUE(r.irq());
+    r.set(STIME1, 3);
+    EXPECT_TRUE(r.dev.unplug().ok());
+    EXPECT_FALSE(r.irq());
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+}
+
 TEST_F(LsiTest,
        SeaBiosFindsAndReadsADisk) { // its script, with its selection without ATN and its long command
     r.set(ISTAT0, istat0::SRST);

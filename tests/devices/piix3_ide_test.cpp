@@ -256,6 +256,49 @@ TEST(Piix3Ide, AStateOfAMachineWithOtherDrivesIsRefused) {
     EXPECT_FALSE(other.dev.load(*reader).ok());
 }
 
+template <class R> Status load_into(R& rig, const std::vector<u8>& image) {
+    DM_TRY_ASSIGN(StateReader reader, StateReader::open(image));
+    DM_TRY(rig.dev.load(reader));
+    return reader.finish();
+}
+
+/// A disk that was attached for PV drivers has an emulated place only since the guest was restored.
+TEST(Piix3Ide, ADriveThatTheSavedMachineDidNotHaveIsNotSeen) {
+    DiskRig r;
+    IdeRig more(IdeRig::Disk | IdeRig::SecondDisk | IdeRig::SecondaryCd);
+    const Status loaded = load_into(more, snapshot(r));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    const auto status = [](IdeRig& rig, u8 device, Port base) {
+        rig.set(DEVICE, device, base);
+        return rig.reg(STATUS, base);
+    };
+    EXPECT_EQ(status(more, 0, kPrimary), kReady);
+    EXPECT_EQ(status(more, 0x10, kPrimary), 0);
+    EXPECT_EQ(status(more, 0, kSecondary), 0);
+    EXPECT_EQ(more.dev.disk(1), nullptr);
+    more.dev.reset();
+    EXPECT_EQ(status(more, 0x10, kPrimary), 0) << "until the domain ends";
+    EXPECT_EQ(status(more, 0, kSecondary), 0);
+    IdeRig again(IdeRig::Disk | IdeRig::SecondDisk | IdeRig::SecondaryCd);
+    ASSERT_TRUE(load_into(again, snapshot(more)).ok()) << "and over another restore";
+    EXPECT_EQ(status(again, 0x10, kPrimary), 0);
+    EXPECT_EQ(status(again, 0, kSecondary), 0);
+    EXPECT_EQ(again.disk2.submitted, 0U);
+}
+
+TEST(Piix3Ide, ADriveThatWasDetachedIsForgottenWhenTheGuestHadLetItGo) {
+    FullRig r;
+    EXPECT_FALSE(load_into(*std::make_unique<DiskRig>(), snapshot(r)).ok()) << "it is in use";
+    ASSERT_TRUE(r.dev.unplug_disks(Piix3Ide::Unplug::AllButPrimaryMaster).ok());
+    DiskRig fewer;
+    const Status loaded = load_into(fewer, snapshot(r));
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    fewer.set(DEVICE, 0x10);
+    EXPECT_EQ(fewer.reg(STATUS), 0);
+    fewer.set(DEVICE, 0);
+    EXPECT_EQ(fewer.reg(STATUS), kReady);
+}
+
 TEST(Piix3Ide, AHalfDoneTransferContinuesAfterLoading) {
     DiskRig r;
     r.lba28(0x20, 5, 3);

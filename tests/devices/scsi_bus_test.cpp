@@ -400,6 +400,33 @@ TEST_F(ScsiBusTest, UnpluggedDisksAreFlushedAndGone) {
     ASSERT_TRUE(reader.ok());
     ASSERT_TRUE(twin.dev.load(*reader).ok());
     EXPECT_TRUE(twin.dev.unplugged());
+    LsiRig fewer(LsiRig::Disk);
+    reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && fewer.dev.load(*reader).ok());
+    EXPECT_TRUE(reader->finish().ok()) << "what was detached had been unplugged";
+}
+
+TEST_F(ScsiBusTest, ATargetThatTheSavedMachineDidNotHaveIsNotSeen) {
+    LsiRig saved(LsiRig::Disk);
+    const std::vector<u8> image = snapshot(saved);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(r.dev.load(*reader).ok());
+    ASSERT_TRUE(reader->finish().ok());
+    r.place_bars();
+    EXPECT_EQ(r.command(0, {0x00}), 0x02) << "power on";
+    r.run(join({select_atn(1, 0), move(MSG_OUT, 1, kMessageOut)}));
+    EXPECT_EQ(r.reg(SIST1), sist1::STO);
+}
+
+TEST_F(ScsiBusTest, ACommandOfATargetThatThereIsNotIsRefused) {
+    start(1, read10(0, 1), kData, 512, 5);
+    r.quiesce();
+    LsiRig fewer(LsiRig::Disk);
+    const std::vector<u8> image = snapshot(r);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    EXPECT_FALSE(fewer.dev.load(*reader).ok() && reader->finish().ok());
 }
 
 } // namespace

@@ -230,7 +230,7 @@ Status AhciController::load(StateReader& in) {
     for (const auto& port : ports_)
         port->commit();
     s_ = loaded;
-    update_irq();
+    resume_intx(interrupts());
     return {};
 }
 

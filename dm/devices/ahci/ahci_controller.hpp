@@ -83,7 +83,8 @@ private:
     u32 read_register(u64 offset) const;
     void write_register(u64 offset, u32 value, u32 mask);
     void write_ghc(u32 value, u32 mask);
-    void update_irq() { set_intx(s_.interrupts && s_.is != 0); }
+    bool interrupts() const { return s_.interrupts && s_.is != 0; }
+    void update_irq() { set_intx(interrupts()); }
 
     Registers registers_{*this};
     IndexData index_data_{*this};

@@ -215,8 +215,8 @@ void AhciPort::save(StateWriter& out) const {
 
 Status AhciPort::load(StateReader& in) {
     DM_TRY(load_section(in, name(), loaded_, [this](const State& state) { return valid(state); }));
-    if (drive_) DM_TRY(drive_->load(in, name() + "/drive"));
-    return {};
+    const std::string place = name() + "/drive";
+    return drive_ ? drive_->load(in, place) : AtaDrive::load_detached(in, place);
 }
 
 void AhciPort::commit() {

@@ -113,8 +113,10 @@ Status AtaChannel::load(StateReader& in) {
     DM_TRY(load_section(in, name(), loaded_, [this](const State& state) { return valid(state); }));
     DM_TRY(load_section(in, name() + "/bus-master", loaded_bus_master_,
                         [this](const BusMaster::State& state) { return BusMaster::valid(state, name()); }));
-    for (unsigned unit = 0; unit < 2; ++unit)
-        if (drives_[unit]) DM_TRY(drives_[unit]->load(in, fmt::format("{}/{}", name(), unit)));
+    for (unsigned unit = 0; unit < 2; ++unit) {
+        const std::string place = fmt::format("{}/{}", name(), unit);
+        DM_TRY(drives_[unit] ? drives_[unit]->load(in, place) : AtaDrive::load_detached(in, place));
+    }
     return {};
 }
 

@@ -313,6 +313,13 @@ void AtaDisk::save(StateWriter& out, std::string_view name) const {
 }
 
 Status AtaDisk::load(StateReader& in, std::string_view name) {
+    if (!in.has(name)) {
+        log_.info("attached since the machine began: the guest sees it through its PV drivers only");
+        loaded_ = s_;
+        loaded_.op = Op::None;
+        loaded_.unplugged = true;
+        return {};
+    }
     return load_section(in, name, loaded_, [&](const State& state) -> Status {
         if (state.op > Op::Trim || !state.mode.valid())
             return fail("saved state: {}: a value that no disk has", name);

@@ -31,9 +31,14 @@ public:
     virtual void power_on() = 0;
 
     virtual void save(StateWriter& out, std::string_view name) const = 0;
-    /// Reads and judges the state without taking it over; commit() does that.
+    /// Reads and judges the state without taking it over; commit() does that. A drive that the saved machine
+    /// did not have (its PV disk was attached later) is not there for the guest from then on.
     virtual Status load(StateReader& in, std::string_view name) = 0;
     virtual void commit() = 0;
+
+    /// Reads the state of a drive, if there is any, for a place where no drive is now: it was detached. The
+    /// guest must have let go of it; a CD-ROM it can do without.
+    static Status load_detached(StateReader& in, std::string_view name);
 };
 
 } // namespace dm

@@ -65,7 +65,7 @@ public:
 
     AtapiCdrom(AtaLink& channel, unsigned unit, const DriveConfig& config);
 
-    bool attached() const override { return true; }
+    bool attached() const override { return !absent_; }
     bool is_packet_device() const override { return true; }
     void command(u8 opcode) override;
     void block_moved() override;
@@ -138,11 +138,13 @@ private:
     std::string firmware_;
     ErrorPolicy errors_;
     DriveEvents* events_;
+    bool absent_ = false; ///< for the guest: it was restored from a machine without this drive
     State s_;
     // In flight only.
     std::array<iovec, AtaLink::kBufferSize / mmc::kSectorSize> vectors_{};
     u32 fetching_ = 0; ///< sectors
     bool dma_open_ = false;
+    bool loaded_absent_ = false;
     State loaded_;
 };
 static_assert(covers_every_field<AtapiCdrom::State>);

@@ -64,10 +64,15 @@ Status AtapiCdrom::eject(bool force) {
 }
 
 void AtapiCdrom::save(StateWriter& out, std::string_view name) const {
-    out.section(name, s_);
+    if (!absent_) out.section(name, s_);
 }
 
 Status AtapiCdrom::load(StateReader& in, std::string_view name) {
+    loaded_absent_ = !in.has(name);
+    if (loaded_absent_) {
+        log_.info("attached since the machine began: the guest does not see it");
+        return {};
+    }
     return load_section(in, name, loaded_, [&](const State& state) -> Status {
         const bool size_known =
             state.sector_size == mmc::kSectorSize || state.sector_size == mmc::kRawSectorSize;
@@ -87,6 +92,8 @@ Status AtapiCdrom::load(StateReader& in, std::string_view name) {
 }
 
 void AtapiCdrom::commit() {
+    absent_ = loaded_absent_;
+    if (absent_) return;
     s_ = loaded_;
     dma_open_ = false;
     if (s_.tray_locked && events_ != nullptr) events_->tray_locked(true);

@@ -118,9 +118,9 @@ Status Piix3Ide::unplug_disks(Unplug which) {
 }
 
 void Piix3Ide::save(StateWriter& out) const {
-    save_config(out);
     for (const AtaChannel& channel : channels_)
         channel.save(out);
+    save_config(out);
 }
 
 Status Piix3Ide::load(StateReader& in) {

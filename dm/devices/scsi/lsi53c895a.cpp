@@ -110,7 +110,7 @@ void Lsi53c895a::unstack() {
 }
 
 bool Lsi53c895a::interrupt_level() const {
-    if (s_.regs.has(DCNTL, dcntl::IRQD) || s_.regs.has(ISTAT1, istat1::SI)) return false;
+    if (s_.unplugged || s_.regs.has(DCNTL, dcntl::IRQD) || s_.regs.has(ISTAT1, istat1::SI)) return false;
     return s_.regs.has(ISTAT0, istat0::INTF) || (s_.causes.dstat & s_.regs.get8(DIEN)) != 0 ||
            (s_.causes.sist0 & s_.regs.get8(SIEN0)) != 0 || (s_.causes.sist1 & s_.regs.get8(SIEN1)) != 0;
 }
@@ -138,9 +138,10 @@ void Lsi53c895a::quiesce() {
     derive();
 }
 
+/// Nobody is left to acknowledge an interrupt.
 Status Lsi53c895a::unplug() {
-    stop();
     s_.unplugged = true;
+    soft_reset();
     const int error = bus_.unplug();
     config_write(pci::COMMAND, 2, 0);
     derive();
@@ -149,14 +150,14 @@ Status Lsi53c895a::unplug() {
 }
 
 void Lsi53c895a::save(StateWriter& out) const {
-    save_config(out);
     out.section(name(), s_);
     bus_.save(out);
+    save_config(out);
 }
 
 Status Lsi53c895a::load(StateReader& in) {
     DM_TRY(load_section(in, name(), loaded_, [this](const State& state) { return valid(state); }));
-    DM_TRY(bus_.load(in));
+    DM_TRY(bus_.load(in, loaded_.unplugged));
     DM_TRY(load_config(in)); // commits on success: last
     bus_.commit();
     s_ = loaded_;

@@ -181,8 +181,9 @@ public:
     /// A command with a kept request is saved as aborted: its memory is known to nobody else, and the
     /// initiator sends it again.
     void save(StateWriter& out) const;
-    /// Reads and judges without taking over; commit() does that.
-    Status load(StateReader& in);
+    /// Reads and judges without taking over; commit() does that. Targets that the saved machine did not have
+    /// are gone then. `unplugged`: so were all of that machine's.
+    Status load(StateReader& in, bool unplugged);
     void commit();
 
 private:
@@ -228,6 +229,7 @@ private:
     template <class Matches> void drain(Matches matches);
     template <class Matches> void drop(Matches matches);
     void abort(scsi::Message message);
+    bool was_saved(u8 id) const { return id < scsi::kIds && (loaded_targets_ >> id & 1) != 0; }
     Status valid(const State& state) const;
     Status valid(const State& state, u8 index) const;
 
@@ -242,7 +244,9 @@ private:
     std::unique_ptr<ScsiTransfer> collecting_;             ///< of the connected task
     unsigned calls_ = 0;
     u64 work_ = 0;
+    // Between load() and commit().
     State loaded_;
+    u32 loaded_targets_ = 0; ///< a bit for each; the others the saved machine did not have
 };
 static_assert(covers_every_field<ScsiBus::Task>);
 static_assert(covers_every_field<ScsiBus::State>);

@@ -280,23 +280,36 @@ void ScsiBus::save(StateWriter& out) const {
         if (targets_[id] != nullptr) targets_[id]->save(out, fmt::format("{}/{}", name_, id));
 }
 
-Status ScsiBus::load(StateReader& in) {
-    DM_TRY(load_section(in, name_, loaded_, [this](const State& state) { return valid(state); }));
-    for (std::size_t id = 0; id < targets_.size(); ++id)
-        if (targets_[id] != nullptr) DM_TRY(targets_[id]->load(in, fmt::format("{}/{}", name_, id)));
-    return {};
+Status ScsiBus::load(StateReader& in, bool unplugged) {
+    loaded_targets_ = 0;
+    for (unsigned id = 0; id < targets_.size(); ++id) {
+        const std::string place = fmt::format("{}/{}", name_, id);
+        if (targets_[id] == nullptr && unplugged) // and perhaps detached since
+            for (const std::string_view part : {"", "/disk", "/cdrom"})
+                in.has(place + std::string(part));
+        if (targets_[id] == nullptr || !in.has(place)) continue;
+        DM_TRY(targets_[id]->load(in, place));
+        loaded_targets_ |= 1U << id;
+    }
+    return load_section(in, name_, loaded_, [this](const State& state) { return valid(state); });
 }
 
 void ScsiBus::commit() {
     abandon();
     s_ = loaded_;
-    for (const auto& target : targets_)
-        if (target != nullptr) target->commit();
+    for (unsigned id = 0; id < targets_.size(); ++id) {
+        if (targets_[id] == nullptr) continue;
+        if ((loaded_targets_ >> id & 1) != 0) {
+            targets_[id]->commit();
+            continue;
+        }
+        log_.info("{} was attached since the machine began: the guest does not see it", id);
+        targets_[id].reset();
+    }
 }
 
 Status ScsiBus::valid(const State& state) const {
-    const auto there = [&](u8 id) { return id < scsi::kIds && targets_[id] != nullptr; };
-    if (state.connected && !there(state.target))
+    if (state.connected && !was_saved(state.target))
         return fail("saved state: {}: connected to a target that there is not", name_);
     if (state.lun > scsi::kIdentifyLun || state.tag > scsi::kUntagged ||
         state.buffer_end > state.buffer.size() || state.buffer_at > state.buffer_end)
@@ -318,7 +331,7 @@ Status ScsiBus::valid(const State& state, u8 index) const {
     const Task& task = state.tasks[index];
     const bool known = task.stage <= Stage::Ready && task.kind <= Kind::Zero &&
                        task.lun <= scsi::kIdentifyLun && task.tag <= scsi::kUntagged &&
-                       task.target < scsi::kIds && targets_[task.target] != nullptr;
+                       was_saved(task.target);
     if (!known || task.offset > kMost || task.length > kMost || task.at > task.length)
         return fail("saved state: {}: command {} is none", name_, index);
     const bool transfers = task.stage == Stage::Data;
