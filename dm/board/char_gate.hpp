@@ -24,6 +24,8 @@ public:
     void accept_input() override { far_end_->accept_input(); }
     void set_line(const LineSettings& line) override { far_end_->set_line(line); }
     void set_break(bool on) override { far_end_->set_break(on); }
+    bool set_modem_outputs(u8 lines) override { return far_end_->set_modem_outputs(lines); }
+    std::optional<u8> modem_inputs() override { return far_end_->modem_inputs(); }
     void set_frontend(CharFrontend* frontend) override { port_ = frontend; }
     std::string description() const override { return far_end_->description(); }
 

@@ -3,6 +3,7 @@
 
 #include "dm/core/types.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,12 @@ struct LineSettings {
     u8 stop_bits = 1; ///< 1 or 2
     Parity parity = Parity::None;
     bool operator==(const LineSettings&) const = default;
+};
+
+/// Modem lines as a 16550 has them: outputs in MCR, inputs in MSR.
+struct ModemLine {
+    static constexpr u8 DTR = 0x01, RTS = 0x02;
+    static constexpr u8 CTS = 0x10, DSR = 0x20, RI = 0x40, DCD = 0x80;
 };
 
 /// What the back end tells the port; called in the device thread.
@@ -34,14 +41,18 @@ public:
 class CharBackend {
 public:
     virtual ~CharBackend() = default;
-    /// Takes output; returns how many bytes were taken. Never blocks; a back end nobody reads drops old
-    /// output rather than make the guest wait.
+    /// Takes output; returns how many bytes were taken. Never blocks. Less than all is for a far end that is
+    /// slow: a back end nobody reads drops old output rather than make the guest wait.
     virtual std::size_t write(std::span<const u8> bytes) = 0;
     /// The port has room again.
     virtual void accept_input() = 0;
     /// The guest changed the format of its characters, or began or ended a break. Most back ends do not care.
     virtual void set_line(const LineSettings&) {}
     virtual void set_break(bool) {}
+    /// DTR and RTS; false: there are no such lines.
+    virtual bool set_modem_outputs(u8) { return false; }
+    /// CTS, DSR, RI and DCD as they are now; nothing: there are no such lines.
+    virtual std::optional<u8> modem_inputs() { return std::nullopt; }
     /// At most one; may be null.
     virtual void set_frontend(CharFrontend* frontend) = 0;
     /// As QMP query-chardev shows it: "pty:/dev/pts/3", "file:/tmp/x", "null".

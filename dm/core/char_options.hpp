@@ -14,9 +14,9 @@ enum class CharKind : u8 {
     File,        ///< file:PATH
     Pipe,        ///< pipe:PATH, two FIFOs named PATH.in and PATH.out
     Unix,        ///< unix:PATH
-    Tcp,         ///< tcp:HOST:PORT
+    Tcp,         ///< tcp:HOST:PORT, telnet:HOST:PORT
     HostSerial,  ///< /dev/...
-    Stdio,       ///< stdio
+    Nowhere,     ///< stdio, vc: there is no terminal and no window; null with a warning
     Unsupported, ///< everything else: refused with a list of what there is
 };
 
@@ -29,6 +29,7 @@ struct CharOptions {
     bool server = false; ///< Unix, Tcp: listen instead of connect
     bool wait = true;    ///< server: do not start the guest before the first client is there
     bool no_delay = false;    ///< Tcp: send small pieces at once
+    bool telnet = false;      ///< Tcp: speak its protocol
     bool append = false;      ///< File: keep what is there instead of truncating
     unsigned reconnect_s = 0; ///< client: try again that many seconds after the peer went; 0: never
     enum class Family : u8 { Any, Ipv4, Ipv6 } family = Family::Any; ///< Tcp

@@ -59,7 +59,7 @@ void CharChannel::ready(FdReady what) {
 }
 
 void CharChannel::read_some() {
-    std::array<u8, 4096> buffer{};
+    std::array<u8, kMostInput> buffer{};
     const std::size_t room = std::min(owner_.input_room(), buffer.size());
     if (room == 0) return want(false, wants_output_);
     const ssize_t n = ::read(fd_.get(), buffer.data(), room);

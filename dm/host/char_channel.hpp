@@ -27,6 +27,7 @@ public:
 
 class CharChannel {
 public:
+    static constexpr std::size_t kMostInput = 4096; ///< at once
     /// `fd` becomes non-blocking.
     CharChannel(EventLoop& loop, UniqueFd fd, ChannelOwner& owner);
     ~CharChannel();
@@ -68,8 +69,9 @@ public:
 
 protected:
     std::size_t input_room() const override { return frontend_ != nullptr ? frontend_->can_receive() : 0; }
-    void input(std::span<const u8> bytes) override {
-        if (frontend_ != nullptr) frontend_->receive(bytes);
+    void input(std::span<const u8> bytes) override { deliver(bytes); }
+    void deliver(std::span<const u8> bytes) const {
+        if (frontend_ != nullptr && !bytes.empty()) frontend_->receive(bytes);
     }
     void output_ready() override {
         if (frontend_ != nullptr) frontend_->writable();

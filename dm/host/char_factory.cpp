@@ -1,5 +1,6 @@
 #include "dm/host/char_factory.hpp"
 
+#include "dm/core/log.hpp"
 #include "dm/host/char_file.hpp"
 #include "dm/host/char_pipe.hpp"
 #include "dm/host/char_serial.hpp"
@@ -10,6 +11,12 @@ namespace dm::host {
 
 Result<std::unique_ptr<CharBackend>> make_char_backend(EventLoop& loop, const CharOptions& options) {
     switch (options.kind) {
+    case CharKind::Nowhere:
+        Log("serial").warning(
+            "{}: nobody is there, what the guest writes is dropped; serial=\"pty\" in xl.cfg "
+            "and xl console -t serial show it",
+            options.text);
+        [[fallthrough]];
     case CharKind::Null: return std::unique_ptr<CharBackend>(std::make_unique<NullChar>());
     case CharKind::Pty: return Pty::open(loop);
     case CharKind::File: return FileChar::open(options);
@@ -17,14 +24,10 @@ Result<std::unique_ptr<CharBackend>> make_char_backend(EventLoop& loop, const Ch
     case CharKind::Unix:
     case CharKind::Tcp: return SocketChar::open(loop, options);
     case CharKind::HostSerial: return SerialChar::open(loop, options);
-    case CharKind::Stdio:
-        return fail("{}: a guest that the toolstack starts has no terminal of its own; use pty and "
-                    "xl console -t serial",
-                    options.text);
     case CharKind::Unsupported: break;
     }
     return fail("{}: there is no such serial port here; there are pty, null, file:PATH, pipe:PATH, "
-                "unix:PATH[,server[,wait=off]], tcp:HOST:PORT[,server[,wait=off]] and /dev/PORT",
+                "unix:PATH[,server[,wait=off]], tcp: or telnet:HOST:PORT[,server[,wait=off]] and /dev/PORT",
                 options.text);
 }
 

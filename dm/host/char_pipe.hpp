@@ -15,19 +15,18 @@ class PipeChar final : public ChannelBackend {
 public:
     static Result<std::unique_ptr<CharBackend>> open(EventLoop& loop, const CharOptions& options);
 
-    std::size_t write(std::span<const u8> bytes) override {
-        output_.write(bytes);
-        return bytes.size();
-    }
+    std::size_t write(std::span<const u8> bytes) override { return output_.write(bytes); }
     void accept_input() override { in_.accept_input(); }
     std::string description() const override { return "pipe:" + path_; }
 
     PipeChar(EventLoop& loop, UniqueFd in, UniqueFd out, std::string path)
         : path_(std::move(path)), in_(loop, std::move(in), *this), out_(loop, std::move(out), *this),
-          output_(out_, out_.fd()) {}
+          output_(loop.host_timers(), out_, out_.fd(), *this) {}
 
 private:
-    void output_ready() override { output_.flush(); }
+    void output_ready() override {
+        if (output_.ready()) ChannelBackend::output_ready();
+    }
     void closed() override {} // cannot happen while we hold the other end
 
     std::string path_;

@@ -87,13 +87,26 @@ void SerialChar::set_break(bool on) {
     ::ioctl(port_.fd(), on ? TIOCSBRK : TIOCCBRK);
 }
 
-void SerialChar::deliver(std::span<const u8> bytes) const {
-    if (frontend() != nullptr && !bytes.empty()) frontend()->receive(bytes);
+/// A terminal that is no serial port has none.
+bool SerialChar::set_modem_outputs(u8 lines) {
+    int on = 0;
+    int off = 0;
+    ((lines & ModemLine::DTR) != 0 ? on : off) |= TIOCM_DTR;
+    ((lines & ModemLine::RTS) != 0 ? on : off) |= TIOCM_RTS;
+    return ::ioctl(port_.fd(), TIOCMBIC, &off) == 0 && ::ioctl(port_.fd(), TIOCMBIS, &on) == 0;
+}
+
+std::optional<u8> SerialChar::modem_inputs() {
+    int host = 0;
+    if (::ioctl(port_.fd(), TIOCMGET, &host) != 0) return std::nullopt;
+    const auto line = [&](int there, u8 here) { return (host & there) != 0 ? unsigned{here} : 0U; };
+    return static_cast<u8>(line(TIOCM_CTS, ModemLine::CTS) | line(TIOCM_DSR, ModemLine::DSR) |
+                           line(TIOCM_RI, ModemLine::RI) | line(TIOCM_CD, ModemLine::DCD));
 }
 
 /// Undoes PARMRK. A sequence may be split anywhere.
 void SerialChar::input(std::span<const u8> bytes) {
-    std::array<u8, 4096> plain{};
+    std::array<u8, CharChannel::kMostInput> plain{};
     std::size_t n = 0;
     for (const u8 byte : bytes) {
         if (marks_ == 0 && byte == kMark) {

@@ -1,4 +1,4 @@
-// `-serial /dev/...`: a serial port of the host, with the guest's line settings and breaks.
+// `-serial /dev/...`: a serial port of the host, with the guest's line settings, breaks and modem lines.
 #pragma once
 
 #include "dm/core/char_options.hpp"
@@ -10,7 +10,6 @@
 
 namespace dm::host {
 
-/// Missing: modem lines. The guest sees a modem that is always ready, the host's lines stay as they are.
 class SerialChar final : public ChannelBackend {
 public:
     static Result<std::unique_ptr<CharBackend>> open(EventLoop& loop, const CharOptions& options);
@@ -19,6 +18,8 @@ public:
     void accept_input() override { port_.accept_input(); }
     void set_line(const LineSettings& line) override;
     void set_break(bool on) override;
+    bool set_modem_outputs(u8 lines) override;
+    std::optional<u8> modem_inputs() override;
     std::string description() const override { return "serial:" + path_; }
 
     SerialChar(EventLoop& loop, UniqueFd fd, std::string path)
@@ -27,7 +28,6 @@ public:
 private:
     void input(std::span<const u8> bytes) override;
     void closed() override;
-    void deliver(std::span<const u8> bytes) const;
 
     std::string path_;
     CharChannel port_;

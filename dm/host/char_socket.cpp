@@ -2,6 +2,7 @@
 
 #include "dm/host/signals.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -113,7 +114,10 @@ Result<std::unique_ptr<CharBackend>> SocketChar::open(EventLoop& loop, const Cha
 
 SocketChar::SocketChar(EventLoop& loop, const CharOptions& options, std::vector<SocketAddress> addresses)
     : loop_(loop), options_(options), addresses_(std::move(addresses)),
-      retry_(loop.host_timers(), [this] { connect_again(); }) {}
+      retry_(loop.host_timers(), [this] { connect_again(); }), listen_again_(loop.host_timers(), [this] {
+          gives_way_ = true;
+          loop_.change(listener_.get(), FdEvents::Readable);
+      }) {}
 
 SocketChar::~SocketChar() {
     if (connecting_) loop_.unwatch(connecting_.get());
@@ -127,15 +131,20 @@ std::string SocketChar::description() const {
     if (options_.kind == CharKind::Unix)
         text += "unix:" + options_.path;
     else
-        text += "tcp:" + options_.host + ":" + options_.port;
+        text += (options_.telnet ? "telnet:" : "tcp:") + options_.host + ":" + options_.port;
     return options_.server ? text + ",server=on" : text;
 }
 
 std::size_t SocketChar::write(std::span<const u8> bytes) {
     if (!peer_) return bytes.size();
-    const std::size_t taken = peer_->write(bytes);
-    if (listener_ && peer_->far_end_gone()) loop_.change(listener_.get(), FdEvents::Readable);
+    const bool gone = peer_->far_end_gone();
+    const std::size_t taken = options_.telnet ? write_telnet(bytes) : peer_->write(bytes);
+    if (listener_ && !gone && peer_->far_end_gone()) listen_later();
     return taken;
+}
+
+void SocketChar::listen_later() {
+    listen_again_.arm(loop_.host_timers().now_ns() + kGoneUnread);
 }
 
 void SocketChar::accept_input() {
@@ -143,16 +152,25 @@ void SocketChar::accept_input() {
 }
 
 void SocketChar::connected(UniqueFd fd) {
+    listen_again_.arm(std::nullopt);
+    gives_way_ = false;
     if (options_.kind == CharKind::Tcp) {
         set_flag(fd.get(), SOL_SOCKET, SO_KEEPALIVE); // a peer whose host died must not block the next one
-        if (options_.no_delay) set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
+        if (options_.no_delay || options_.telnet) set_flag(fd.get(), IPPROTO_TCP, TCP_NODELAY);
     }
     peer_ = std::make_unique<CharChannel>(loop_, std::move(fd), *this);
+    if (options_.telnet) {
+        telnet_ = {};
+        iac_owed_ = false;
+        peer_->write(std::span(kTelnetGreeting)
+                         .first(options_.server ? kTelnetGreeting.size() : kTelnetClientGreeting));
+    }
     peer_->accept_input();
 }
 
 void SocketChar::closed() {
     peer_.reset();
+    listen_again_.arm(std::nullopt);
     if (listener_)
         loop_.change(listener_.get(), FdEvents::Readable);
     else if (options_.reconnect_s > 0)
@@ -160,6 +178,50 @@ void SocketChar::closed() {
     else
         log_.info("{} has hung up", options_.text);
     output_ready(); // nobody is there any more to wait for
+}
+
+// --------------------------------------------------------------------------------------------------- telnet
+
+/// Nothing else goes out before both are.
+bool SocketChar::pay_iac() {
+    if (iac_owed_) iac_owed_ = peer_->write({&kTelnetIac, 1}) == 0;
+    return !iac_owed_;
+}
+
+std::size_t SocketChar::write_telnet(std::span<const u8> bytes) {
+    std::size_t taken = 0;
+    while (pay_iac() && taken < bytes.size()) {
+        const std::span<const u8> rest = bytes.subspan(taken);
+        const auto iac = std::find(rest.begin(), rest.end(), kTelnetIac);
+        const auto piece =
+            rest.first(static_cast<std::size_t>(iac - rest.begin()) + (iac != rest.end() ? 1 : 0));
+        const std::size_t n = peer_->write(piece);
+        taken += n;
+        if (n < piece.size()) break;
+        iac_owed_ = iac != rest.end();
+    }
+    return taken;
+}
+
+void SocketChar::output_ready() {
+    if (peer_) pay_iac();
+    ChannelBackend::output_ready();
+}
+
+void SocketChar::input(std::span<const u8> bytes) {
+    if (listener_ && peer_->far_end_gone() && !gives_way_) listen_later();
+    if (!options_.telnet) return deliver(bytes);
+    std::array<u8, CharChannel::kMostInput> plain{};
+    std::size_t n = 0;
+    for (const u8 byte : bytes) {
+        const TelnetInput::Is what = telnet_.next(byte);
+        if (what == TelnetInput::Is::Character) plain[n++] = byte;
+        if (what != TelnetInput::Is::Break) continue;
+        deliver(std::span(plain).first(n));
+        n = 0;
+        if (frontend() != nullptr) frontend()->break_received();
+    }
+    deliver(std::span(plain).first(n));
 }
 
 // --------------------------------------------------------------------------------------------------- server
@@ -198,10 +260,10 @@ Status SocketChar::wait_for_client() {
 /// One client at a time; the next waits in the listener's queue until it has left. What a client left behind
 /// that the guest does not read stands in nobody's way.
 void SocketChar::accept_client() {
-    if (peer_ && !peer_->far_end_gone()) return loop_.change(listener_.get(), FdEvents::None);
+    if (peer_ && !gives_way_) return loop_.change(listener_.get(), FdEvents::None);
     UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!fd) return; // it has left already, or descriptors ran out: it is tried again
     loop_.change(listener_.get(), FdEvents::None);
+    if (!fd) return listen_later(); // it has left already, or descriptors ran out
     connected(std::move(fd));
 }
 

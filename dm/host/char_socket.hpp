@@ -1,10 +1,11 @@
-// `-serial unix:PATH` and `-serial tcp:HOST:PORT`: one peer at a time, as server or as client.
+// `-serial unix:PATH`, `tcp:HOST:PORT` and `telnet:HOST:PORT`: one peer at a time, as server or as client.
 #pragma once
 
 #include "dm/core/char_options.hpp"
 #include "dm/core/log.hpp"
 #include "dm/core/result.hpp"
 #include "dm/host/char_channel.hpp"
+#include "dm/host/char_telnet.hpp"
 
 #include <memory>
 #include <optional>
@@ -29,6 +30,9 @@ public:
     void accept_input() override;
     std::string description() const override;
 
+    /// How long a client that is gone keeps its place after the guest last read what it had sent.
+    static constexpr u64 kGoneUnread = kSecond;
+
     SocketChar(EventLoop& loop, const CharOptions& options, std::vector<SocketAddress> addresses);
 
 private:
@@ -39,7 +43,12 @@ private:
     void connect_again();
     void connected(UniqueFd fd);
     void retry_later();
+    void listen_later();
     void closed() override;
+    void input(std::span<const u8> bytes) override;
+    void output_ready() override;
+    std::size_t write_telnet(std::span<const u8> bytes);
+    bool pay_iac();
 
     EventLoop& loop_;
     CharOptions options_;
@@ -50,6 +59,10 @@ private:
     UniqueFd connecting_;
     std::unique_ptr<CharChannel> peer_;
     Timer retry_;
+    Timer listen_again_;
+    bool gives_way_ = false; ///< the client is gone, and the guest has not read the rest for long
+    TelnetInput telnet_;
+    bool iac_owed_ = false; ///< the second of two
 };
 
 } // namespace dm::host

@@ -45,12 +45,11 @@ Result<std::unique_ptr<CharBackend>> Pty::open(EventLoop& loop) {
 
 Pty::Pty(EventLoop& loop, UniqueFd master, UniqueFd slave, std::string path)
     : loop_(loop), slave_(std::move(slave)), path_(std::move(path)), master_(loop, std::move(master), *this),
-      output_(master_, slave_.get()) {}
+      output_(loop.host_timers(), master_, slave_.get(), *this) {}
 
 std::size_t Pty::write(std::span<const u8> bytes) {
     keep_raw();
-    output_.write(bytes);
-    return bytes.size();
+    return output_.write(bytes);
 }
 
 /// A reader that leaves the terminal echoing would feed the guest's output back to it.

@@ -21,7 +21,9 @@ public:
     Pty(EventLoop& loop, UniqueFd master, UniqueFd slave, std::string path);
 
 private:
-    void output_ready() override { output_.flush(); }
+    void output_ready() override {
+        if (output_.ready()) ChannelBackend::output_ready();
+    }
     void closed() override;
     void keep_raw();
 

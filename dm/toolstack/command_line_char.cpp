@@ -25,7 +25,8 @@ Status split_host_port(std::string_view text, CharOptions& out) {
     return {};
 }
 
-/// What unix: and tcp: have in common, in -serial and in -chardev. `nowait` and `nodelay` are old spellings.
+/// What unix:, tcp: and telnet: have in common, in -serial and in -chardev. `nowait` and `nodelay` are old
+/// spellings.
 Status take_socket_options(QemuOpts& opts, CharOptions& out) {
     DM_TRY_ASSIGN(out.server, opts.take_bool("server", false));
     DM_TRY_ASSIGN(out.wait, opts.take_bool("wait", true));
@@ -36,10 +37,15 @@ Status take_socket_options(QemuOpts& opts, CharOptions& out) {
     DM_TRY_ASSIGN(const bool ipv4, opts.take_bool("ipv4", false));
     DM_TRY_ASSIGN(const bool ipv6, opts.take_bool("ipv6", false));
     if (ipv4 != ipv6) out.family = ipv4 ? CharOptions::Family::Ipv4 : CharOptions::Family::Ipv6;
+    const bool may_telnet = out.kind == CharKind::Tcp;
+    if (may_telnet) {
+        DM_TRY_ASSIGN(out.telnet, opts.take_bool("telnet", out.telnet));
+    }
     for (const std::string_view key :
          {"telnet", "tn3270", "websocket", "tls-creds", "tls-authz", "abstract"}) {
         const auto value = opts.take(key);
-        if (value && *value != "off") return fail("{} is not supported, use a plain socket", key);
+        if (value && *value != "off" && !(may_telnet && key == "telnet"))
+            return fail("{} is not supported, use a plain socket", key);
     }
     opts.ignore({"tight", "to"});
     return {};
@@ -53,8 +59,8 @@ Result<CharOptions> parse_short(std::string_view text) {
         out.kind = CharKind::Null;
     } else if (text == "pty") {
         out.kind = CharKind::Pty;
-    } else if (text == "stdio") {
-        out.kind = CharKind::Stdio;
+    } else if (text == "stdio" || text == "vc" || text.starts_with("vc:")) {
+        out.kind = CharKind::Nowhere;
     } else if (cut(rest, "file:")) {
         out.kind = CharKind::File;
         out.path = rest;
@@ -70,7 +76,7 @@ Result<CharOptions> parse_short(std::string_view text) {
         out.path = opts.take_or("path", "");
         DM_TRY(take_socket_options(opts, out));
         DM_TRY(opts.finish());
-    } else if (cut(rest, "tcp:")) {
+    } else if (cut(rest, "tcp:") || (out.telnet = cut(rest, "telnet:"))) {
         out.kind = CharKind::Tcp;
         DM_TRY_ASSIGN(QemuOpts opts, QemuOpts::parse(rest, "address"));
         DM_TRY(split_host_port(opts.take_or("address", ""), out));
@@ -78,14 +84,13 @@ Result<CharOptions> parse_short(std::string_view text) {
         DM_TRY(opts.finish());
     } else {
         const std::string_view word = text.substr(0, text.find(':'));
-        for (const std::string_view known :
-             {"vc", "telnet", "tn3270", "websocket", "udp", "msmouse", "mon", "braille", "wctablet"})
+        for (const std::string_view known : {"tn3270", "websocket", "udp", "msmouse", "braille", "wctablet"})
             if (word == known) {
                 out.kind = CharKind::Unsupported;
                 return out;
             }
-        return fail("there is no character device '{}': use none, null, pty, stdio, file:PATH, pipe:PATH, "
-                    "unix:PATH, tcp:HOST:PORT or /dev/...",
+        return fail("there is no character device '{}': use none, null, pty, file:PATH, pipe:PATH, "
+                    "unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT or /dev/...",
                     text);
     }
     const bool wants_path =
@@ -121,8 +126,11 @@ Status take_backend(const std::string& backend, QemuOpts& opts, ChardevDraft& de
     else if (backend == "pty")
         out.kind = CharKind::Pty;
     else if (backend == "stdio")
-        out.kind = CharKind::Stdio;
-    else if (backend == "socket")
+        out.kind = CharKind::Nowhere;
+    else if (backend == "vc") {
+        out.kind = CharKind::Nowhere;
+        return {}; // whatever its size
+    } else if (backend == "socket")
         DM_TRY(take_socket_address(opts, dev));
     else if (backend == "pipe")
         DM_TRY(take_path(CharKind::Pipe));
@@ -132,9 +140,8 @@ Status take_backend(const std::string& backend, QemuOpts& opts, ChardevDraft& de
         DM_TRY(take_path(CharKind::File));
         DM_TRY_ASSIGN(out.append, opts.take_bool("append", false));
     } else {
-        for (const std::string_view known :
-             {"vc", "udp", "msmouse", "ringbuf", "memory", "spicevmc", "spiceport", "parallel", "parport",
-              "braille", "wctablet", "qemu-vdagent"})
+        for (const std::string_view known : {"udp", "msmouse", "ringbuf", "memory", "spicevmc", "spiceport",
+                                             "parallel", "parport", "braille", "wctablet", "qemu-vdagent"})
             if (backend == known) {
                 out.kind = CharKind::Unsupported;
                 return {};
@@ -169,7 +176,8 @@ Status take_port(CommandLineDraft& draft, const std::string& value, std::vector<
     if (cut(rest, "chardev:")) {
         port.chardev = rest;
     } else if (value != "none") {
-        DM_TRY_ASSIGN(port.options, parse_short(value));
+        if (cut(rest, "mon:")) draft.note("there is no monitor on it; use xl qemu-monitor-command");
+        DM_TRY_ASSIGN(port.options, parse_short(rest));
         port.options->text = draft.text;
     }
     ports.push_back(std::move(port));

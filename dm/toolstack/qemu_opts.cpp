@@ -218,7 +218,7 @@ std::string without_secrets(std::string text) {
     for (std::size_t at = text.find(kSecret); at != std::string::npos; at = text.find(kSecret, at)) {
         at += kSecret.size();
         std::size_t end = at;
-        while (end < text.size() && text[end] != ' ' && (text[end] != ',' || text.substr(end, 2) == ",,"))
+        while (end < text.size() && (text[end] != ',' || text.substr(end, 2) == ",,"))
             end += text[end] == ',' ? 2 : 1;
         const std::string value = text.substr(at, end - at);
         if (value != "on" && value != "off") text.replace(at, value.size(), "***"); // those ask for one

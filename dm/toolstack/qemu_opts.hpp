@@ -24,7 +24,7 @@ Result<u64> parse_number(std::string_view text, u64 most = ~u64{0});
 /// number counts `unit` bytes.
 Result<u64> parse_size(std::string_view text, u64 unit = 1);
 
-/// The same options with "***" for each password in them: for a log that others may read.
+/// The same option with "***" for each password in it: for a log that others may read.
 std::string without_secrets(std::string text);
 
 /// The keys of one option. Take what is known; finish() then complains about the rest.

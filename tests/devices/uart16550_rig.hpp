@@ -15,6 +15,8 @@ struct UartWire final : CharBackend {
     void accept_input() override { wire.accept_input(); }
     void set_line(const LineSettings& l) override { line = l; }
     void set_break(bool on) override { breaking = on; }
+    bool set_modem_outputs(u8 lines) override { return wire.set_modem_outputs(lines); }
+    std::optional<u8> modem_inputs() override { return wire.modem_inputs(); }
     void set_frontend(CharFrontend* f) override { wire.set_frontend(f); }
     std::string description() const override { return wire.description(); }
 
@@ -42,13 +44,15 @@ struct UartRig : Rig {
             dev.writable();
             break;
         case 2: dev.break_received(); break;
-        case 3: dev.set_modem_inputs(Bits<Uart16550::Msr>{static_cast<u8>(rng.next())}); break;
+        case 3: wire.lines = static_cast<u8>(rng.next()); break;
         default: wire.send("some input that is longer than the FIFO"); break;
         }
     }
     void copy_surroundings(Rig& from) override {
         Rig::copy_surroundings(from);
-        wire.room = dynamic_cast<UartRig&>(from).wire.room;
+        const auto& other = dynamic_cast<UartRig&>(from);
+        wire.room = other.wire.room;
+        wire.lines = other.wire.lines;
     }
 
     void set(Uart16550::Reg reg, unsigned value) { out(static_cast<Port>(kBase + reg), value); }

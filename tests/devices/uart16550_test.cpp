@@ -165,6 +165,24 @@ TEST_F(Uart16550Test, ABackEndThatNeverTakesAnythingStallsTheGuestOnceOnly) {
     EXPECT_EQ(r.get(U::LSR) & 0x20, 0x00) << "the back end had recovered, so it is waited for again";
 }
 
+TEST_F(Uart16550Test, ABackEndThatTakesALittleNowAndThenIsWaitedForAnew) {
+    r.fifos_on();
+    r.wire.room = 0;
+    for (const char c : std::string_view("abcd"))
+        r.set(U::RBR_THR_DLL, static_cast<u8>(c));
+    r.advance(U::kPatienceNs - 1);
+    r.wire.room = 1;
+    r.dev.writable();
+    r.advance(U::kPatienceNs - 1);
+    EXPECT_EQ(r.get(U::LSR) & 0x20, 0x00);
+    r.wire.room = 1; // without a word: it is asked before what waits is dropped
+    r.advance(1);
+    EXPECT_EQ(r.get(U::LSR) & 0x20, 0x00);
+    r.wire.room = SIZE_MAX;
+    r.dev.writable();
+    EXPECT_EQ(r.wire.sent, "abcd");
+}
+
 TEST_F(Uart16550Test, ResettingTheTransmitFifoDropsWhatWaits) {
     r.fifos_on();
     r.wire.room = 0;
@@ -343,8 +361,11 @@ TEST_F(Uart16550Test, LoopbackConnectsModemOutputsToModemInputs) {
 }
 
 TEST_F(Uart16550Test, ModemChangesSetDeltasUntilMsrIsRead) {
+    r.wire.lines = 0xb0;
     r.set(U::IER_DLM, kEdssi);
-    r.dev.set_modem_inputs(Bits<U::Msr>{0x30}); // carrier lost
+    r.wire.lines = 0x30; // carrier lost
+    r.advance(U::kModemPollNs);
+    EXPECT_TRUE(r.irq());
     EXPECT_EQ(r.get(U::IIR_FCR), U::MODEM);
     EXPECT_EQ(r.get(U::MSR), 0x38);
     EXPECT_EQ(r.get(U::MSR), 0x30);
@@ -352,15 +373,92 @@ TEST_F(Uart16550Test, ModemChangesSetDeltasUntilMsrIsRead) {
 }
 
 TEST_F(Uart16550Test, OnlyTheEndOfARingIsReported) {
-    r.dev.set_modem_inputs(Bits<U::Msr>{0xf0});
+    r.wire.lines = 0xf0;
     EXPECT_EQ(r.get(U::MSR), 0xf0);
-    r.dev.set_modem_inputs(Bits<U::Msr>{0xb0});
+    r.wire.lines = 0xb0;
     EXPECT_EQ(r.get(U::MSR), 0xb4);
 }
 
+TEST_F(Uart16550Test, ModemLinesOfTheWireShowWhenMsrIsRead) {
+    r.wire.lines = 0x20; // DSR alone
+    EXPECT_EQ(r.get(U::MSR), 0x29) << "CTS and carrier went";
+    EXPECT_EQ(r.get(U::MSR), 0x20);
+    r.wire.lines = 0x3f;
+    EXPECT_EQ(r.get(U::MSR), 0x31) << "four lines are all there are";
+}
+
+TEST_F(Uart16550Test, ModemLinesAreLookedAtWhileTheGuestWantsToHearOfThem) {
+    r.wire.lines = 0xb0;
+    r.set(U::IER_DLM, kRda | kThre | kElsi);
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+    r.set(U::IER_DLM, kEdssi);
+    for (int i = 0; i < 3; ++i) {
+        r.wire.lines = *r.wire.lines ^ 0x10;
+        r.advance(U::kModemPollNs - 1);
+        EXPECT_FALSE(r.irq());
+        r.advance(1);
+        EXPECT_TRUE(r.irq());
+        EXPECT_EQ(r.get(U::MSR), *r.wire.lines | 0x01);
+        EXPECT_FALSE(r.irq());
+    }
+    r.set(U::IER_DLM, 0);
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+    r.set(U::IER_DLM, kEdssi);
+    r.dev.reset();
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+}
+
+TEST_F(Uart16550Test, AWireWithoutModemLinesIsAModemThatIsReadyAndIsNotLookedAt) {
+    r.set(U::IER_DLM, kEdssi);
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+    EXPECT_EQ(r.get(U::MSR), 0xb0);
+}
+
+TEST_F(Uart16550Test, ModemLinesThatGoAwayStayWhatTheyWere) {
+    r.wire.lines = 0x10;
+    r.set(U::IER_DLM, kEdssi);
+    r.get(U::MSR);
+    r.wire.lines.reset();
+    r.advance(U::kModemPollNs);
+    EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
+    EXPECT_EQ(r.get(U::MSR), 0x10);
+}
+
+TEST_F(Uart16550Test, ModemOutputsReachTheWireButNotInLoopback) {
+    EXPECT_EQ(r.wire.outputs, 0x00) << "both are off after a reset";
+    r.set(U::MCR, 0x0b);
+    EXPECT_EQ(r.wire.outputs, 0x03);
+    r.set(U::MCR, 0x09);
+    EXPECT_EQ(r.wire.outputs, 0x01);
+    r.set(U::MCR, 0x1a);
+    EXPECT_EQ(r.wire.outputs, 0x00);
+    r.wire.lines = 0x40;
+    EXPECT_EQ(r.get(U::MSR) & 0xf0, 0x90) << "nor do inputs come from there";
+    r.set(U::MCR, 0x0a);
+    EXPECT_EQ(r.wire.outputs, 0x02);
+    r.dev.reset();
+    EXPECT_EQ(r.wire.outputs, 0x00);
+}
+
+TEST_F(Uart16550Test, ALoadedPortDrivesItsModemOutputsAndGoesOnLooking) {
+    r.wire.lines = 0xb0;
+    r.set(U::MCR, 0x0b);
+    r.set(U::IER_DLM, kEdssi);
+    const std::vector<u8> image = snapshot(r);
+    UartRig twin;
+    twin.copy_surroundings(r);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(twin.dev.load(*reader).ok());
+    EXPECT_EQ(twin.wire.outputs, 0x03);
+    EXPECT_EQ(twin.timers.next_deadline(), r.timers.next_deadline());
+}
+
 TEST_F(Uart16550Test, InterruptsAreShownByPriority) {
+    r.wire.lines = 0xb0;
     r.set(U::IER_DLM, 0x0f);
-    r.dev.set_modem_inputs(Bits<U::Msr>{0x00});
+    r.wire.lines = 0x00;
+    r.advance(U::kModemPollNs);
     r.wire.send("a");
     r.dev.break_received(); // overruns the one byte there is
     EXPECT_EQ(r.get(U::IIR_FCR), U::LINE);

@@ -74,6 +74,18 @@ struct CharTest : testing::Test {
     }
     std::size_t write(std::string_view text) { return backend->write(bytes_of(text)); }
 
+    /// In pieces, as a guest does: waits where the back end has no room.
+    void write_all(std::string_view text, std::size_t piece) {
+        while (!text.empty()) {
+            const unsigned told = port.writable_calls;
+            const std::string_view part = text.substr(0, piece);
+            const std::size_t taken = write(part);
+            text.remove_prefix(taken);
+            if (taken == part.size()) continue;
+            run_until([&] { return port.writable_calls > told; });
+            ASSERT_GT(port.writable_calls, told) << "the port was never told of room";
+        }
+    }
     /// Runs the loop until nothing has happened for a while, or `done`.
     template <class Done> void run_until(Done done) {
         for (int i = 0; i < 200 && !done(); ++i)

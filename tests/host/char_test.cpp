@@ -1,8 +1,10 @@
 // Back ends other than pty, and what is refused.
 #include "dm/host/char_serial.hpp"
+#include "dm/host/char_socket.hpp"
 #include "dm/host/pty.hpp"
 #include "dm/host/signals.hpp"
 #include "tests/host/char_rig.hpp"
+#include "tests/support/free_port.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -64,14 +66,18 @@ TEST_F(CharBackendTest, AFileThatCannotBeOpenedIsNamed) {
                 AllOf(HasSubstr("-serial file:/no/such"), HasSubstr("No such file")));
 }
 
-TEST_F(CharBackendTest, StdioIsRefusedWithARemedy) {
-    EXPECT_THAT(refusal({.kind = CharKind::Stdio, .text = "-serial stdio"}),
-                AllOf(HasSubstr("-serial stdio"), HasSubstr("pty")));
+TEST_F(CharBackendTest, APortThatLeadsNowhereIsNullAndTheLogNamesARemedy) {
+    testing::internal::CaptureStderr();
+    open({.kind = CharKind::Nowhere, .text = "-serial vc:80x25"});
+    EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                AllOf(HasSubstr("-serial vc:80x25"), HasSubstr("pty")));
+    EXPECT_EQ(write("abc"), 3U);
+    EXPECT_EQ(backend->description(), "null");
 }
 
 TEST_F(CharBackendTest, UnsupportedKindsAreRefusedWithAListOfWhatThereIs) {
-    EXPECT_THAT(refusal({.kind = CharKind::Unsupported, .text = "-serial vc:80x25"}),
-                AllOf(HasSubstr("-serial vc:80x25"), HasSubstr("pty"), HasSubstr("tcp:HOST:PORT")));
+    EXPECT_THAT(refusal({.kind = CharKind::Unsupported, .text = "-serial udp::1"}),
+                AllOf(HasSubstr("-serial udp::1"), HasSubstr("pty"), HasSubstr("telnet:HOST:PORT")));
 }
 
 // ----------------------------------------------------------------------------------------------------- pipes
@@ -99,8 +105,8 @@ TEST_F(PipeTest, CarriesBothDirections) {
 
 TEST_F(PipeTest, WithoutAReaderTheNewestOutputIsKept) {
     const std::string text = numbered_lines(50'000);
-    for (std::size_t at = 0; at < text.size(); at += 1000)
-        EXPECT_EQ(write(std::string_view(text).substr(at, 1000)), 1000U);
+    write_all(text, 1000);
+    EXPECT_EQ(port.writable_calls, 1U);
     EXPECT_LE(wakeups(30 * kMillisecond), 3U);
     const UniqueFd from_guest(::open(out.c_str(), O_RDONLY | O_NONBLOCK));
     const std::string got = read_all(from_guest.get());
@@ -222,6 +228,25 @@ TEST_F(SocketTest, WhatAClientSentBeforeItLeftIsReadByASlowGuest) {
     EXPECT_EQ(port.got, "abcdef");
 }
 
+/// As `printf ... | socat` one after the other: the guest answers before it has read all.
+TEST_F(SocketTest, WhatAClientSentBeforeItLeftIsReadBeforeTheNextComes) {
+    port.room = 2;
+    serve();
+    UniqueFd first = connect_unix();
+    put(first.get(), "abcdef");
+    first.reset();
+    const UniqueFd second = connect_unix();
+    put(second.get(), "GH");
+    for (std::size_t read = 2; read <= 8; read += 2) {
+        run_until([&] { return port.got.size() >= read; });
+        EXPECT_EQ(write("echo"), 4U);
+        settle();
+        port.room = 2;
+        backend->accept_input();
+    }
+    EXPECT_EQ(port.got, "abcdefGH");
+}
+
 /// The guest does not read, and what the first client sent stands in the way of its end.
 TEST_F(SocketTest, AClientThatIsGoneUnreadGivesWayToTheNext) {
     port.room = 1;
@@ -232,10 +257,9 @@ TEST_F(SocketTest, AClientThatIsGoneUnreadGivesWayToTheNext) {
     first.reset();
     const UniqueFd second = connect_unix();
     settle();
-    for (int i = 0; i < 3; ++i) {
-        EXPECT_EQ(write("x"), 1U);
-        settle();
-    }
+    EXPECT_EQ(write("x"), 1U);
+    wakeups(SocketChar::kGoneUnread + 20 * kMillisecond);
+    EXPECT_EQ(write("x"), 1U);
     EXPECT_THAT(read_all(second.get()), HasSubstr("x"));
     EXPECT_EQ(port.got, "a");
     put(second.get(), "B");
@@ -306,17 +330,17 @@ TEST_F(SocketTest, AClientConnectsAgainAfterTheServerCameBack) {
     EXPECT_TRUE(is_connected());
 }
 
-TEST_F(SocketTest, TcpServesOnAGivenPort) {
-    // A port that is free now: bound and let go.
-    UniqueFd probe(::socket(AF_INET, SOCK_STREAM, 0));
+/// Of this host.
+sockaddr_in at_port(u16 number) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    ASSERT_EQ(::bind(probe.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
-    ASSERT_EQ(::getsockname(probe.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-    probe.reset();
-    const std::string port_number = std::to_string(ntohs(address.sin_port));
+    address.sin_port = htons(number);
+    return address;
+}
+
+TEST_F(SocketTest, TcpServesOnAGivenPort) {
+    const std::string port_number = std::to_string(dm::test::free_port());
     open({.kind = CharKind::Tcp, .host = "127.0.0.1", .port = port_number, .server = true, .wait = false});
     auto client = make_char_backend(
         loop, {.kind = CharKind::Tcp, .host = "127.0.0.1", .port = port_number, .no_delay = true});
@@ -332,6 +356,114 @@ TEST_F(SocketTest, ATcpHostThatDoesNotExistIsNamed) {
     EXPECT_THAT(
         refusal({.kind = CharKind::Tcp, .text = "-serial tcp:256.1.1.1:1", .host = "256.1.1.1", .port = "1"}),
         HasSubstr("256.1.1.1"));
+}
+
+// ---------------------------------------------------------------------------------------------------- telnet
+
+struct TelnetTest : SocketTest {
+    static constexpr std::string_view kGreeting{"\xff\xfb\0\xff\xfd\0\xff\xfb\1\xff\xfb\3", 12};
+
+    UniqueFd client;
+    void serve_and_connect() {
+        const u16 number = dm::test::free_port();
+        open({.kind = CharKind::Tcp,
+              .host = "127.0.0.1",
+              .port = std::to_string(number),
+              .server = true,
+              .wait = false,
+              .telnet = true});
+        EXPECT_EQ(backend->description(), fmt::format("disconnected:telnet:127.0.0.1:{},server=on", number));
+        client = UniqueFd(::socket(AF_INET, SOCK_STREAM, 0));
+        const sockaddr_in address = at_port(number);
+        const int small = 4096;
+        ::setsockopt(client.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+        ASSERT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+        run_until([&] { return is_connected(); });
+        ASSERT_EQ(read_all(client.get()), kGreeting);
+    }
+    /// What the guest gets of what the client sends.
+    std::string heard(std::string_view sent) {
+        port.got.clear();
+        put(client.get(), sent);
+        settle();
+        return port.got;
+    }
+};
+
+using namespace std::string_view_literals;
+
+TEST_F(TelnetTest, TheClientIsToldToSendEachCharacterAndTakesAllBitsBothWays) {
+    serve_and_connect();
+    EXPECT_EQ(heard("a\xff\xff\xff\xff\xfe"), "a\xff\xff\xfe");
+    EXPECT_EQ(write("x\xff\xffy\xff"), 5U);
+    EXPECT_EQ(read_all(client.get()), "x\xff\xff\xff\xffy\xff\xff");
+}
+
+TEST_F(TelnetTest, AnswersAndOtherCommandsOfTheClientAreNoCharacters) {
+    serve_and_connect();
+    EXPECT_EQ(heard("a\xff\xfd\1\xff\xfd\3b"), "ab"); // DO ECHO, DO SUPPRESS-GO-AHEAD
+    EXPECT_EQ(heard("\xff\xfa\x1f\0\x50\xff\xff\xf0\0\x18\xff\xf0"
+                    "c"sv),
+              "c"); // a window's size with an escaped FF in it
+    EXPECT_EQ(heard("\xff\xf1\xff\xf6"
+                    "d"),
+              "d"); // NOP, ARE YOU THERE
+    EXPECT_EQ(heard("\xff"), "");
+    EXPECT_EQ(heard("\xfb"), "");
+    EXPECT_EQ(heard("\x18"
+                    "e"),
+              "e");
+    EXPECT_EQ(read_all(client.get()), "") << "something was answered";
+}
+
+TEST_F(TelnetTest, ABreakIsOne) {
+    serve_and_connect();
+    EXPECT_EQ(heard("a\xff\xf3"
+                    "b"),
+              "a<break>b");
+}
+
+TEST_F(TelnetTest, TheReturnKeyIsOneCharacterHoweverTheClientSendsIt) {
+    serve_and_connect();
+    EXPECT_EQ(heard("a\r\nb\r\0c\nd\0"sv), "a\rb\rc\nd\0"sv);
+    EXPECT_EQ(heard("\xff\xfb\0\r\n\r\0"sv), "\r\n\r\0"sv) << "the client agreed to BINARY";
+}
+
+TEST_F(TelnetTest, AClientThatReadsSlowlyGetsEveryDoubledCharacter) {
+    serve_and_connect();
+    std::string sent;
+    for (std::size_t taken = 1; taken > 0; sent += std::string(taken, '\xff'))
+        taken = write(std::string(1001, '\xff'));
+    EXPECT_EQ(read_all(client.get()).size(), 2 * sent.size());
+    EXPECT_GE(port.writable_calls, 1U);
+}
+
+TEST_F(TelnetTest, ANewClientBeginsAnew) {
+    serve_and_connect();
+    EXPECT_EQ(heard("\xff\xfa\x1f never ended"), "");
+    sockaddr_in address{};
+    socklen_t length = sizeof(address);
+    ASSERT_EQ(::getpeername(client.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
+    client = UniqueFd(::socket(AF_INET, SOCK_STREAM, 0));
+    ASSERT_EQ(::connect(client.get(), reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(read_all(client.get()), kGreeting);
+    EXPECT_EQ(heard("a"), "a");
+}
+
+TEST_F(TelnetTest, AsAClientItAsksForBinaryOnly) {
+    const u16 number = dm::test::free_port();
+    auto server = make_char_backend(loop, {.kind = CharKind::Tcp,
+                                           .host = "127.0.0.1",
+                                           .port = std::to_string(number),
+                                           .server = true,
+                                           .wait = false});
+    ASSERT_TRUE(server.ok()) << server.error().message;
+    server.value()->set_frontend(&port);
+    auto guest = make_char_backend(
+        loop, {.kind = CharKind::Tcp, .host = "127.0.0.1", .port = std::to_string(number), .telnet = true});
+    ASSERT_TRUE(guest.ok()) << guest.error().message;
+    run_until([&] { return !port.got.empty(); });
+    EXPECT_EQ(port.got, kGreeting.substr(0, 6));
 }
 
 // ----------------------------------------------------------------------------------------------- host serial

@@ -21,7 +21,11 @@ constexpr u8 bit(Uart16550::Msr b) {
 
 Uart16550::Uart16550(std::string_view name, IrqLine irq, TimerQueue& timers, CharBackend& wire)
     : Device(name), log_(name), irq_(std::move(irq)), timers_(timers), wire_(wire),
-      rx_timer_(timers, [this] { rx_timed_out(); }), tx_timer_(timers, [this] { give_up(); }) {
+      rx_timer_(timers, [this] { rx_timed_out(); }), tx_timer_(timers, [this] { give_up(); }),
+      modem_timer_(timers, [this] {
+          ask_modem();
+          sync();
+      }) {
     wire_.set_frontend(this);
 }
 
@@ -45,6 +49,8 @@ Status Uart16550::load(StateReader& in) {
             return fail("saved state: {}: more characters than the FIFOs hold", name());
         if (s.tx.empty() == s.tx_give_up_at_ns.has_value())
             return fail("saved state: {}: the transmitter waits for nothing", name());
+        if (s.modem_poll_at_ns && !s.ier.has(Ier::EDSSI))
+            return fail("saved state: {}: modem lines are asked for nobody", name());
         if ((s.rx_timeout && s.rx.empty()) || s.modem_deltas > 0x0f)
             return fail("saved state: {}: an interrupt that nothing can end", name());
         return {};
@@ -93,6 +99,10 @@ u8 Uart16550::modem_lines() const {
     return static_cast<u8>(lines);
 }
 
+u8 Uart16550::modem_outputs() const {
+    return loop() ? 0 : state_.mcr.raw() & (ModemLine::DTR | ModemLine::RTS);
+}
+
 Bits<Uart16550::Lsr> Uart16550::line_status() const {
     Bits<Lsr> lsr = state_.errors;
     lsr.set(Lsr::DR, !state_.rx.empty());
@@ -120,6 +130,7 @@ void Uart16550::sync() {
     irq_.set(interrupt() != NONE);
     rx_timer_.arm(state_.rx_timeout_at_ns);
     tx_timer_.arm(state_.tx_give_up_at_ns);
+    modem_timer_.arm(state_.modem_poll_at_ns);
     if (!dlab() &&
         line() != line_of(state_.told_lcr, state_.told_divisor)) { // not while the divisor is half written
         state_.told_divisor = state_.divisor;
@@ -130,6 +141,11 @@ void Uart16550::sync() {
     if (break_now != break_told_) {
         break_told_ = break_now;
         wire_.set_break(break_now);
+    }
+    const u8 outputs = modem_outputs();
+    if (outputs != outputs_told_) {
+        outputs_told_ = outputs;
+        wire_.set_modem_outputs(outputs);
     }
 }
 
@@ -214,6 +230,7 @@ u8 Uart16550::read_lsr() {
 }
 
 u8 Uart16550::read_msr() {
+    if (!loop()) ask_modem();
     const auto value = static_cast<u8>(modem_lines() | state_.modem_deltas);
     state_.modem_deltas = 0;
     sync();
@@ -223,7 +240,9 @@ u8 Uart16550::read_msr() {
 void Uart16550::write_ier(u8 value) {
     const Bits<Ier> now{static_cast<u8>(value & 0x0f)};
     if (now.has(Ier::ETBEI) && !state_.ier.has(Ier::ETBEI)) state_.thre_interrupt = state_.tx.empty();
+    const bool other_edssi = now.has(Ier::EDSSI) != state_.ier.has(Ier::EDSSI);
     state_.ier = now;
+    if (other_edssi) ask_modem();
 }
 
 /// The other bits take effect only together with FIFO_ENABLE; the two resets clear themselves.
@@ -272,13 +291,20 @@ std::size_t Uart16550::send(std::span<const u8> bytes) {
     return taken;
 }
 
-void Uart16550::flush_tx() {
+/// True when a part was sent: a back end that is slow is waited for anew.
+bool Uart16550::flush_tx() {
+    bool sent = false;
     while (!state_.tx.empty()) {
         const u8 c = state_.tx.front();
-        if (send({&c, 1}) == 0) return;
+        if (send({&c, 1}) == 0) {
+            if (sent) state_.tx_give_up_at_ns = timers_.now_ns() + kPatienceNs;
+            return sent;
+        }
+        sent = true;
         state_.tx.pop();
         if (state_.tx.empty()) clear_tx();
     }
+    return false;
 }
 
 void Uart16550::clear_tx() {
@@ -294,8 +320,7 @@ void Uart16550::writable() {
 }
 
 void Uart16550::give_up() {
-    flush_tx();
-    if (!state_.tx.empty()) {
+    if (!flush_tx() && !state_.tx.empty()) {
         log_.guest("output is dropped: {} takes nothing", wire_.description());
         state_.tx_dropping = true;
         clear_tx();
@@ -369,10 +394,14 @@ void Uart16550::clear_rx() {
 // ------------------------------------------------------------------------------------------------ modem
 // control
 
-void Uart16550::set_modem_inputs(Bits<Msr> lines) {
-    state_.modem_in = lines.raw() & kModemLines;
+/// And again before long, while the guest wants to hear of changes.
+void Uart16550::ask_modem() {
+    state_.modem_poll_at_ns.reset();
+    const std::optional<u8> lines = wire_.modem_inputs();
+    if (!lines) return;
+    state_.modem_in = *lines & kModemLines;
     note_modem_changes();
-    sync();
+    if (state_.ier.has(Ier::EDSSI)) state_.modem_poll_at_ns = timers_.now_ns() + kModemPollNs;
 }
 
 /// DCTS, DDSR and DDCD tell of any change, TERI of the end of a ring only.

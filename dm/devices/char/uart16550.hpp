@@ -1,6 +1,9 @@
 // Serial port: National Semiconductor PC16550D (datasheet TL/C/8652, TI SNLS378).
 // Notes: docs/devices/uart16550.md
 //
+// Modem lines are the back end's, as in QEMU: its inputs are looked at when MSR is read, and every 100 ms
+// while EDSSI wants to hear of changes. One without lines is a modem that is always ready.
+//
 // Missing: parity and framing errors (back ends deliver whole bytes), DMA mode (RXRDY and TXRDY go nowhere on
 // a PC), the time that characters take to send: the transmitter is empty as soon as the back end took a byte.
 //
@@ -71,6 +74,7 @@ public:
     static constexpr std::size_t kFifo = 16;
     /// How long a back end that takes nothing may hold the guest up.
     static constexpr u64 kPatienceNs = 200 * kMillisecond;
+    static constexpr u64 kModemPollNs = 100 * kMillisecond;
 
     /// Causes only: LSR, IIR, MSR's upper half and the interrupt are computed from these.
     struct State {
@@ -94,6 +98,7 @@ public:
         Fifo<u8, kFifo> tx;                  ///< what the back end did not take
         std::optional<u64> tx_give_up_at_ns; ///< set while `tx` waits
         bool tx_dropping = false;            ///< patience has run out
+        std::optional<u64> modem_poll_at_ns; ///< set while EDSSI is and the back end has lines
 
         static constexpr void fields(auto&& v, auto& s) {
             v("ier", s.ier);
@@ -116,6 +121,7 @@ public:
             v("tx", s.tx);
             v("tx_give_up_at_ns", s.tx_give_up_at_ns);
             v("tx_dropping", s.tx_dropping);
+            v("modem_poll_at_ns", s.modem_poll_at_ns);
         }
     };
 
@@ -135,8 +141,6 @@ public:
     void receive(std::span<const u8> bytes) override;
     void writable() override;
     void break_received() override;
-    /// The lines at the connector; bits as in MSR.
-    void set_modem_inputs(Bits<Msr> lines);
 
 private:
     bool dlab() const { return state_.lcr.has(Lcr::DLAB); }
@@ -148,6 +152,7 @@ private:
     LineSettings line() const { return line_of(state_.lcr, state_.divisor); }
     u64 character_ns() const;
     u8 modem_lines() const;
+    u8 modem_outputs() const;
     Bits<Lsr> line_status() const;
     Iir interrupt() const;
 
@@ -161,13 +166,14 @@ private:
 
     void transmit(std::span<const u8> bytes);
     std::size_t send(std::span<const u8> bytes);
-    void flush_tx();
+    bool flush_tx();
     void give_up();
     void store(u16 character);
     void show_break_at_top();
     void clear_rx();
     void clear_tx();
     void note_modem_changes();
+    void ask_modem();
     void restart_rx_timeout();
     void rx_timed_out();
     void sync();
@@ -178,8 +184,10 @@ private:
     CharBackend& wire_;
     State state_;
     bool break_told_ = false;
+    std::optional<u8> outputs_told_;
     Timer rx_timer_;
     Timer tx_timer_;
+    Timer modem_timer_;
 };
 static_assert(covers_every_field<Uart16550::State>);
 
