@@ -34,6 +34,11 @@ std::string text_of(const Fifo<char, UsbPorts::kLongestId>& name) {
     return text;
 }
 
+Error mismatch(const UsbHostLink& link) {
+    return fail("speed mismatch: the host's device {} cannot work at this controller; use one of version 3",
+                link.identity().text);
+}
+
 } // namespace
 
 UsbPorts::UsbPorts(UsbController& usb, InputSwitch& input, TimerQueue& timers, std::string controller,
@@ -88,17 +93,25 @@ Result<UsbPorts::Place> UsbPorts::parse(std::string_view port) const {
     return place;
 }
 
-/// Root ports first, but the last one is for a hub.
-Result<UsbPorts::Place> UsbPorts::free_place(bool for_hub) {
-    for (unsigned root = 0; root < usb_.root_ports(); ++root) {
-        const bool last = root + 1 == usb_.root_ports();
-        if (taken({root, std::nullopt})) continue;
-        if (!last || for_hub) return Place{root, std::nullopt};
-        put(UsbModel::Hub, {}, {root, std::nullopt});
-    }
-    for (unsigned root = 0; root < usb_.root_ports(); ++root)
-        for (unsigned port = 0; port < UsbHub::kPorts && hub_at(root) != nullptr; ++port)
-            if (!taken({root, port}) && !for_hub) return Place{root, port};
+/// Root ports first, but the last one is for a hub, which put() plugs in. A device of the host has to be
+/// served there; one that no hub serves may have the last root port for itself.
+Result<UsbPorts::Place> UsbPorts::free_place(bool for_hub, UsbHostLink* link) const {
+    const unsigned roots = usb_.root_ports();
+    bool any = false;
+    const auto suits = [&](const Place& place) {
+        if (taken(place)) return false;
+        any = true;
+        return link == nullptr || serves(place, *link);
+    };
+    for (unsigned root = 0; root < roots; ++root)
+        if ((root + 1 < roots || for_hub) && suits({root, std::nullopt})) return Place{root, std::nullopt};
+    for (unsigned root = 0; root < roots && !for_hub; ++root)
+        for (unsigned port = 0; port < UsbHub::kPorts; ++port)
+            if ((hub_at(root) != nullptr || !taken({root, std::nullopt})) && suits({root, port}))
+                return Place{root, port};
+    if (link != nullptr && roots > 0 && suits({roots - 1, std::nullopt}))
+        return Place{roots - 1, std::nullopt};
+    if (any) return mismatch(*link);
     return fail("all USB ports are taken");
 }
 
@@ -120,16 +133,16 @@ bool UsbPorts::serves(const Place& place, usb::Speed speed) const {
     return !place.behind || fastest || usb_.hubs_translate();
 }
 
+bool UsbPorts::serves(const Place& place, UsbHostLink& link) const {
+    return std::ranges::any_of(std::array{usb::Speed::High, usb::Speed::Full}, [&](usb::Speed s) {
+        return serves(place, s) && UsbHostDevice::speaks(link, s);
+    });
+}
+
 Status UsbPorts::plug_host(std::unique_ptr<UsbHostLink>& link, std::string_view id, std::string_view port) {
     if (id.size() > kLongestId) return fail("the id {} is longer than {} characters", id, kLongestId);
-    DM_TRY_ASSIGN(const Place place, port.empty() ? free_place(false) : parse(port));
-    const bool fits = std::ranges::any_of(std::array{usb::Speed::High, usb::Speed::Full}, [&](usb::Speed s) {
-        return serves(place, s) && UsbHostDevice::speaks(*link, s);
-    });
-    if (!fits)
-        return fail(
-            "speed mismatch: the host's device {} cannot work at this controller; use one of version 3",
-            link->identity().text);
+    DM_TRY_ASSIGN(const Place place, port.empty() ? free_place(false, link.get()) : parse(port));
+    if (!serves(place, *link)) return mismatch(*link);
     put(UsbModel::Host, id, place, {}, std::move(link));
     return {};
 }
@@ -173,6 +186,8 @@ std::unique_ptr<UsbDevice> UsbPorts::make_disk(std::string_view drive, std::stri
 
 void UsbPorts::put(UsbModel model, std::string_view id, const Place& place, std::string_view drive,
                    std::unique_ptr<UsbHostLink> link) {
+    if (place.behind && !taken({place.root, std::nullopt}))
+        put(UsbModel::Hub, {}, {place.root, std::nullopt});
     const std::string port = place.behind ? fmt::format("{}.{}", place.root + 1, *place.behind + 1)
                                           : fmt::to_string(place.root + 1);
     Plugged plugged{.model = model, .id = std::string(id), .drive = std::string(drive), .place = place};

@@ -95,7 +95,7 @@ private:
     };
 
     Result<Place> parse(std::string_view port) const;
-    Result<Place> free_place(bool for_hub);
+    Result<Place> free_place(bool for_hub, UsbHostLink* link = nullptr) const;
     static std::size_t slot_of(const Place& place);
     static Place place_of(std::size_t section, std::size_t slot);
     std::size_t sections() const { return (usb_.root_ports() + kRoots - 1) / kRoots; }
@@ -106,6 +106,7 @@ private:
     const Plugged* at(const Place& place) const;
     bool taken(const Place& place) const;
     bool serves(const Place& place, usb::Speed speed) const;
+    bool serves(const Place& place, UsbHostLink& link) const;
     void put(UsbModel model, std::string_view id, const Place& place, std::string_view drive = {},
              std::unique_ptr<UsbHostLink> link = nullptr);
     void lost(Place place);

@@ -14,9 +14,8 @@ UsbHostSpeed speed_of(int speed) {
     switch (speed) {
     case LIBUSB_SPEED_LOW: return UsbHostSpeed::Low;
     case LIBUSB_SPEED_HIGH: return UsbHostSpeed::High;
-    case LIBUSB_SPEED_SUPER:
-    case LIBUSB_SPEED_SUPER_PLUS: return UsbHostSpeed::Super;
-    default: return UsbHostSpeed::Full;
+    default: // newer versions of libusb know faster ones than this was built with
+        return speed >= LIBUSB_SPEED_SUPER ? UsbHostSpeed::Super : UsbHostSpeed::Full;
     }
 }
 

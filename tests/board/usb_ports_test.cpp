@@ -130,6 +130,67 @@ TEST_F(UsbPortsTest, BehindAHubOfXhciAnyDeviceOfTheHostWorks) {
     EXPECT_TRUE(four.plug_host(link, "d", "1.1").ok());
 }
 
+/// An EHCI controller with its last two ports at a companion, and all but the last one taken.
+struct LastPortTest : UsbPortsTest {
+    LastPortTest() {
+        EXPECT_TRUE(usb2.dev.add_companion(companion.dev, 4));
+        for (int i = 0; i < 5; ++i)
+            EXPECT_TRUE(six.plug(UsbModel::Mouse).ok());
+        host.identity.speed = UsbHostSpeed::Full;
+    }
+    FakeUsbHost host; // outlives what is plugged in
+    std::unique_ptr<UsbHostLink> link = std::make_unique<FakeUsbLink>(host);
+    UsbRig companion; // outlives the controller, and what is on its ports has its timers
+    EhciRig usb2;
+    UsbPorts six{usb2.dev, input, companion.timers, "0000:00:1d.7", {.number = 1}};
+};
+
+TEST_F(LastPortTest, IsForADeviceOfTheHostThatNoHubServes) {
+    EXPECT_TRUE(six.plug_host(link, "d").ok());
+    EXPECT_EQ(name(usb2.dev.device(5)), "usb-host@1/6");
+    EXPECT_THAT(six.plug(UsbModel::Mouse).error().message, HasSubstr("all USB ports"));
+}
+
+TEST_F(LastPortTest, GetsAHubForADeviceOfTheHostThatItServes) {
+    host.identity.speed = UsbHostSpeed::High;
+    EXPECT_TRUE(six.plug_host(link, "d").ok());
+    EXPECT_EQ(name(usb2.dev.device(5)), "usb-hub@1/6");
+}
+
+TEST_F(LastPortTest, StaysFreeWhenTheDeviceIsRefused) {
+    host.identity.speed = UsbHostSpeed::High;
+    EhciRig alone;
+    UsbPorts others(alone.dev, input, alone.timers, "0000:00:1d.7", {.number = 2});
+    for (int i = 0; i < 5; ++i)
+        EXPECT_TRUE(others.plug(UsbModel::Mouse).ok());
+    host.identity.speed = UsbHostSpeed::Full;
+    EXPECT_THAT(others.plug_host(link, "d").error().message, HasSubstr("speed mismatch"));
+    EXPECT_EQ(name(alone.dev.device(5)), "nothing");
+    EXPECT_NE(link, nullptr);
+}
+
+TEST_F(UsbPortsTest, ADeviceOfTheHostGoesToTheFirstPortThatServesIt) {
+    FakeUsbHost host; // outlives what is plugged in
+    host.identity.speed = UsbHostSpeed::Full;
+    UsbRig companion;
+    EhciRig usb2;
+    ASSERT_TRUE(usb2.dev.add_companion(companion.dev, 2));
+    UsbPorts six(usb2.dev, input, usb2.timers, "0000:00:1d.7", {.number = 1});
+    std::unique_ptr<UsbHostLink> link = std::make_unique<FakeUsbLink>(host);
+    EXPECT_TRUE(six.plug_host(link, "d").ok());
+    EXPECT_EQ(name(usb2.dev.device(2)), "usb-host@1/3");
+}
+
+TEST_F(UsbPortsTest, AHubThatHasRoomIsFilledBeforeAnotherOneComes) {
+    EXPECT_TRUE(ports.plug(UsbModel::Hub, "h", "1").ok());
+    for (int i = 0; i < 8; ++i)
+        EXPECT_TRUE(ports.plug(UsbModel::Mouse).ok());
+    EXPECT_EQ(name(hub(0).device(7)), "usb-mouse/1.8");
+    EXPECT_EQ(dev.device(1), nullptr);
+    EXPECT_TRUE(ports.plug(UsbModel::Mouse).ok());
+    EXPECT_EQ(name(hub(1).device(0)), "usb-mouse/2.1");
+}
+
 TEST_F(UsbPortsTest, ADiskThatIsSavedNeedsItsDrive) {
     FakeBlock medium(u64{1} << 20);
     const UsbDrives drives{{"X", {.medium = &medium, .serial = {}, .model = {}, .geometry = {}}}};

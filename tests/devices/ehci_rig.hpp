@@ -6,6 +6,7 @@
 #include "dm/devices/usb/usb_hub.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
 #include "dm/devices/usb/usb_storage.hpp"
+#include "tests/devices/bulk_only.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -255,13 +256,7 @@ struct EhciDevicesRig : EhciRig {
     ~EhciDevicesRig() override { dev.detach(1); } // before its medium goes
 
     void put_command(const Bytes& cdb, u32 expected, bool to_host) {
-        Bytes wrapper(31);
-        wrapper[0] = 'U', wrapper[1] = 'S', wrapper[2] = 'B', wrapper[3] = 'C', wrapper[4] = 7;
-        for (unsigned i = 0; i < 4; ++i)
-            wrapper[8 + i] = byte_of(expected, i);
-        wrapper[12] = to_host ? 0x80 : 0;
-        wrapper[14] = static_cast<u8>(cdb.size());
-        std::copy(cdb.begin(), cdb.end(), wrapper.begin() + 15);
+        const Bytes wrapper = command_wrapper(cdb, expected, to_host);
         hypervisor.ram.view(ehci_rig::kData, 31);
         std::copy(wrapper.begin(), wrapper.end(), ram.begin() + ehci_rig::kData);
     }
@@ -275,10 +270,6 @@ struct EhciDevicesRig : EhciRig {
         moved = bytes;
         bulk(kDiskAddress, IN, kData + 64, 13, bytes);
         return bytes == 13 ? ram[kData + 76] : 0xff;
-    }
-    static Bytes block_command(u8 opcode, u32 lba, u16 blocks) {
-        return {opcode,          0, byte_of(lba, 3),    byte_of(lba, 2),    byte_of(lba, 1),
-                byte_of(lba, 0), 0, byte_of(blocks, 1), byte_of(blocks, 0), 0};
     }
     bool power_up_disk() {
         start();

@@ -17,6 +17,22 @@ struct EhciTest : testing::Test, EhciDevicesRig {
         status_cleared();
     }
     void move_pointer(unsigned x) { tablet.pointer(x, 5, 800, 600, 0); }
+    /// The guest does nothing; how often the controller's timer goes off meanwhile.
+    unsigned looks_within(u64 ns) {
+        unsigned looks = 0;
+        for (const u64 end = clock.now + ns; clock.now < end; ++looks) {
+            clock.now = std::min(timers.next_deadline().value_or(end), end);
+            timers.run_due();
+        }
+        return looks;
+    }
+    /// Work for endpoint 0 of the tablet, hung on a queue that rests, without a register.
+    void hang_on() {
+        put_queue(kQueue, kHead | QH, 1, 0, 64);
+        put_qtd(kQtds, T, T, token(SETUP, 8), kSetupData);
+        put32(kQueue + 16, kQtds);
+    }
+    bool done() const { return (get32(kQtds + 8) & ACTIVE) == 0; }
 };
 
 // ----------------------------------------------------------------------------------------------- registers
@@ -265,6 +281,50 @@ TEST_F(EhciTest, ATabletAtRestIsAskedRarelyAndHeardAtOnce) {
     timers.run_due();
     EXPECT_TRUE(report().has_value());
     EXPECT_TRUE(irq());
+}
+
+/// As OpenBSD, NetBSD and SeaBIOS have it.
+TEST_F(EhciTest, AGuestAtRestThatNeverStopsTheRingIsLookedAtRarely) {
+    running_with_tablet_at(1);
+    poll(1);
+    looks_within(10 * kSecond);
+    EXPECT_LE(looks_within(3 * kSecond), 20U);
+    move_pointer(77);
+    advance(kFrame);
+    EXPECT_TRUE(report().has_value());
+    EXPECT_GE(looks_within(kSecond), 20U) << "it may go on";
+}
+
+TEST_F(EhciTest, WorkThatNobodyTellsOfIsFoundTheSoonerTheLessTheGuestHasRested) {
+    running_with_tablet_at(1);
+    for (const auto& [rest, most] : {std::pair{10 * kMillisecond, 3 * kMillisecond},
+                                     {200 * kMillisecond, 50 * kMillisecond},
+                                     {1900 * kMillisecond, 50 * kMillisecond},
+                                     {60 * kSecond, 200 * kMillisecond}}) {
+        looks_within(rest);
+        hang_on();
+        looks_within(most);
+        EXPECT_TRUE(done()) << rest;
+    }
+}
+
+TEST_F(EhciTest, AfterALongRestRegistersAndDevicesMakeItLookAtOnce) {
+    running_with_tablet_at(1);
+    poll(1);
+    looks_within(60 * kSecond);
+    reg(USBCMD, RS | PSE | ASE | IAAD);
+    hang_on();
+    advance(kMicroframe);
+    EXPECT_TRUE(done()) << "the doorbell";
+    looks_within(60 * kSecond);
+    hang_on();
+    reg(USBSTS);
+    EXPECT_TRUE(done()) << "a register";
+    looks_within(60 * kSecond);
+    hang_on();
+    move_pointer(5);
+    advance(kFrame);
+    EXPECT_TRUE(done() && report()) << "a device";
 }
 
 INSTANTIATE_TYPED_TEST_SUITE_P(EhciDevices, DeviceConformance, EhciDevicesRig);

@@ -562,6 +562,22 @@ TEST_F(UhciTest, WithoutBusMasteringFramesPassAndNothingIsTouched) {
     EXPECT_NE(td_status() & ACTIVE, 0U);
 }
 
+TEST(UhciState, APortThatLostItsDeviceIsSavedBeforeTheGuestKnows) {
+    UsbTabletRig r;
+    r.start();
+    ASSERT_TRUE(r.configure(0, 1));
+    r.dev.detach(0);
+    EXPECT_EQ(r.reg(uhci::PORTSC1) & 0xf, usb_rig::CSC | usb_rig::PEDC);
+    const std::vector<u8> image = snapshot(r);
+    UsbTabletRig twin;
+    twin.dev.detach(0);
+    twin.copy_surroundings(r);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(twin.dev.load(*reader).ok());
+    EXPECT_EQ(twin.reg(uhci::PORTSC1), r.reg(uhci::PORTSC1));
+}
+
 INSTANTIATE_TYPED_TEST_SUITE_P(UsbTablet, DeviceConformance, UsbTabletRig);
 INSTANTIATE_TYPED_TEST_SUITE_P(UsbHub, DeviceConformance, UsbHubRig);
 

@@ -88,6 +88,39 @@ TEST_F(UsbHidTest, StandardRequestsAreAnsweredAsChapterNineSays) {
     EXPECT_FALSE(control(kTablet, {0x81, 10, 0, 0, 1})); // not configured
 }
 
+TEST_F(UsbHidTest, WindowsHearsThatItMayLetAnIdleDeviceSleep) {
+    for (const u8 address : {kTablet, kKeyboard}) {
+        EXPECT_THAT(
+            control(address, {0x80, 6, 0x03ee, 0, 18}),
+            Optional(ElementsAre(18, 3, 'M', 0, 'S', 0, 'F', 0, 'T', 0, '1', 0, '0', 0, '0', 0, 'Q', 0)));
+        Bytes ids{40, 0, 0, 0, 0, 1, 4, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+        ids.resize(40);
+        EXPECT_EQ(control(address, {0xc0, 'Q', 0, 4, 40}), ids);
+        Bytes properties{76, 0, 0, 0, 0, 1, 5, 0, 1, 0, 66, 0, 0, 0, 4, 0, 0, 0, 48, 0};
+        for (const char c : std::string("SelectiveSuspendEnabled") + '\0') {
+            properties.push_back(static_cast<u8>(c));
+            properties.push_back(0);
+        }
+        for (const u8 byte : Bytes{4, 0, 0, 0, 1, 0, 0, 0})
+            properties.push_back(byte);
+        EXPECT_EQ(control(address, {0xc1, 'Q', 0, 5, 200}), properties);
+        EXPECT_EQ(control(address, {0xc0, 'Q', 0, 5, 200}), properties);
+        properties.resize(10); // Windows asks for the header first
+        EXPECT_EQ(control(address, {0xc1, 'Q', 0, 5, 10}), properties);
+    }
+}
+
+TEST_F(UsbHidTest, OtherRequestsOfAVendorAreRefused) {
+    EXPECT_FALSE(control(kTablet, {0xc0, 'Q', 0, 1, 40}));
+    EXPECT_FALSE(control(kTablet, {0xc0, 'Q', 0, 6, 40}));
+    EXPECT_FALSE(control(kTablet, {0xc1, 'Q', 1, 5, 40}));      // another page
+    EXPECT_FALSE(control(kTablet, {0xc1, 'Q', 0x0100, 5, 40})); // of another interface
+    EXPECT_FALSE(control(kTablet, {0xc2, 'Q', 0, 5, 40}));
+    EXPECT_FALSE(control(kTablet, {0xc0, 'R', 0, 4, 40}));
+    EXPECT_FALSE(control(kTablet, {0x40, 'Q', 0, 4, 0}));
+    EXPECT_FALSE(control(kTablet, {0x80, 6, 0x03ef, 0, 18}));
+}
+
 TEST_F(UsbHidTest, AHaltedEndpointStallsUntilItIsCleared) {
     EXPECT_TRUE(control(kTablet, {0x02, 3, 0, 0x81, 0}));
     EXPECT_THAT(control(kTablet, {0x82, 0, 0, 0x81, 2}), Optional(ElementsAre(1, 0)));
@@ -219,8 +252,7 @@ TEST_F(UsbHidTest, KeysAndModifiersAreReportedAsTheyGoDownAndUp) {
     keyboard.key(kA, false);
     keyboard.key(kLeftShift, false);
     keyboard.key(kCtrlRight, true);
-    EXPECT_THAT(keys(), ElementsAre(2, 0, 0, 0, 0, 0, 0, 0));
-    EXPECT_THAT(keys(), ElementsAre(2, 0, 4, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(2, 0, 4, 0, 0, 0, 0, 0)) << "Shift is looked at first";
     EXPECT_THAT(keys(), ElementsAre(2, 0, 0, 0, 0, 0, 0, 0));
     EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
     EXPECT_THAT(keys(), ElementsAre(0x10, 0, 0, 0, 0, 0, 0, 0));
@@ -238,15 +270,86 @@ TEST_F(UsbHidTest, MoreThanSixKeysRollOver) {
     EXPECT_EQ(next_report(kKeyboard)->at(2), 0x08); // E, the lowest of those that are left
 }
 
-TEST_F(UsbHidTest, AThousandKeysWaitForASlowGuest) {
-    for (int i = 0; i < 1000; ++i) {
+TEST_F(UsbHidTest, AReportHoldsWhatNoOrderIsLostBy) {
+    const auto keys = [&] { return next_report(kKeyboard).value_or(Bytes{}); };
+    const auto tap = [&](KeyCode code) {
+        keyboard.key(code, true);
+        keyboard.key(code, false);
+    };
+    tap(0x30); // b, and again: both are seen
+    tap(0x30);
+    keyboard.key(kLeftShift, true); // does not overtake b on its way up
+    tap(kA);
+    keyboard.key(kLeftShift, false); // may overtake A
+    tap(0x2e);                       // c
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 5, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 5, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(2, 0, 4, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 6, 0, 0, 0, 0, 0)) << "A and Shift go up, c goes down";
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre());
+    tap(kLeftShift); // alone it means something
+    EXPECT_THAT(keys(), ElementsAre(2, 0, 0, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
+    tap(0x30);
+    tap(kCtrlRight); // and so it does behind another key
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 5, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0x10, 0, 0, 0, 0, 0, 0, 0));
+    EXPECT_THAT(keys(), ElementsAre(0, 0, 0, 0, 0, 0, 0, 0));
+}
+
+TEST_F(UsbHidTest, AThousandKeysWaitForASlowGuestAndItIsToldInTimeThatThereIsNoRoom) {
+    std::size_t taps = 0;
+    for (; keyboard.key_room(); ++taps) {
         keyboard.key(kA, true);
         keyboard.key(kA, false);
     }
-    int reports = 0;
+    EXPECT_GT(taps, 900U);
+    keyboard.key(kLeftShift, true); // of somebody who cannot wait
+    std::size_t reports = 0;
     while (next_report(kKeyboard))
         ++reports;
-    EXPECT_EQ(reports, 2000);
+    EXPECT_EQ(reports, 2 * taps + 1);
+    EXPECT_TRUE(keyboard.key_room());
+}
+
+/// A guest's letters as it makes them of reports: modifiers first, then what went up, then what went down.
+std::string typed(const Bytes& before, const Bytes& now) {
+    std::string out;
+    for (std::size_t i = 2; i < now.size(); ++i)
+        if (now[i] >= 4 && std::find(before.begin() + 2, before.end(), now[i]) == before.end())
+            out += static_cast<char>(((now[0] & 0x22) != 0 ? 'A' : 'a') + now[i] - 4);
+    return out;
+}
+
+TEST_F(UsbHidTest, MixedTextIsReadAsItWasTypedAndInFewerReportsThanEvents) {
+    static constexpr std::array<KeyCode, 6> kAToF{0x1e, 0x30, 0x2e, 0x20, 0x12, 0x21};
+    Rng rng(3);
+    std::string text;
+    std::size_t events = 0;
+    while (keyboard.key_room()) {
+        const u64 letter = rng.below(kAToF.size());
+        const bool shift = rng.one_in(2);
+        text += static_cast<char>((shift ? 'A' : 'a') + letter);
+        events += shift ? 4 : 2;
+        if (shift) keyboard.key(kLeftShift, true);
+        keyboard.key(kAToF[letter], true);
+        keyboard.key(kAToF[letter], false);
+        if (shift) keyboard.key(kLeftShift, false);
+    }
+    std::string read;
+    Bytes before(8);
+    std::size_t reports = 0;
+    for (; const auto next = next_report(kKeyboard); ++reports) {
+        read += typed(before, *next);
+        before = *next;
+    }
+    EXPECT_EQ(read, text);
+    EXPECT_EQ(before, Bytes(8));
+    EXPECT_LT(reports, events * 2 / 3);
 }
 
 TEST_F(UsbHidTest, NoKeyStaysDownHoweverManyEventsThereWere) {
@@ -284,6 +387,158 @@ TEST_F(UsbHidTest, OnlyBootDevicesHaveAProtocolToChoose) {
     EXPECT_FALSE(control(kKeyboard, {0x21, 0x0b, 2, 0, 0}));
     EXPECT_FALSE(control(kTablet, {0xa1, 3, 0, 0, 1}));
     EXPECT_FALSE(control(kTablet, {0x21, 0x0b, 0, 0, 0}));
+}
+
+// --------------------------------------------------------------------------------- guests that stop to come
+
+/// What a guest has beside USB.
+struct Plain final : InputTarget {
+    explicit Plain(Kind k) : kind_(k) {}
+    Kind kind() const override { return kind_; }
+    bool in_use() const override { return true; }
+    void release_all() override {}
+    void key(KeyCode code, bool down) override { keys.push_back(down ? int{code} : -int{code}); }
+    void pointer(unsigned, unsigned, unsigned, unsigned, u8) override { ++moves; }
+    Kind kind_;
+    std::vector<int> keys;
+    unsigned moves = 0;
+};
+
+struct UsbHidLeft : UsbHidTest {
+    UsbHidLeft() {
+        input.add(tablet);
+        input.add(keyboard);
+        for (const u8 address : {kTablet, kKeyboard}) {
+            poll(address);
+            frames(3);
+        }
+        close();
+    }
+    ~UsbHidLeft() override {
+        input.remove(tablet);
+        input.remove(keyboard);
+    }
+    /// Linux kills its request.
+    void close() { put32(kInterruptQueue + 4, T); }
+    Plain plain_keyboard{InputTarget::Kind::Keyboard};
+    Plain mouse{InputTarget::Kind::Pointer};
+    InputSwitch input{plain_keyboard, mouse};
+};
+
+TEST_F(UsbHidLeft, APointerThatWasClosedIsLeftAndAnotherOneMoves) {
+    EXPECT_TRUE(tablet.in_use());
+    input.pointer(5, 5, 10, 10, 1);
+    frames(1499);
+    EXPECT_TRUE(tablet.in_use());
+    frames(1);
+    EXPECT_FALSE(tablet.in_use());
+    EXPECT_FALSE(input.status().absolute);
+    input.pointer(6, 6, 10, 10, 1);
+    EXPECT_EQ(mouse.moves, 1U);
+    EXPECT_TRUE(keyboard.in_use());
+
+    EXPECT_EQ(place()[0], 0) << "a click of that day is not made now";
+    EXPECT_TRUE(tablet.in_use());
+    EXPECT_TRUE(input.status().absolute);
+    place();
+    input.pointer(9, 9, 10, 10, 0);
+    EXPECT_EQ(place(), at(0x7fff, 0x7fff));
+    EXPECT_EQ(mouse.moves, 1U);
+}
+
+TEST_F(UsbHidLeft, KeysThatNobodyFetchedGoToTheKeyboardThatIsRead) {
+    input.key(kLeftShift, true);
+    input.key(kA, true);
+    input.key(kA, false);
+    frames(1500);
+    EXPECT_FALSE(keyboard.in_use());
+    EXPECT_THAT(plain_keyboard.keys, ElementsAre(kLeftShift, kA, -kA, -kLeftShift));
+    EXPECT_FALSE(next_report(kKeyboard)) << "they are not typed twice";
+    EXPECT_TRUE(keyboard.in_use());
+    keyboard.key(kA, true);
+    EXPECT_THAT(next_report(kKeyboard), Optional(ElementsAre(0, 0, 4, 0, 0, 0, 0, 0)));
+}
+
+TEST_F(UsbHidLeft, AKeyThatTheGuestBelievesToBeDownGoesUpWhenItComesBack) {
+    input.key(kA, true);
+    EXPECT_TRUE(next_report(kKeyboard));
+    poll(kKeyboard); // asks again
+    frames(3);
+    close();
+    input.key(kA, false);
+    frames(1500);
+    EXPECT_FALSE(keyboard.in_use());
+    EXPECT_THAT(next_report(kKeyboard), Optional(ElementsAre(0, 0, 0, 0, 0, 0, 0, 0)));
+}
+
+TEST_F(UsbHidLeft, WhileNothingWaitsNothingIsDecidedAndNoTimerRuns) {
+    reg(uhci::USBCMD, 0); // nor does the controller's
+    EXPECT_EQ(timers.next_deadline(), std::nullopt);
+    frames(20'000);
+    EXPECT_TRUE(tablet.in_use() && keyboard.in_use());
+    input.pointer(5, 5, 10, 10, 0);
+    EXPECT_EQ(timers.next_deadline(), clock.now + 1500 * kMillisecond);
+    frames(1000);
+    input.pointer(6, 6, 10, 10, 0); // does not put it off
+    frames(500);
+    EXPECT_FALSE(tablet.in_use()) << "as when firmware stops its controller for good";
+    EXPECT_EQ(timers.next_deadline(), std::nullopt);
+}
+
+TEST_F(UsbHidLeft, AGuestThatComesForTheReportsKeepsTheDeviceHoweverSlowItIs) {
+    for (unsigned i = 0; i < 10; ++i) {
+        input.pointer(9 - i, i, 10, 10, 0);
+        frames(1100);
+        for (int request = 0; request < 2; ++request) {
+            poll(kTablet);
+            frames(310); // after a rest the controller looks so seldom
+            ASSERT_EQ(report().has_value(), request == 0) << i;
+        }
+        close();
+        ASSERT_TRUE(tablet.in_use()) << i;
+    }
+}
+
+TEST_F(UsbHidLeft, AGuestThatStandsStillAsAWholeHasMoreTime) {
+    input.key(kA, true);
+    EXPECT_TRUE(next_report(kKeyboard)); // what its request was waiting for
+    input.key(kA, false);
+    frames(9'999);
+    EXPECT_TRUE(keyboard.in_use());
+    EXPECT_THAT(plain_keyboard.keys, ElementsAre());
+    frames(2);
+    EXPECT_FALSE(keyboard.in_use());
+}
+
+TEST_F(UsbHidLeft, ADeviceThatSleepsAndMayWakeTheGuestIsInUse) {
+    EXPECT_TRUE(control(kTablet, {0x00, 3, 1, 0, 0}));
+    reg(uhci::PORTSC1, PED | SUSP);
+    frames(3);
+    input.pointer(5, 5, 10, 10, 0);
+    EXPECT_NE(reg(uhci::PORTSC1) & RD, 0);
+    frames(5000);
+    EXPECT_TRUE(tablet.in_use()) << "it takes its time to wake up";
+    reg(uhci::PORTSC1, PED);
+    EXPECT_TRUE(control(kTablet, {0x00, 1, 1, 0, 0}));
+    frames(1400);
+    EXPECT_TRUE(tablet.in_use());
+    frames(200);
+    EXPECT_FALSE(tablet.in_use()) << "awake, and it does not come";
+}
+
+TEST_F(UsbHidLeft, ARestoredOneIsLeftAtTheSameTime) {
+    input.key(kA, true);
+    frames(1000);
+    UsbTabletRig twin;
+    twin.copy_surroundings(*this);
+    const std::vector<u8> image = snapshot(*this);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok() && twin.dev.load(*reader).ok());
+    EXPECT_TRUE(twin.keyboard.in_use());
+    twin.frames(499);
+    EXPECT_TRUE(twin.keyboard.in_use());
+    twin.frames(1);
+    EXPECT_FALSE(twin.keyboard.in_use());
 }
 
 // --------------------------------------------------------------------------------------------------- mouse
@@ -353,6 +608,7 @@ struct UsbHubTest : testing::Test, UsbHubRig {
 TEST_F(UsbHubTest, ShowsADeviceOnceItsPortHasPowerAndReachesItAfterAReset) {
     EXPECT_THAT(control(kHub, {0xa0, 6, 0x2900, 0, 255}),
                 Optional(ElementsAre(11, 0x29, 8, 0x0a, 0, 1, 0, 0, 0, 255, 255)));
+    EXPECT_FALSE(control(kHub, {0x80, 6, 0x03ee, 0, 18})); // nothing that Windows need know
     EXPECT_EQ(port_status(3), 0U);
     EXPECT_TRUE(set(8));
     EXPECT_EQ(port_status(3), 0x10101U);

@@ -335,6 +335,31 @@ TEST_F(UsbHostTest, ASuperSpeedDeviceIsOneOfHighSpeed) {
     EXPECT_EQ(in(1, 512).handshake, Handshake::Nak);
 }
 
+/// UAS at SuperSpeed takes streams, which nobody carries here.
+TEST_F(UsbHostTest, UasIsHiddenWhereItWouldNeedStreams) {
+    const Bytes disk{9, 2, 48,   0, 1, 1, 0, 0x80, 50, // bulk-only, then UAS
+                     9, 4, 0,    0, 2, 8, 6, 0x50, 0,  //
+                     7, 5, 0x81, 2, 0, 4, 0, 7,    5,  0x02, 2, 0, 4, 0, 9, 4, 0, 1, 4, 8, 6, 0x62, 0, //
+                     7, 5, 0x81, 2, 0, 4, 0};
+    constexpr std::size_t kUas = 32 + 7; // its bInterfaceProtocol
+    const auto read = [&](UsbHostSpeed speed, std::size_t length) {
+        host.identity.speed = speed;
+        plug();
+        setup(0x80, 6, 0x0200, 0, static_cast<u16>(length));
+        host.answer(UsbHostResult::Done, {disk.begin(), disk.begin() + static_cast<std::ptrdiff_t>(length)});
+        in(0, 64);
+        return got;
+    };
+    const Bytes super = read(UsbHostSpeed::Super, disk.size());
+    ASSERT_EQ(super.size(), disk.size());
+    EXPECT_EQ(super.at(kUas), 0xff);
+    EXPECT_EQ(super.at(9 + 7), 0x50);
+    EXPECT_EQ(read(UsbHostSpeed::High, disk.size()).at(kUas), 0x62);
+    EXPECT_EQ(read(UsbHostSpeed::Super, kUas + 1).at(kUas), 0xff) << "all that the guest asked for";
+    for (std::size_t length = 1; length <= kUas; ++length)
+        EXPECT_EQ(read(UsbHostSpeed::Super, length).size(), length);
+}
+
 // ------------------------------------------------------------------------------------- behind the
 // controllers
 
@@ -412,11 +437,8 @@ TEST(UsbHostBehindXhci, ARequestBlockIsOneTransfer) {
     r.dev.attach(0, std::make_unique<UsbHostDevice>("usb-host/1", std::make_unique<FakeUsbLink>(host),
                                                     r.timers, std::function<void()>()));
     r.start();
-    r.reset_port(kFirstUsb2);
-    const u8 slot = r.enable_slot();
-    ASSERT_EQ(r.address(slot, kFirstUsb2), Code::Success);
-    ASSERT_EQ(r.add_endpoint(slot, kFirstUsb2, 3, xhci::EpType::BulkIn, 512), Code::Success);
-    ASSERT_EQ(r.add_endpoint(slot, kFirstUsb2, 4, xhci::EpType::BulkOut, 512), Code::Success);
+    const u8 slot = r.set_up_bulk(kFirstUsb2);
+    ASSERT_NE(slot, 0);
     r.queue(r.ring(slot, 3), kData, 2048, kind(TrbType::Normal) | IOC);
     r.doorbell(slot, 3);
     ASSERT_EQ(host.kept.size(), 1U);

@@ -7,6 +7,7 @@
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
 #include "dm/devices/usb/usb_storage.hpp"
+#include "tests/devices/bulk_only.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -288,15 +289,14 @@ struct UsbDiskRig : UsbRig {
         return configure(0, kAddress);
     }
     /// One bulk transfer; what the descriptors say in the end. `bytes`: as many as moved.
-    u32 bulk(u8 pid, u32 addr, u32 length, u32& bytes) {
+    u32 bulk(u8 pid, u32 addr, u32 length, u32& bytes, u8 address = kAddress) {
         using namespace usb_rig;
         hypervisor.ram.view(addr, length + 1);
         u32 td = kBulkTds;
         const u32 endpoint = pid == IN ? UsbStorage::kIn : UsbStorage::kOut;
         for (u32 at = 0; at < length; at += 64, td += 16)
             put_td(td, (td + 16) | VF, ACTIVE | THREE_ERRORS | (pid == IN ? SPD : 0),
-                   token(pid, kAddress, static_cast<u8>(endpoint), std::min<u32>(64, length - at)),
-                   addr + at);
+                   token(pid, address, static_cast<u8>(endpoint), std::min<u32>(64, length - at)), addr + at);
         put32(td - 16, T);
         put32(kQueue + 4, kBulkTds);
         for (unsigned frame = 0; frame < 40 + length / 64; ++frame) {
@@ -317,15 +317,7 @@ struct UsbDiskRig : UsbRig {
     }
     void clear_halt(bool in) { control(kAddress, {0x02, 1, 0, static_cast<u16>(in ? 0x81 : 0x02), 0}); }
     void put_command(const Bytes& cdb, u32 expected, bool to_host, u32 tag) {
-        Bytes wrapper(31);
-        wrapper[0] = 'U', wrapper[1] = 'S', wrapper[2] = 'B', wrapper[3] = 'C';
-        for (unsigned i = 0; i < 4; ++i) {
-            wrapper[4 + i] = byte_of(tag, i);
-            wrapper[8 + i] = byte_of(expected, i);
-        }
-        wrapper[12] = to_host ? 0x80 : 0;
-        wrapper[14] = static_cast<u8>(cdb.size());
-        std::copy(cdb.begin(), cdb.end(), wrapper.begin() + 15);
+        const Bytes wrapper = command_wrapper(cdb, expected, to_host, tag);
         hypervisor.ram.view(kWrapper, 31);
         std::copy(wrapper.begin(), wrapper.end(), ram.begin() + kWrapper);
     }
@@ -354,10 +346,7 @@ struct UsbDiskRig : UsbRig {
         for (int i = 0; i < 3 && run({0, 0, 0, 0, 0, 0}).result != 0; ++i)
             run({3, 0, 0, 0, 18, 0}, 18);
     }
-    static Bytes read_10(u32 lba, u16 blocks, u8 opcode = 0x28) {
-        return {opcode,          0, byte_of(lba, 3),    byte_of(lba, 2),    byte_of(lba, 1),
-                byte_of(lba, 0), 0, byte_of(blocks, 1), byte_of(blocks, 0), 0};
-    }
+    static Bytes read_10(u32 lba, u16 blocks, u8 opcode = 0x28) { return block_command(opcode, lba, blocks); }
     void stimulate(Rng& rng) override {
         disk.hold = rng.one_in(3);
         if (!disk.held.empty() && rng.one_in(2)) return disk.complete();

@@ -1,10 +1,13 @@
 // An xHCI controller with devices and its surroundings, and the moves of a driver.
 #pragma once
 
+#include "dm/devices/scsi/scsi_disk.hpp"
 #include "dm/devices/usb/usb_hub.hpp"
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
+#include "dm/devices/usb/usb_storage.hpp"
 #include "dm/devices/usb/xhci.hpp"
+#include "tests/devices/bulk_only.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -294,14 +297,51 @@ struct XhciRig : Rig {
         }
         return std::nullopt;
     }
-    /// Reset, slot, address, configuration 1, interrupt endpoint 1. The slot.
-    u8 set_up(unsigned number) {
+    /// Reset, slot, address, configuration 1. The slot.
+    u8 configure(unsigned number) {
         reset_port(number);
         const u8 slot = enable_slot();
         if (slot == 0 || address(slot, number) != xhci::Code::Success) return 0;
-        if (!control(slot, {0x00, 9, 1, 0, 0})) return 0;
+        return control(slot, {0x00, 9, 1, 0, 0}) ? slot : u8{0};
+    }
+    /// The same, and interrupt endpoint 1.
+    u8 set_up(unsigned number) {
+        const u8 slot = configure(number);
+        if (slot == 0) return 0;
         if (add_endpoint(slot, number, 3, xhci::EpType::InterruptIn, 8) != xhci::Code::Success) return 0;
         return slot;
+    }
+    static constexpr unsigned kBulkIn = 3;  ///< context of endpoint 81
+    static constexpr unsigned kBulkOut = 4; ///< of endpoint 02
+    /// The same, and these two.
+    u8 set_up_bulk(unsigned number) {
+        const u8 slot = configure(number);
+        if (slot == 0) return 0;
+        const bool both =
+            add_endpoint(slot, number, kBulkIn, xhci::EpType::BulkIn, 512) == xhci::Code::Success &&
+            add_endpoint(slot, number, kBulkOut, xhci::EpType::BulkOut, 512) == xhci::Code::Success;
+        return both ? slot : u8{0};
+    }
+    /// A block on a ring; the guest hears of its end.
+    void transfer(unsigned slot, unsigned context, u32 addr, u32 length) {
+        hypervisor.ram.view(addr, length + 1);
+        queue(ring(slot, context), addr, length, xhci_rig::kind(xhci::TrbType::Normal) | xhci_rig::IOC);
+        doorbell(slot, context);
+    }
+    /// Stops, resets or sets a bulk endpoint back, whatever it is at; or empties its ring first.
+    void interfere(unsigned slot, Rng& rng) {
+        using xhci::TrbType;
+        static constexpr std::array<TrbType, 4> kCommands{TrbType::StopEndpoint, TrbType::ResetEndpoint,
+                                                          TrbType::SetTrDequeue, TrbType::ConfigureEndpoint};
+        const unsigned context = rng.one_in(2) ? kBulkIn : kBulkOut;
+        const TrbType what = kCommands[rng.below(kCommands.size())];
+        if (what == TrbType::SetTrDequeue && rng.one_in(2)) new_ring(slot, context);
+        const u64 parameter =
+            what == TrbType::SetTrDequeue
+                ? ring(slot, context).base + 16 * ring(slot, context).at + ring(slot, context).cycle
+                : u64{xhci_rig::kInput};
+        command(what, parameter, slot_bits(slot, context));
+        doorbell(slot, context);
     }
     /// Asks endpoint 1 for a report.
     u32 poll(unsigned slot, u32 length = 8, u32 flags = xhci_rig::IOC) {
@@ -357,7 +397,9 @@ struct XhciRig : Rig {
 };
 
 struct XhciTabletRig : XhciRig {
+    bool sends_messages() const override { return true; }
     void stimulate(Rng& rng) override {
+        choose_messages(rng, xhci_rig::kBdf, 0x70);
         if (!rng.one_in(3)) return some_driver_work(rng);
         tablet.pointer(static_cast<unsigned>(rng.below(800)), static_cast<unsigned>(rng.below(600)), 800, 600,
                        static_cast<u8>(rng.next()));
@@ -386,6 +428,60 @@ struct XhciHubRig : XhciRig {
     }
     UsbHub* hub = nullptr;
     UsbMouse* mouse = nullptr;
+};
+
+/// A disk, and the moves of a mass storage driver.
+struct XhciDiskRig : XhciRig {
+    static constexpr u64 kDiskSize = u64{256} * 1024;
+    static constexpr u32 kBulkData = xhci_rig::kData + 0x4000;
+
+    XhciDiskRig() {
+        for (u64 i = 0; i < kDiskSize; ++i)
+            disk.data[i] = static_cast<u8>(i * 37 + i / 512 * 11);
+        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
+        dev.attach(0, std::make_unique<UsbStorage>("usb-disk", "1",
+                                                   std::make_unique<ScsiDisk>("usb-disk/scsi", config)));
+    }
+    ~XhciDiskRig() override { dev.detach(0); } // before its medium goes
+    bool power_up() {
+        start();
+        slot = set_up_bulk(xhci_rig::kFirstUsb2);
+        events();
+        return slot != 0;
+    }
+    /// A command, its data and its status, all asked for at once.
+    void run(const xhci_rig::Bytes& cdb, u32 expected = 0, bool to_host = true) {
+        put_bytes(xhci_rig::kData, command_wrapper(cdb, expected, to_host));
+        transfer(slot, kBulkOut, xhci_rig::kData, 31);
+        if (expected > 0) transfer(slot, to_host ? kBulkIn : kBulkOut, kBulkData, expected);
+        transfer(slot, kBulkIn, xhci_rig::kData + 0x1000, 13);
+    }
+    void stimulate(Rng& rng) override {
+        disk.hold = rng.one_in(3);
+        if (!disk.held.empty() && rng.one_in(2)) return disk.complete();
+        if (rng.one_in(3)) return some_driver_work(rng);
+        if (rng.one_in(4) || slot == 0 || ring(slot, kBulkIn).base == 0) {
+            enable();
+            if (!power_up()) return;
+        }
+        if (rng.one_in(4)) return interfere(slot, rng);
+        static constexpr std::array<u8, 6> kOpcodes{0x28, 0x2a, 0x12, 0x00, 0x35, 0x2f};
+        const u8 opcode = kOpcodes[rng.below(kOpcodes.size())];
+        const auto lba = static_cast<u32>(rng.below(520));
+        const auto blocks = static_cast<u16>(rng.below(20));
+        run(block_command(opcode, lba, blocks), blocks * 512U, opcode != 0x2a);
+        if (rng.one_in(2)) events();
+    }
+    void copy_surroundings(Rig& from) override {
+        XhciRig::copy_surroundings(from);
+        auto& other = dynamic_cast<XhciDiskRig&>(from);
+        disk.data = other.disk.data;
+        disk.hold = other.disk.hold;
+        slot = other.slot;
+    }
+
+    FakeBlock disk{kDiskSize};
+    u8 slot = 0;
 };
 
 } // namespace dm::test

@@ -469,6 +469,7 @@ TEST_F(XhciHubTest, WhatRestedWhenItWasSavedIsServedAfterARestore) {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(XhciTablet, DeviceConformance, XhciTabletRig);
 INSTANTIATE_TYPED_TEST_SUITE_P(XhciHub, DeviceConformance, XhciHubRig);
+INSTANTIATE_TYPED_TEST_SUITE_P(XhciDisk, DeviceConformance, XhciDiskRig);
 
 } // namespace
 } // namespace dm::test

@@ -1,6 +1,4 @@
 // xHCI: transfers, events and interrupts; restores; what a hostile driver does.
-#include "dm/devices/scsi/scsi_disk.hpp"
-#include "dm/devices/usb/usb_storage.hpp"
 #include "tests/devices/xhci_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -279,42 +277,16 @@ TEST_F(XhciTest, TellsWhenTheFrameIndexBeginsAnewIfAsked) {
 
 // ------------------------------------------------------------------------------------------------- bulk
 
-struct XhciDiskRig : XhciRig {
-    XhciDiskRig() {
-        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
-        dev.attach(0, std::make_unique<UsbStorage>("usb-disk", "1",
-                                                   std::make_unique<ScsiDisk>("usb-disk/scsi", config)));
-        start();
-        reset_port(kFirstUsb2);
-        slot = enable_slot();
-        EXPECT_EQ(address(slot, kFirstUsb2), Code::Success);
-        EXPECT_TRUE(control(slot, {0x00, 9, 1, 0, 0}));
-        EXPECT_EQ(add_endpoint(slot, kFirstUsb2, kStatus, EpType::BulkIn, 512), Code::Success);
-        EXPECT_EQ(add_endpoint(slot, kFirstUsb2, kCommand, EpType::BulkOut, 512), Code::Success);
-        acknowledge();
-    }
-    ~XhciDiskRig() override { dev.detach(0); } // before its medium goes
-    void test_unit_ready() {
-        Bytes wrapper(31);
-        wrapper[0] = 'U', wrapper[1] = 'S', wrapper[2] = 'B', wrapper[3] = 'C', wrapper[14] = 6;
-        put_bytes(kData, wrapper);
-        queue(ring(slot, kCommand), kData, 31, kind(TrbType::Normal));
-        doorbell(slot, kCommand);
-    }
-    static constexpr unsigned kStatus = 3;
-    static constexpr unsigned kCommand = 4;
-    FakeBlock disk{1 << 20};
-    u8 slot = 0;
-};
-
 TEST(XhciBulk, ATransferThatWaitsWakesNobodyAndEndsAsSoonAsItCan) {
     XhciDiskRig r;
+    ASSERT_TRUE(r.power_up());
     r.poll(r.slot, 13); // the status, before the command
     EXPECT_FALSE(r.report(13));
     EXPECT_EQ(r.timers.next_deadline(), std::nullopt);
     r.advance(kSecond);
     EXPECT_FALSE(r.report(13));
-    r.test_unit_ready();
+    r.put_bytes(kData, command_wrapper(Bytes(6), 0, false)); // TEST UNIT READY
+    r.transfer(r.slot, XhciRig::kBulkOut, kData, 31);
     const auto status = r.report(13);
     ASSERT_TRUE(status);
     EXPECT_EQ((*status)[3], 'S');
@@ -337,6 +309,23 @@ TEST_F(XhciTest, ATransferThatWaitsIsServedAfterARestore) {
     twin.tablet.pointer(5, 5, 800, 600, 0);
     EXPECT_TRUE(twin.irq());
     EXPECT_TRUE(twin.report());
+}
+
+TEST_F(XhciTest, AMachineThatGoesOnAfterASaveTriesWhatTheRestoredOneTries) {
+    running_with_tablet();
+    poll(slot);
+    EXPECT_EQ(timers.next_deadline(), std::nullopt);
+    dev.quiesce();
+    const std::vector<u8> image = snapshot(*this);
+    XhciTabletRig twin;
+    twin.copy_surroundings(*this);
+    auto reader = StateReader::open(image);
+    ASSERT_TRUE(reader.ok());
+    ASSERT_TRUE(twin.dev.load(*reader).ok());
+    EXPECT_EQ(timers.next_deadline(), clock.now);
+    EXPECT_EQ(twin.timers.next_deadline(), timers.next_deadline());
+    advance(0);
+    EXPECT_EQ(timers.next_deadline(), std::nullopt);
 }
 
 // -------------------------------------------------------------------------------------------------- hostile

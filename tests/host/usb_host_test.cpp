@@ -31,6 +31,7 @@ struct Double {
     int open_error = 0;
     int claim_error = 0;
     int configuration = 1;
+    int speed = LIBUSB_SPEED_HIGH;
     bool deaf = false; ///< cancelled transfers do not come back
     std::array<u8, 2> devices{1, 5};
     std::array<libusb_endpoint_descriptor, 2> endpoints{};
@@ -96,7 +97,7 @@ LibUsb library() {
     l.free_config_descriptor = [](libusb_config_descriptor*) {};
     l.get_bus_number = [](libusb_device*) { return u8{1}; };
     l.get_device_address = address_of;
-    l.get_device_speed = [](libusb_device*) { return int{LIBUSB_SPEED_HIGH}; };
+    l.get_device_speed = [](libusb_device*) { return the->speed; };
     l.get_device = [](libusb_device_handle*) { return the->device(1); };
     l.open = [](libusb_device*, libusb_device_handle** handle) {
         *handle = the->handle();
@@ -229,6 +230,18 @@ TEST_F(UsbHostTest, ADeviceIsTakenFromTheHostsDriversAndGivenBack) {
     opened->reset();
     EXPECT_THAT(usb.calls, ElementsAre("release 0", "attach 0", "close"));
     EXPECT_EQ(refusal({.bus = {}, .address = {}, .vendor = u16{0x1234}, .product = u16{5}}), "opened");
+}
+
+TEST_F(UsbHostTest, SpeedsThatAreNewToUsAreFastOnes) {
+    const auto speed_of = [&](int speed) {
+        usb.speed = speed;
+        auto opened = source->open({.bus = u8{1}, .address = u8{5}, .vendor = {}, .product = {}});
+        return opened.ok() ? opened->get()->identity().speed : UsbHostSpeed::Low;
+    };
+    EXPECT_EQ(speed_of(LIBUSB_SPEED_UNKNOWN), UsbHostSpeed::Full);
+    EXPECT_EQ(speed_of(LIBUSB_SPEED_FULL), UsbHostSpeed::Full);
+    EXPECT_EQ(speed_of(LIBUSB_SPEED_SUPER_PLUS), UsbHostSpeed::Super);
+    EXPECT_EQ(speed_of(6), UsbHostSpeed::Super); // LIBUSB_SPEED_SUPER_PLUS_X2
 }
 
 TEST_F(UsbHostTest, WhatCannotBeHadIsSaidWithTheRemedy) {

@@ -24,7 +24,9 @@ std::optional<u64> Ehci::next_look() const {
     const u64 quiet = s_.began_ns > s_.eventful_ns ? s_.began_ns - s_.eventful_ns : 0;
     const u64 least = async ? ehci::kMicroframe
                             : (ehci::kMicroframes - s_.frindex % ehci::kMicroframes) * ehci::kMicroframe;
-    const u64 most = async ? ehci::kSlowestAsync : ehci::kSlowestPeriodic;
+    const u64 most =
+        async ? std::clamp(quiet / ehci::kLongRestPart, ehci::kSlowestAsync, ehci::kSlowestAsyncAtRest)
+              : ehci::kSlowestPeriodic;
     return s_.began_ns + std::clamp(quiet / ehci::kRestPart, least, most);
 }
 

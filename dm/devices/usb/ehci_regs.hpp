@@ -137,8 +137,10 @@ inline constexpr u64 kMostFramesTogether = 320;
 // How often the schedules are looked at: docs/devices/ehci.md.
 
 inline constexpr u64 kRestPart = 4;
-inline constexpr u64 kSlowestAsync = 50 * kMillisecond;
+inline constexpr u64 kSlowestAsync = 50 * kMillisecond; ///< until 2 s of rest
+inline constexpr u64 kLongRestPart = 40;
+inline constexpr u64 kSlowestAsyncAtRest = 200 * kMillisecond; ///< from 8 s on
 inline constexpr u64 kSlowestPeriodic = 300 * kMillisecond;
-static_assert(kSlowestPeriodic / kFrame <= kMostFramesTogether);
+static_assert(kSlowestAsyncAtRest <= kSlowestPeriodic && kSlowestPeriodic / kFrame <= kMostFramesTogether);
 
 } // namespace dm::ehci

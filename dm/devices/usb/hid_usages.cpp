@@ -81,4 +81,11 @@ u8 usage_of(KeyCode code) {
     return 0;
 }
 
+KeyCode code_of(u8 usage) {
+    unsigned code = usage != 0 ? 255 : 0;
+    while (code > 0 && usage_of(static_cast<KeyCode>(code)) != usage)
+        --code;
+    return static_cast<KeyCode>(code);
+}
+
 } // namespace dm::usb_hid

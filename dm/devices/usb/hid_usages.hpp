@@ -11,6 +11,8 @@ inline constexpr u8 kFirstModifier = 0xe0; ///< left Ctrl; eight of them
 
 /// 0: no key of a USB keyboard.
 u8 usage_of(KeyCode code);
+/// 0: of no key. PrintScreen, which has two codes, gives that of its own.
+KeyCode code_of(u8 usage);
 
 constexpr bool is_modifier(u8 usage) {
     return usage >= kFirstModifier && usage < kFirstModifier + 8;

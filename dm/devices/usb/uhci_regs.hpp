@@ -64,7 +64,7 @@ enum class Portsc : u16 {
     PR = 0x0200,
     SUSP = 0x1000,
 };
-inline constexpr u16 kPortStored = 0x1247; // CCS, CSC, PED, RD, PR, SUSP
+inline constexpr u16 kPortStored = 0x124f; // CCS, CSC, PED, PEDC, RD, PR, SUSP
 inline constexpr u16 kPortWritable = 0x1244;
 inline constexpr u16 kPortClearable = 0x000a;
 

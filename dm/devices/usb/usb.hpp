@@ -86,6 +86,8 @@ enum DescriptorType : u8 {
     kDeviceQualifier = 6,
     kOtherSpeedConfiguration = 7,
 };
+/// The string by which Windows learns that a device has descriptors for it (Microsoft OS 1.0 Descriptors).
+inline constexpr u8 kOsString = 0xee;
 enum Feature : u8 { ENDPOINT_HALT = 0, DEVICE_REMOTE_WAKEUP = 1 };
 
 /// Slower ones first.
@@ -100,6 +102,7 @@ struct Description {
     u16 out_endpoints = 0;
     std::span<const u8> high_device{}; ///< the same at high speed; empty: full speed is all it can
     std::span<const u8> high_configuration{};
+    std::string_view os_string{}; ///< of index kOsString; empty: none
 
     constexpr std::span<const u8> device_at(Speed speed) const {
         return speed == Speed::High ? high_device : device;

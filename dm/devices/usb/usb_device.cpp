@@ -26,6 +26,19 @@ std::size_t put16(u16 value, std::span<u8> reply) {
     return put(std::array{static_cast<u8>(value), static_cast<u8>(value >> 8)}, reply);
 }
 
+std::size_t put_string(std::string_view text, std::span<u8> reply) {
+    std::size_t length = 2;
+    for (const char c : text) {
+        if (length + 2 > std::min<std::size_t>(reply.size(), 0xfe)) break;
+        reply[length] = static_cast<u8>(c);
+        reply[length + 1] = 0;
+        length += 2;
+    }
+    reply[0] = static_cast<u8>(length);
+    reply[1] = usb::kString;
+    return length;
+}
+
 /// What a device would say of itself at the other speed (9.6.2).
 std::size_t qualifier(std::span<const u8> d, std::span<u8> reply) {
     return put(std::array<u8, 10>{10, usb::kDeviceQualifier, d[2], d[3], d[4], d[5], d[6], d[7], d[17], 0},
@@ -198,27 +211,18 @@ std::optional<std::size_t> UsbDevice::descriptor(const Setup& s, std::span<u8> r
     case usb::kString:
         if (index == 0)
             return put(std::array<u8, 4>{4, usb::kString, kUsEnglish & 0xff, kUsEnglish >> 8}, reply);
-        if (index > description_.strings.size()) return std::nullopt;
-        return string(index, reply);
+        if (text(index).empty()) return std::nullopt;
+        return put_string(text(index), reply);
     default: return std::nullopt;
     }
 }
 
-std::size_t UsbDevice::string(u8 index, std::span<u8> reply) const {
-    const bool serial = index == description_.serial_index() && !serial_.empty();
-    const std::string_view text = serial ? serial_ : description_.strings[index - 1U];
-    std::size_t length = 2;
-    for (const char c : text) {
-        if (length + 2 > std::min<std::size_t>(reply.size(), 0xfe)) break;
-        reply[length] = static_cast<u8>(c);
-        reply[length + 1] = 0;
-        length += 2;
-    }
-    reply[0] = static_cast<u8>(length);
-    reply[1] = usb::kString;
-    return length;
+/// Empty: there is no such string.
+std::string_view UsbDevice::text(u8 index) const {
+    if (index == usb::kOsString) return description_.os_string;
+    if (index == description_.serial_index() && !serial_.empty()) return serial_;
+    return index <= description_.strings.size() ? description_.strings[index - 1U] : std::string_view();
 }
-
 bool UsbDevice::obey(const Setup& s, std::span<const u8> data) {
     using namespace usb;
     switch (s.code()) {

@@ -145,7 +145,7 @@ private:
     std::optional<std::size_t> answer(const usb::Setup& setup, std::span<u8> reply);
     bool obey(const usb::Setup& setup, std::span<const u8> data);
     std::optional<std::size_t> descriptor(const usb::Setup& setup, std::span<u8> reply) const;
-    std::size_t string(u8 index, std::span<u8> reply) const;
+    std::string_view text(u8 index) const;
     u8 max_packet0() const { return description_.device_at(speed())[7]; }
     bool set_feature(const usb::Setup& setup, bool on);
     bool set_configuration(u8 value);

@@ -1,5 +1,7 @@
 #include "dm/devices/usb/usb_hid.hpp"
 
+#include "dm/devices/usb/usb_hid_descriptors.hpp"
+
 #include <algorithm>
 
 namespace dm {
@@ -30,10 +32,22 @@ enum HidRequest : u8 {
 constexpr unsigned kClassToInterface = usb::kClass | usb::kToInterface;
 constexpr unsigned kClassFromInterface = kClassToInterface | usb::kToHost;
 
+/// Windows'.
+constexpr unsigned kVendorToHost = usb::kVendor | usb::kToHost;
+constexpr u16 kOsOfDevice = usb::request_code(kVendorToHost | usb::kToDevice, usb_hid::kOsRequest);
+constexpr u16 kOsOfInterface = usb::request_code(kVendorToHost | usb::kToInterface, usb_hid::kOsRequest);
+
 std::size_t put(std::span<const u8> bytes, std::span<u8> reply) {
     const std::size_t length = std::min(bytes.size(), reply.size());
     std::copy_n(bytes.begin(), length, reply.begin());
     return length;
+}
+
+std::optional<std::size_t> os_descriptor(const Setup& s, std::span<u8> reply) {
+    if (s.value != 0) return std::nullopt; // another page, or another interface
+    if (s.index == usb_hid::kCompatibleIds) return put(usb_hid::kOsCompatibleIds, reply);
+    if (s.index == usb_hid::kExtendedProperties) return put(usb_hid::kOsProperties, reply);
+    return std::nullopt;
 }
 
 } // namespace
@@ -41,9 +55,10 @@ std::size_t put(std::span<const u8> bytes, std::span<u8> reply) {
 UsbHid::UsbHid(std::string_view name, const usb::Description& what, std::string serial,
                std::span<const u8> report_descriptor, bool boot, TimerQueue& timers)
     : UsbDevice(name, what, std::move(serial)), timers_(timers), report_descriptor_(report_descriptor),
-      boot_(boot), repeat_timer_(timers, [this] { ready(); }) {}
+      boot_(boot), repeat_timer_(timers, [this] { ready(); }), patience_timer_(timers, [this] { left(); }) {}
 
 std::optional<std::size_t> UsbHid::control_in(const Setup& s, std::span<u8> reply) {
+    if (s.code() == kOsOfDevice || s.code() == kOsOfInterface) return os_descriptor(s, reply);
     if (s.index != 0) return std::nullopt; // the only interface
     switch (s.code()) {
     case usb::request_code(usb::kToHost | usb::kToInterface, usb::GET_DESCRIPTOR):
@@ -87,9 +102,11 @@ Answer UsbHid::data_in(unsigned, std::span<u8> bytes) {
     }
     const std::optional<u64> repeat = repeat_at();
     const bool again = repeat && *repeat <= timers_.now_ns();
-    if (!reports_wait() && !again) return {Handshake::Nak};
+    hid_.came_back = !reports_wait() && !again;
+    if (hid_.came_back) return {Handshake::Nak};
     std::array<u8, kMostReport> packet;
     const std::size_t length = reports_wait() ? next_report(packet) : report(packet);
+    waits_from_now();
     if (length > bytes.size()) return {Handshake::Babble};
     std::copy_n(packet.begin(), length, bytes.begin());
     hid_.reported_ns = timers_.now_ns();
@@ -101,6 +118,44 @@ void UsbHid::deconfigured() {
     hid_ = {};
     forget();
     update_timer();
+    update_patience();
+}
+
+void UsbHid::reported() {
+    if (!configured() || !reports_wait()) return;
+    if (!hid_.waits_ns) waits_from_now();
+    if (!asked_) ready();
+}
+
+// ------------------------------------------------------------------------------------ does the guest come?
+
+void UsbHid::waits_from_now() {
+    hid_.waits_ns.reset();
+    if (reports_wait()) hid_.waits_ns = timers_.now_ns();
+    update_patience();
+}
+
+/// A guest that is asleep, or was let to wake up, has all the time it needs.
+void UsbHid::update_patience() {
+    const bool counts = hid_.waits_ns && hid_.polled && !may_wake();
+    const u64 patience = hid_.came_back ? kPatience : kLongPatience;
+    patience_timer_.arm(counts ? std::optional(*hid_.waits_ns + patience) : std::nullopt);
+}
+
+void UsbHid::left() {
+    hid_.polled = false;
+    tell();                  // the switch turns to another device and lets go of what is held here
+    if (hid_.polled) return; // the guest came at that very moment
+    drop_reports();
+    waits_from_now();
+}
+
+/// Of a guest that has just woken up nobody expected anything until now.
+void UsbHid::link_changed() {
+    const bool counted = patience_timer_.deadline().has_value();
+    update_patience();
+    if (!counted && patience_timer_.deadline()) waits_from_now();
+    tell();
 }
 
 std::optional<u64> UsbHid::repeat_at() const {
@@ -132,7 +187,9 @@ void UsbHid::commit() {
     UsbDevice::commit();
     hid_ = loaded_;
     hid_.reported_ns = std::min(hid_.reported_ns, timers_.now_ns());
+    if (hid_.waits_ns) hid_.waits_ns = std::min(*hid_.waits_ns, timers_.now_ns());
     update_timer();
+    update_patience();
 }
 
 } // namespace dm

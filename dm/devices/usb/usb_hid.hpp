@@ -2,6 +2,9 @@
 // one interrupt endpoint (Device Class Definition for Human Interface Devices 1.11).
 // Notes: docs/devices/usb_hid.md
 //
+// A guest uses such a device from its first IN on until it lets the device go, or does not come any more for
+// what waits for it: drivers that close a device just stop, and a controller may be left standing still.
+//
 // They say of themselves what QEMU's devices say, name for name: Windows would take anything else for new
 // hardware when a guest changes over.
 #pragma once
@@ -19,18 +22,27 @@ public:
     struct Hid {
         u8 idle = 0; ///< in 4 ms: a report is repeated after that time; 0: never
         Protocol protocol = Protocol::Report;
-        bool polled = false; ///< the guest has asked for a report since it configured the device
-        u64 reported_ns = 0; ///< when the last one was sent
+        bool polled = false;         ///< the guest comes for reports
+        u64 reported_ns = 0;         ///< when the last one was sent
+        std::optional<u64> waits_ns; ///< machine time since when the guest has not come for what waits
+        bool came_back = false;      ///< the guest has asked again since it got the last one
 
         static constexpr void fields(auto&& v, auto& s) {
             v("idle", s.idle);
             v("protocol", s.protocol);
             v("polled", s.polled);
             v("reported_ns", s.reported_ns);
+            v("waits_ns", s.waits_ns, kAddedLater);
+            v("came_back", s.came_back, kAddedLater);
         }
     };
 
     static constexpr std::size_t kMostReport = 8;
+    /// A report that waits for so long is nobody's: the guest has closed the device, or its controller stands
+    /// still.
+    static constexpr u64 kPatience = 1500 * kMillisecond;
+    /// For a guest that has not come back since the last report. Most likely the whole of it stands still.
+    static constexpr u64 kLongPatience = 10 * kSecond;
 
     /// `report_descriptor`: what the reports mean. `boot`: there is a boot protocol.
     UsbHid(std::string_view name, const usb::Description& description, std::string serial,
@@ -38,7 +50,7 @@ public:
 
     bool in_use() const override { return hid_.polled && heard(); }
     void observe(InputObserver* observer) override { observer_ = observer; }
-    void link_changed() override { tell(); }
+    void link_changed() override;
 
     void save(StateWriter& out) const override;
     Status prepare(StateReader& in) override;
@@ -56,15 +68,18 @@ protected:
         return false;
     }
     virtual void forget() = 0; ///< to the state after power-on
+    /// The guest does not come for what waits: of that only what is released now is left to be told.
+    virtual void drop_reports() = 0;
 
     Protocol protocol() const { return hid_.protocol; }
     /// reports_wait() has become true, or is so still.
-    void reported() {
-        if (!asked_ && configured() && reports_wait()) ready();
-    }
+    void reported();
     /// The observer hears of status() and in_use().
     void tell() {
         if (observer_ != nullptr) observer_->input_status(status());
+    }
+    void unread(KeyCode code, bool down) {
+        if (observer_ != nullptr) observer_->key_unread(code, down);
     }
 
 private:
@@ -74,6 +89,9 @@ private:
     void deconfigured() override;
     std::optional<u64> repeat_at() const;
     void update_timer();
+    void waits_from_now();
+    void update_patience();
+    void left();
 
     TimerQueue& timers_;
     std::span<const u8> report_descriptor_;
@@ -83,6 +101,7 @@ private:
     Hid hid_;
     Hid loaded_;
     Timer repeat_timer_;
+    Timer patience_timer_;
 };
 static_assert(covers_every_field<UsbHid::Hid>);
 

@@ -10,6 +10,7 @@ namespace dm::usb_hid {
 enum Text : u8 { kManufacturer = 1, kProduct, kSerial, kConfigurationName };
 
 inline constexpr u8 kBootInterface = 1;
+inline constexpr u8 kThreeButtons = 7; ///< left, right and middle in a report
 enum BootProtocol : u8 { kNoBoot = 0, kBootKeyboard = 1, kBootMouse = 2 };
 
 constexpr std::array<u8, 18> device_descriptor() {
@@ -40,6 +41,34 @@ constexpr std::array<u8, 18> high_device_descriptor() {
     d[7] = 64;
     return d;
 }
+
+// For Windows, which lets an idle keyboard or pointer sleep only when it hears that it may (Microsoft OS 1.0
+// Descriptors). It remembers a device's request by its ids: it is the one that QEMU's have.
+inline constexpr std::string_view kOsString = "MSFT100Q";
+inline constexpr u8 kOsRequest = 'Q';
+enum OsDescriptor : u8 { kCompatibleIds = 4, kExtendedProperties = 5 };
+
+/// No other driver than that of the class.
+inline constexpr std::array<u8, 40> kOsCompatibleIds{40, 0, 0, 0, 0, 1, kCompatibleIds, 0, 1, 0, 0, 0,
+                                                     0,  0, 0, 0, 0, 1};
+
+/// One property, a number of 32 bits, which is 1.
+constexpr std::array<u8, 76> os_properties() {
+    constexpr std::string_view kName = "SelectiveSuspendEnabled";
+    constexpr u8 kHeader = 10;
+    constexpr u8 kNameBytes = 2 * (kName.size() + 1);
+    constexpr u8 kNumber = 4; // REG_DWORD_LITTLE_ENDIAN, and its bytes
+    std::array<u8, 76> d{76, 0, 0,       0, 0, 1, kExtendedProperties, 0, 1, 0, 76 - kHeader, 0,
+                         0,  0, kNumber, 0, 0, 0, kNameBytes};
+    std::size_t at = 2 * kHeader;
+    for (std::size_t i = 0; i < kName.size(); ++i)
+        d[at + 2 * i] = static_cast<u8>(kName[i]);
+    at += kNameBytes;
+    d[at] = kNumber;
+    d[at + 4] = 1;
+    return d;
+}
+inline constexpr auto kOsProperties = os_properties();
 
 inline constexpr u8 kTenMilliseconds = 10;
 // At high speed the interval is an exponent: 2^(n-1) microframes.

@@ -21,6 +21,16 @@ Setup parse(const std::array<u8, 8>& b) {
     return {b[0], b[1], word(2), word(4), word(6)};
 }
 
+/// A disk of USB 3 speaks UAS with streams only, which nothing carries here; drivers that do not find that
+/// setting use bulk-only transport. At high speed UAS needs no streams.
+void hide_uas(std::span<u8> interface) {
+    constexpr std::array<u8, 3> kUas{0x08, 0x06, 0x62}; // class, subclass, protocol
+    constexpr std::size_t kClass = 5;
+    constexpr u8 kVendorsOwn = 0xff;
+    if (interface.size() < kClass + kUas.size()) return;
+    if (std::ranges::equal(interface.subspan(kClass, kUas.size()), kUas)) interface[kClass + 2] = kVendorsOwn;
+}
+
 } // namespace
 
 Answer UsbHostDevice::control(usb::Pid pid, std::span<u8> bytes) {
@@ -124,7 +134,10 @@ void UsbHostDevice::adapt(std::vector<u8>& d) const {
     if (d.size() >= 8 && d[1] == usb::kDevice) d[7] = control_packet();
     if (d.size() < 2 || d[1] != usb::kConfiguration) return;
     const u16 most = speed() == usb::Speed::High ? kHighBulk : kFullBulk;
+    const bool super = link_->identity().speed == UsbHostSpeed::Super;
     for (std::size_t at = 0; at + 6 < d.size() && d[at] >= 2; at += d[at]) {
+        if (super && d[at + 1] == usb::kInterface)
+            hide_uas(std::span(d).subspan(at, std::min<std::size_t>(d[at], d.size() - at)));
         if (d[at + 1] != usb::kEndpoint || (d[at + 3] & 3) != static_cast<u8>(UsbHostKind::Bulk)) continue;
         const u16 packet = std::min<u16>(static_cast<u16>(d[at + 4] | d[at + 5] << 8), most);
         d[at + 4] = static_cast<u8>(packet);

@@ -4,6 +4,7 @@
 #include "dm/devices/usb/usb_hid_descriptors.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace dm {
 namespace {
@@ -21,7 +22,8 @@ constexpr usb::Description kDescription{.device = kDeviceDescriptor,
                                         .strings = kStrings,
                                         .in_endpoints = 2,
                                         .high_device = kHighDevice,
-                                        .high_configuration = kHighConfiguration};
+                                        .high_configuration = kHighConfiguration,
+                                        .os_string = kOsString};
 
 constexpr u8 kLeds = 0x1f;
 
@@ -41,26 +43,73 @@ void set(UsbKeyboard::Usages& keys, u8 usage, bool on) {
 UsbKeyboard::UsbKeyboard(std::string_view device_name, std::string serial, TimerQueue& timers)
     : UsbHid(device_name, kDescription, std::move(serial), kKeyboardReport, true, timers) {}
 
+/// A key goes down only while there is room for its release, and for those of all that are down.
+bool UsbKeyboard::can_press(std::size_t reserve) const {
+    std::size_t down = 0;
+    for (const u8 eight : s_.down)
+        down += static_cast<std::size_t>(std::popcount(eight));
+    return s_.waiting.size() + 1 + down + 1 + reserve <= kEvents;
+}
+
 void UsbKeyboard::key(KeyCode code, bool down) {
     const u8 usage = usage_of(code);
     if (usage == 0 || test(s_.down, usage) == down || !configured()) return;
-    if (down && s_.waiting.full()) return; // as if it had not been pressed
-    set(s_.down, usage, down);
-    if (!s_.waiting.full()) s_.waiting.push({usage, down}); // else catch_up() tells of the release
+    if (down && !can_press(0)) return; // as if it had not been pressed
+    note(usage, down);
     reported();
 }
 
+/// In a loaded state there may be less room than we leave: then catch_up() tells of a release.
+void UsbKeyboard::note(u8 usage, bool down) {
+    set(s_.down, usage, down);
+    s_.waiting.push({usage, down});
+}
+
 void UsbKeyboard::release_all() {
-    s_.down = {};
+    for (unsigned usage = 0; usage < 256; ++usage)
+        if (test(s_.down, static_cast<u8>(usage))) note(static_cast<u8>(usage), false);
     if (s_.waiting.empty()) catch_up();
     reported();
 }
 
-/// Releases that found no room while the guest was away.
+/// Whoever has the keys now gets those that the guest did not come for.
+void UsbKeyboard::drop_reports() {
+    Fifo<Event, kEvents> missed = s_.waiting;
+    s_.waiting.clear();
+    s_.down = {};
+    catch_up();
+    while (!missed.empty()) {
+        const Event event = missed.pop();
+        if (const KeyCode code = code_of(event.usage)) unread(code, event.down);
+    }
+}
+
+/// Keys that the guest believes to be down without an event that says otherwise.
 void UsbKeyboard::catch_up() {
     for (unsigned usage = 0; usage < 256 && !s_.waiting.full(); ++usage)
         if (test(s_.reported, static_cast<u8>(usage)) && !test(s_.down, static_cast<u8>(usage)))
             s_.waiting.push({static_cast<u8>(usage), false});
+}
+
+/// Guests take a report's modifiers first, then what went up, then what went down. So a key that goes down
+/// takes along what was before it, if each happened in that order and to another key: a system that fetches
+/// 125 reports a second reads as many letters, not half of them. (A modifier that goes up after another key
+/// may as well do so before it.)
+std::size_t UsbKeyboard::events_together() const {
+    Usages seen{};
+    bool went_up = false;
+    for (std::size_t i = 0; i < s_.waiting.size(); ++i) {
+        const Event event = s_.waiting.at(i);
+        if (test(seen, event.usage)) break;
+        set(seen, event.usage, true);
+        if (!is_modifier(event.usage)) {
+            if (event.down) return i + 1;
+            went_up = true;
+        } else if (event.down && went_up) {
+            break;
+        }
+    }
+    return 1;
 }
 
 std::size_t UsbKeyboard::report(std::span<u8> out) const {
@@ -78,8 +127,10 @@ std::size_t UsbKeyboard::report(std::span<u8> out) const {
 }
 
 std::size_t UsbKeyboard::next_report(std::span<u8> out) {
-    const Event event = s_.waiting.pop();
-    set(s_.reported, event.usage, event.down);
+    for (std::size_t n = events_together(); n > 0; --n) {
+        const Event event = s_.waiting.pop();
+        set(s_.reported, event.usage, event.down);
+    }
     if (s_.waiting.empty()) catch_up();
     return report(out);
 }

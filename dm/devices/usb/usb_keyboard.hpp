@@ -9,7 +9,8 @@ namespace dm {
 
 class UsbKeyboard final : public UsbHid {
 public:
-    static constexpr std::size_t kEvents = 2048; ///< that wait for a slow guest: a thousand keys
+    static constexpr std::size_t kEvents = 2048; ///< that wait for a slow guest
+    static constexpr std::size_t kReserve = 128; ///< of them, as Ps2Keyboard::kReserve
     static constexpr std::size_t kKeys = 6;
     /// A bit for each usage.
     using Usages = std::array<u8, 32>;
@@ -39,6 +40,7 @@ public:
 
     Kind kind() const override { return Kind::Keyboard; }
     void key(KeyCode code, bool down) override;
+    bool key_room() const override { return !configured() || can_press(kReserve); }
     void pointer(unsigned, unsigned, unsigned, unsigned, u8) override {}
     void release_all() override;
     InputStatus status() const override;
@@ -53,6 +55,10 @@ private:
     bool reports_wait() const override { return !s_.waiting.empty(); }
     bool output_report(std::span<const u8> bytes) override;
     void forget() override { s_ = {}; }
+    void drop_reports() override;
+    bool can_press(std::size_t reserve) const;
+    void note(u8 usage, bool down);
+    std::size_t events_together() const;
     void catch_up();
 
     State s_;

@@ -1,4 +1,3 @@
-#include "dm/devices/usb/pointer_buttons.hpp"
 #include "dm/devices/usb/usb_hid_descriptors.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
 
@@ -20,18 +19,15 @@ constexpr usb::Description kDescription{.device = kDeviceDescriptor,
                                         .strings = kStrings,
                                         .in_endpoints = 2,
                                         .high_device = kHighDevice,
-                                        .high_configuration = kHighConfiguration};
+                                        .high_configuration = kHighConfiguration,
+                                        .os_string = kOsString};
 
 constexpr s32 kMostCounts = 127;
 constexpr std::size_t kBootReport = 3;
 
-s32 limited(s32 value, s32 most) {
-    return std::clamp(value, -most, most);
-}
-
 /// Takes as much of `counter` as one report can carry.
 s32 take_counts(s32& counter) {
-    const s32 taken = limited(counter, kMostCounts);
+    const s32 taken = std::clamp(counter, -kMostCounts, kMostCounts);
     counter -= taken;
     return taken;
 }
@@ -46,25 +42,13 @@ bool possible(const UsbMouse::Motion& m) {
 UsbMouse::UsbMouse(std::string_view device_name, std::string serial, TimerQueue& timers)
     : UsbHid(device_name, kDescription, std::move(serial), kMouseReport, true, timers) {}
 
-/// A first place, and the first after the screen's size changed, is where the guest's pointer is taken to be.
 void UsbMouse::pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) {
-    const auto most = static_cast<u32>(kFarthest);
-    const State before = s_;
-    s_.placed = true;
-    s_.x = std::min(x, most);
-    s_.y = std::min(y, most);
-    s_.width = std::min(width, most);
-    s_.height = std::min(height, most);
-    Motion motion;
-    if (before.placed && before.width == s_.width && before.height == s_.height) {
-        motion.dx = static_cast<s32>(s_.x) - static_cast<s32>(before.x);
-        motion.dy = static_cast<s32>(s_.y) - static_cast<s32>(before.y);
-    }
-    record(motion, buttons);
+    const PointerMotion moved = motion_to(s_, x, y, width, height);
+    record({.dx = moved.dx, .dy = moved.dy}, buttons);
 }
 
 void UsbMouse::motion(s32 dx, s32 dy, u8 buttons) {
-    record({.dx = limited(dx, kFarthest), .dy = limited(dy, kFarthest)}, buttons);
+    record({.dx = limited_motion(dx), .dy = limited_motion(dy)}, buttons);
 }
 
 void UsbMouse::release_all() {
@@ -76,7 +60,7 @@ void UsbMouse::release_all() {
 /// Movements add up while the guest is away; each change of the buttons is a report of its own as long as
 /// there is room, and the last state of the buttons always gets through.
 void UsbMouse::record(Motion motion, u8 pointer_buttons) {
-    motion.buttons = hid_buttons(pointer_buttons);
+    motion.buttons = numbered_buttons(pointer_buttons);
     motion.wheel = wheel_notches(s_.wheel_held, pointer_buttons);
     s_.wheel_held = pointer_buttons & kWheelButtons;
     const bool clicked = motion.buttons != s_.buttons;
@@ -88,13 +72,18 @@ void UsbMouse::record(Motion motion, u8 pointer_buttons) {
         waiting.push(motion);
     } else {
         Motion& last = waiting.back();
-        last.dx = limited(last.dx + motion.dx, kFarthest);
-        last.dy = limited(last.dy + motion.dy, kFarthest);
-        last.wheel = limited(last.wheel + motion.wheel, kFarthest);
+        last.dx = limited_motion(last.dx + motion.dx);
+        last.dy = limited_motion(last.dy + motion.dy);
+        last.wheel = limited_motion(last.wheel + motion.wheel);
         last.buttons = motion.buttons;
         last.kept |= motion.kept;
     }
     reported();
+}
+
+void UsbMouse::drop_reports() {
+    s_.waiting.clear();
+    s_.waiting.push({.buttons = s_.buttons});
 }
 
 std::size_t UsbMouse::put(const Motion& m, std::span<u8> out) const {

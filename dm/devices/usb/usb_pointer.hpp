@@ -3,6 +3,7 @@
 #pragma once
 
 #include "dm/core/fifo.hpp"
+#include "dm/core/pointer.hpp"
 #include "dm/devices/usb/usb_hid.hpp"
 
 namespace dm {
@@ -57,6 +58,7 @@ private:
     std::size_t next_report(std::span<u8> out) override;
     bool reports_wait() const override { return !s_.waiting.empty(); }
     void forget() override { s_ = {}; }
+    void drop_reports() override;
     void record(Report next, u8 pointer_buttons);
 
     State s_;
@@ -67,7 +69,7 @@ static_assert(covers_every_field<UsbTablet::State> && covers_every_field<UsbTabl
 class UsbMouse final : public UsbHid {
 public:
     static constexpr std::size_t kMotions = 16;
-    static constexpr s32 kFarthest = 0x10000; ///< more than any screen has pixels
+    static constexpr s32 kFarthest = kFarthestMotion;
 
     struct Motion {
         s32 dx = 0;
@@ -107,6 +109,7 @@ public:
     UsbMouse(std::string_view name, std::string serial, TimerQueue& timers);
 
     Kind kind() const override { return Kind::Pointer; }
+    Rank rank() const override { return Rank::Relative; }
     void key(KeyCode, bool) override {}
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
     void motion(s32 dx, s32 dy, u8 buttons) override;
@@ -121,6 +124,7 @@ private:
     std::size_t next_report(std::span<u8> out) override;
     bool reports_wait() const override { return !s_.waiting.empty(); }
     void forget() override { s_ = {}; }
+    void drop_reports() override;
     std::size_t put(const Motion& motion, std::span<u8> out) const;
     void record(Motion motion, u8 pointer_buttons);
 

@@ -1,4 +1,3 @@
-#include "dm/devices/usb/pointer_buttons.hpp"
 #include "dm/devices/usb/usb_hid_descriptors.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
 
@@ -20,15 +19,11 @@ constexpr usb::Description kDescription{.device = kDeviceDescriptor,
                                         .strings = kStrings,
                                         .in_endpoints = 2,
                                         .high_device = kHighDevice,
-                                        .high_configuration = kHighConfiguration};
+                                        .high_configuration = kHighConfiguration,
+                                        .os_string = kOsString};
 
-/// The smallest value that a guest whose screen has `size` pixels takes for pixel `at` (it multiplies by the
-/// size and divides by 32768), which is also 0 at one border and 32767 at the other.
 u16 scaled(unsigned at, unsigned size) {
-    if (size < 2) return 0;
-    const u64 last = size - 1;
-    const u64 place = std::min<u64>(at, last);
-    return static_cast<u16>((place * UsbTablet::kMost + last - 1) / last);
+    return static_cast<u16>(tablet_coordinate(at, size, UsbTablet::kMost));
 }
 
 std::size_t put(const UsbTablet::Report& r, std::span<u8> out) {
@@ -66,7 +61,7 @@ void UsbTablet::release_all() {
 
 /// Of several places only the last counts, but a click stays where it was.
 void UsbTablet::record(Report next, u8 pointer_buttons) {
-    next.buttons = hid_buttons(pointer_buttons) & kThreeButtons;
+    next.buttons = numbered_buttons(pointer_buttons) & kThreeButtons;
     const int notches = wheel_notches(s_.wheel_held, pointer_buttons);
     s_.wheel_held = pointer_buttons & kWheelButtons;
     if (next == s_.now && notches == 0) return;
@@ -81,6 +76,11 @@ void UsbTablet::record(Report next, u8 pointer_buttons) {
     next.wheel = static_cast<s8>(wheel);
     waiting.back() = next;
     reported();
+}
+
+void UsbTablet::drop_reports() {
+    s_.waiting.clear();
+    s_.waiting.push(s_.now);
 }
 
 std::size_t UsbTablet::report(std::span<u8> out) const {

@@ -318,6 +318,15 @@ void Xhci::reset() {
 void Xhci::quiesce() {
     for (const auto& device : devices_)
         if (device != nullptr) device->quiesce();
+    try_all_again(); // as the restored machine will: they stay the same
+}
+
+/// What rested or waited may have more, and no device will say so.
+void Xhci::try_all_again() {
+    waits_ = {};
+    rest_until_ns_ = {};
+    update();
+    if (std::ranges::any_of(s_.endpoints, &Endpoint::goes_on)) timer_.arm(timers_.now_ns());
 }
 
 void Xhci::save(StateWriter& out) const {
@@ -343,12 +352,8 @@ Status Xhci::load(StateReader& in) {
         if (device != nullptr) device->commit();
     for (unsigned i = 0; i < ports(); ++i)
         if (device_at_port(i) == nullptr) s_.portsc[i] &= ~static_cast<u32>(xhci::Portsc::PED);
-    waits_ = {};
-    rest_until_ns_ = {};
     tell_devices();
-    update();
-    // What rested or waited may have more, and no device will say so.
-    if (std::ranges::any_of(s_.endpoints, &Endpoint::goes_on)) timer_.arm(now);
+    try_all_again();
     return {};
 }
 

@@ -7,8 +7,7 @@
 // Quirks: uPD720200 answers NEC's two own commands, without which their driver for Windows 7 does not start.
 //
 // Devices are of USB 2 at most, so they are on the USB 2 ports. Guests ring doorbells, devices tell when they
-// have something: nothing is polled, but for disks in the midst of a command, which a restore may have
-// interrupted.
+// have something: nothing is polled.
 #pragma once
 
 #include "dm/core/bits.hpp"
@@ -187,6 +186,7 @@ private:
     void flush_port_events();
     void update();
     std::optional<u64> next_event_ns() const;
+    void try_all_again();
     void wrap_frame_index();
 
     // xhci_ports.cpp: the root hub

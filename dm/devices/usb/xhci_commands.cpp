@@ -156,6 +156,7 @@ Code Xhci::address_device(const Trb& trb, u8 id) {
              .context = context & ~u64{63}};
     *ep = fresh;
     waits(*ep) = false;
+    rest_until_ns_[index(*ep)] = 0;
     put_context(which.context, shape);
     put_context(which.context + xhci::kContextSize, ep0);
     write_slot_state(id, 0);

@@ -1,0 +1,33 @@
+// What drivers send to a disk by the Bulk-Only Transport.
+#pragma once
+
+#include "dm/core/bits.hpp"
+#include "dm/core/types.hpp"
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+namespace dm::test {
+
+/// A command block wrapper (USB Mass Storage Class, Bulk-Only Transport 1.0, 5.1).
+inline std::vector<u8> command_wrapper(std::span<const u8> cdb, u32 expected, bool to_host, u32 tag = 7) {
+    std::vector<u8> wrapper(31);
+    wrapper[0] = 'U', wrapper[1] = 'S', wrapper[2] = 'B', wrapper[3] = 'C';
+    for (unsigned i = 0; i < 4; ++i) {
+        wrapper[4 + i] = byte_of(tag, i);
+        wrapper[8 + i] = byte_of(expected, i);
+    }
+    wrapper[12] = to_host ? 0x80 : 0;
+    wrapper[14] = static_cast<u8>(cdb.size());
+    std::copy(cdb.begin(), cdb.end(), wrapper.begin() + 15);
+    return wrapper;
+}
+
+/// READ (10), or what else has the same shape.
+inline std::vector<u8> block_command(u8 opcode, u32 lba, u16 blocks) {
+    return {opcode,          0, byte_of(lba, 3),    byte_of(lba, 2),    byte_of(lba, 1),
+            byte_of(lba, 0), 0, byte_of(blocks, 1), byte_of(blocks, 0), 0};
+}
+
+} // namespace dm::test
