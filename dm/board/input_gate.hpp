@@ -9,7 +9,8 @@
 namespace dm {
 
 /// Closed at first. A key or button that goes up while the gate is closed goes up for the guest when it
-/// opens; one that goes down meanwhile never does.
+/// opens; one that goes down meanwhile never does. There is no room for keys then: who can wait does so, and
+/// loses none in a machine that stands still for a moment.
 class InputGate final : public InputSink {
 public:
     explicit InputGate(InputSink& devices) : devices_(devices) {}
@@ -18,6 +19,8 @@ public:
     void close() { open_ = false; }
 
     void key(KeyCode code, bool down) override;
+    bool key_room() const override { return open_ && devices_.key_room(); }
+    bool stands_still() const override { return !open_; }
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
     void motion(s32 dx, s32 dy, u8 buttons) override;
     InputStatus status() const override { return devices_.status(); }

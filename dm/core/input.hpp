@@ -34,6 +34,12 @@ class InputObserver {
 public:
     virtual ~InputObserver() = default;
     virtual void input_status(const InputStatus& now) = 0;
+    /// From a keyboard that the guest stopped to read: an event that it has not heard of. After
+    /// input_status(), in order.
+    virtual void key_unread(KeyCode code, bool down) {
+        static_cast<void>(code);
+        static_cast<void>(down);
+    }
 };
 
 /// Device thread only. A sink that hands events on to another one hands on everything here.
@@ -41,6 +47,11 @@ class InputSink {
 public:
     virtual ~InputSink() = default;
     virtual void key(KeyCode code, bool down) = 0;
+    /// False: whoever can wait brings no key that goes down now, lest it be lost. A few find room
+    /// nevertheless, from those who cannot wait; keys that go up always do.
+    virtual bool key_room() const { return true; }
+    /// There is none, and keys that go down now never arrive: the machine was stopped.
+    virtual bool stands_still() const { return false; }
     /// Pointer at (x, y) of a `width` x `height` screen, with all buttons that are down now.
     virtual void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) = 0;
     /// The pointer moved so far to the right and down; for devices that are not absolute.
@@ -53,6 +64,27 @@ public:
     virtual InputStatus status() const { return {}; }
     /// Who hears of each change of status(); null: nobody any more.
     virtual void observe(InputObserver* observer) { static_cast<void>(observer); }
+};
+
+/// A keyboard or a pointer that a guest may or may not use.
+class InputTarget : public InputSink {
+public:
+    enum class Kind : u8 { Keyboard, Pointer };
+    /// Of those in use the lowest comes first, among equals who was there first.
+    enum class Rank : u8 { Usual, Paravirtual, Relative };
+    virtual Kind kind() const = 0;
+    virtual Rank rank() const { return Rank::Usual; }
+    virtual bool in_use() const = 0;
+    /// Nothing is held down any more: events go elsewhere from here on.
+    virtual void release_all() = 0;
+};
+
+/// Whoever gives viewers' events to the targets that the guest uses.
+class InputTargets {
+public:
+    virtual ~InputTargets() = default;
+    virtual void add(InputTarget& target) = 0;
+    virtual void remove(InputTarget& target) = 0;
 };
 
 } // namespace dm

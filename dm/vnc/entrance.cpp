@@ -3,9 +3,19 @@
 #include "dm/vnc/http_door.hpp"
 #include "dm/vnc/websocket.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 namespace dm::vnc {
+namespace {
+
+#ifdef POLLRDHUP
+constexpr short kHungUp = POLLRDHUP;
+#else
+constexpr short kHungUp = 0; // seen when both directions are closed
+#endif
+
+} // namespace
 
 bool Entrance::end(std::string why) {
     why_ = std::move(why);
@@ -65,6 +75,11 @@ bool Entrance::start_relay(std::unique_ptr<Stream> stream) {
 bool Entrance::abandoned() const {
     char byte = 0;
     return recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+bool Entrance::hung_up_on() const {
+    pollfd p{fd_.get(), kHungUp, 0};
+    return poll(&p, 1, 0) > 0;
 }
 
 void Entrance::hang_up() {

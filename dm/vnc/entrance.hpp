@@ -45,6 +45,8 @@ public:
 
     /// The viewer has hung up, whatever it still wanted to hear. In its thread.
     bool abandoned() const;
+    /// The viewer has hung up, whatever it said before that has not been read. Any thread.
+    bool hung_up_on() const;
     /// Ends whatever anybody waits for. Any thread.
     void hang_up();
     /// Nothing more will be written: lets what was written arrive. In the viewer's thread.

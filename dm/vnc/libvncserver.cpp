@@ -35,6 +35,8 @@ void find_all(SharedLibrary& file, LibVncServer& out) {
     file.find(out.rgn_get_iterator, "sraRgnGetIterator");
     file.find(out.rgn_iterator_next, "sraRgnIteratorNext");
     file.find(out.rgn_release_iterator, "sraRgnReleaseIterator");
+    // New in 0.9.14. Earlier releases close a lost viewer's socket, which is ours, instead of telling.
+    file.require("rfbSendServerCutTextUTF8");
 }
 
 } // namespace
@@ -45,7 +47,7 @@ Result<const LibVncServer*> LibVncServer::load() {
     if (complete) return &library;
     DM_TRY_ASSIGN(SharedLibrary file, SharedLibrary::open("libvncserver.so.1", "libvncserver1"));
     find_all(file, library);
-    DM_TRY(file.complete("libvncserver 0.9.13"));
+    DM_TRY(file.complete("libvncserver 0.9.14"));
     complete = true;
     return &library;
 }

@@ -23,6 +23,10 @@ constexpr unsigned kNotesPerMinute = 30;
 constexpr int kTurnWaitMs = 20'000; // for a password to be looked at while many are wrong
 constexpr unsigned kTurnPollMs = 100;
 constexpr u64 kMinute = 60 * kSecond;
+constexpr u64 kRoomPoll = 10 * kMillisecond;      // while keys wait for the guest
+constexpr u64 kLateRoomPoll = 200 * kMillisecond; // for one that does not take any
+constexpr u64 kKeyPatience = 2 * kSecond;         // until then
+constexpr std::size_t kMostInputs = 2 * VncServer::kMostViewers;
 
 /// LibVNCServer's messages are about what viewers send: for those who debug.
 void library_log(const char* format, ...) { // NOLINT(cert-dcl50-cpp): the library's way to log
@@ -62,6 +66,7 @@ VncServer::Impl::Impl(const VncOptions& options, std::string_view guest_name, Ev
                       const Keymap& keymap)
     : options_(options), title_(guest_name), loop_(loop), input_(input), keymap_(keymap),
       doors_(std::move(doors)), buffer_(std::move(buffer)), auth_(options.password_required),
+      input_timer_(loop.host_timers(), [this] { deliver_input(); }),
       screen_(loop, source, buffer_.pixels(), *this) {}
 
 VncServer::Impl::~Impl() {
@@ -106,7 +111,10 @@ void VncServer::Impl::shut_down() {
     for (const auto& session : sessions)
         if (session->screen() != nullptr) free_screens_.push_back(session->screen());
     screen_.watch(false);
-    queue_.drain(input_); // the keys that the viewers still held are released
+    input_timer_.disarm();
+    take_new_inputs();
+    for (const auto& input : inputs_)
+        input->drain(input_, InputQueue::Until::Never); // the keys that the viewers still held are released
 }
 
 u64 VncServer::Impl::now_ns() {
@@ -327,6 +335,7 @@ ScreenSize VncServer::Impl::entered(VncSession& session) {
     {
         const std::lock_guard lock(mutex_);
         ++viewers_;
+        new_inputs_.push_back(session.input());
     }
     post(&Impl::update_watch);
     std::unique_lock lock(mutex_);
@@ -340,18 +349,6 @@ void VncServer::Impl::wants(VncSession& session, bool exclusive) {
     for (const auto& other : sessions_)
         if (other.get() != &session && other->entered())
             other->stop("another viewer asked to be the only one");
-}
-
-void VncServer::Impl::key(KeyCode code, bool down) {
-    if (queue_.push_key(code, down)) post(&Impl::deliver_input);
-}
-
-void VncServer::Impl::pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) {
-    if (queue_.push_pointer(x, y, screen.width, screen.height, buttons)) post(&Impl::deliver_input);
-}
-
-void VncServer::Impl::motion(s32 dx, s32 dy, u8 buttons) {
-    if (queue_.push_motion(dx, dy, buttons)) post(&Impl::deliver_input);
 }
 
 void VncServer::Impl::size_wished(VncSession& session, const ScreenSize& size) {
@@ -404,8 +401,43 @@ void VncServer::Impl::update_watch() {
     picture_drawn_.notify_all();
 }
 
+void VncServer::Impl::take_new_inputs() {
+    const std::lock_guard lock(mutex_);
+    for (; !new_inputs_.empty(); new_inputs_.pop_back())
+        inputs_.push_back(new_inputs_.back());
+}
+
+/// What the devices have no room for stays where it is, and we look again.
 void VncServer::Impl::deliver_input() {
-    if (queue_.drain(input_)) screen_.hasten();
+    take_new_inputs();
+    const u64 now = loop_.host_timers().now_ns();
+    if (input_.key_room()) no_room_since_ns_.reset();
+    const bool late = no_room_since_ns_ && now - *no_room_since_ns_ >= kKeyPatience;
+    bool gave = false;
+    bool waits = false;
+    const bool crowd = inputs_.size() > kMostInputs; // of viewers that come, type and leave
+    using Until = InputQueue::Until;
+    const Until until = !late && !crowd ? Until::Room : input_.stands_still() ? Until::Never : Until::Nobody;
+    const std::size_t all = inputs_.size();
+    for (std::size_t i = 0; i < all; ++i) {
+        InputQueue* const input = inputs_[(turn_ + i) % all].get();
+        gave |= input->drain(input_, until);
+        waits |= input->left() == InputQueue::Left::Something;
+    }
+    for (std::size_t i = all; i > 0; --i) {
+        if (inputs_[i - 1]->left() != InputQueue::Left::Closed) continue;
+        inputs_[i - 1].swap(inputs_.back());
+        inputs_.pop_back();
+    }
+    if (gave) screen_.hasten();
+    if (!waits) {
+        no_room_since_ns_.reset();
+        input_timer_.disarm();
+        return;
+    }
+    if (!no_room_since_ns_) no_room_since_ns_ = now;
+    input_timer_.arm(now + (late ? kLateRoomPoll : kRoomPoll));
+    ++turn_; // another viewer's keys come first
 }
 
 void VncServer::Impl::grant_wishes() {

@@ -4,7 +4,6 @@
 #include "dm/core/log.hpp"
 #include "dm/vnc/crowd.hpp"
 #include "dm/vnc/doors.hpp"
-#include "dm/vnc/input_queue.hpp"
 #include "dm/vnc/pixel_buffer.hpp"
 #include "dm/vnc/vnc_auth.hpp"
 #include "dm/vnc/vnc_listener.hpp"
@@ -49,9 +48,7 @@ private:
     Result<_rfbScreenInfo*> take_screen(VncSession& session) override;
     ScreenSize entered(VncSession& session) override;
     void wants(VncSession& session, bool exclusive) override;
-    void key(KeyCode code, bool down) override;
-    void pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) override;
-    void motion(s32 dx, s32 dy, u8 buttons) override;
+    void input_arrived() override { post(&Impl::deliver_input); }
     void size_wished(VncSession& session, const ScreenSize& size) override;
     void left(VncSession& session, const std::string& why) override;
     _rfbScreenInfo* make_screen(const LibVncServer& rfb);
@@ -66,6 +63,7 @@ private:
 
     // Device thread
     void update_watch();
+    void take_new_inputs();
     void deliver_input();
     void grant_wishes();
     void show(const ScreenSize& size, std::span<const Rect> changed) override;
@@ -94,8 +92,12 @@ private:
     const Doors doors_;
     PixelBuffer buffer_;
     VncAuth auth_;
-    Crowd crowd_; ///< accepting thread's
-    InputQueue queue_;
+    Crowd crowd_;                                     ///< accepting thread's
+    std::vector<std::shared_ptr<InputQueue>> inputs_; ///< device thread's; of viewers that left, as long as
+                                                      ///< something is in them
+    std::optional<u64> no_room_since_ns_;             ///< host time; while the devices take no keys that wait
+    Timer input_timer_;
+    std::size_t turn_ = 0; ///< whose input is looked at first
     LockState locks_;
     VncScreen screen_;
     bool shut_down_ = false; ///< device thread's
@@ -111,8 +113,9 @@ private:
     std::condition_variable picture_drawn_;
     Sessions sessions_;                         ///< changed by the accepting thread only
     std::vector<_rfbScreenInfo*> free_screens_; ///< made all at once
-    unsigned viewers_ = 0;                      ///< those that are in
-    bool picture_ready_ = false;                ///< the pixel buffer shows the screen
+    std::vector<std::shared_ptr<InputQueue>> new_inputs_;
+    unsigned viewers_ = 0;       ///< those that are in
+    bool picture_ready_ = false; ///< the pixel buffer shows the screen
     ScreenSize size_{720, 400};
     InputStatus status_;
     CursorPtr cursor_;

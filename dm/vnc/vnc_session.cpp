@@ -10,11 +10,16 @@
 #include <sys/socket.h>
 
 namespace dm::vnc {
+namespace {
+
+constexpr unsigned kPlaceWaitMs = 20; // then a look whether the viewer is still there
+
+} // namespace
 
 VncSession::VncSession(VncSessionHost& host, UniqueFd fd, Endpoint peer, Door door, const DoorMeans& means,
                        const Keymap& keymap, LockState& locks)
     : host_(host), peer_(std::move(peer)), door_(door), entrance_(std::move(fd), door, means, *this),
-      keys_(keymap, locks, [this](KeyCode code, bool down) { host_.key(code, down); }) {}
+      keys_(keymap, locks, [this](KeyCode code, bool down) { key(code, down); }) {}
 
 VncSession::~VncSession() {
     stop("");
@@ -51,8 +56,7 @@ void VncSession::run() {
         entrance_.finish(); // it may read why not
     stop("disconnected");
     reader_.join();
-    keys_.release_all();
-    release_buttons();
+    if (input_ != nullptr) end_input();
     if (client_ != nullptr) {
         client_->sock = RFB_INVALID_SOCKET; // ours to close
         LibVncServer::loaded().client_connection_gone(client_);
@@ -101,6 +105,7 @@ bool VncSession::create_client() {
 
 // ClientInit and ServerInit.
 bool VncSession::initialise() {
+    input_ = std::make_shared<InputQueue>();
     entered_ = true;
     picture_.begin(client_, host_.entered(*this));
     u8 shared = 1;
@@ -209,6 +214,22 @@ void VncSession::followed() {
 
 // ---- input
 
+/// Only this thread waits, for a guest that reads slower than its viewer types. False: the viewer left
+/// meanwhile, so what it has still sent is not typed behind a gap.
+bool VncSession::wait_for_place() {
+    while (!cut_off_ && !input_->wait_for_place(kPlaceWaitMs)) {
+        if (entrance_.hung_up_on()) stop("disconnected");
+        const std::lock_guard lock(mutex_);
+        cut_off_ = mail_.stop;
+    }
+    return !cut_off_;
+}
+
+void VncSession::key(KeyCode code, bool down) {
+    if (!wait_for_place() && down) return;
+    if (input_->push_key(code, down)) host_.input_arrived();
+}
+
 void VncSession::key_symbol(u32 keysym, bool down) {
     keys_.symbol(keysym, down);
 }
@@ -224,15 +245,17 @@ void VncSession::extended_key(u32 keysym, u32 keycode, bool down) {
 
 void VncSession::pointer(u16 x, u16 y, u8 buttons) {
     pointed_ = {x, y, buttons};
-    if (knows_.no_places) {
-        host_.motion(x - kNoMotion, y - kNoMotion, buttons);
-        return;
-    }
+    wait_for_place();
     const u32 size = knows_.size;
     const ScreenSize screen{size >> 16, size & 0xffff};
-    if (screen.width == 0 || screen.height == 0) return;
-    host_.pointer(std::min<unsigned>(x, screen.width - 1), std::min<unsigned>(y, screen.height - 1), screen,
-                  buttons);
+    bool tell = false;
+    if (knows_.no_places)
+        tell = input_->push_motion(x - kNoMotion, y - kNoMotion, buttons);
+    else if (screen.width != 0 && screen.height != 0)
+        tell = input_->push_pointer(std::min<unsigned>(x, screen.width - 1),
+                                    std::min<unsigned>(y, screen.height - 1), screen.width, screen.height,
+                                    buttons);
+    if (tell) host_.input_arrived();
 }
 
 /// Where they were pressed: a drag must not end elsewhere.
@@ -242,6 +265,15 @@ void VncSession::release_buttons() {
         pointer(kNoMotion, kNoMotion, 0);
     else
         pointer(pointed_.x, pointed_.y, 0);
+}
+
+/// Nothing waits any more: where there is no place, releases are owed.
+void VncSession::end_input() {
+    cut_off_ = true;
+    keys_.release_all();
+    release_buttons();
+    input_->close();
+    host_.input_arrived();
 }
 
 void VncSession::read_messages() {

@@ -9,6 +9,7 @@
 #include "dm/core/display.hpp"
 #include "dm/core/log.hpp"
 #include "dm/vnc/entrance.hpp"
+#include "dm/vnc/input_queue.hpp"
 #include "dm/vnc/keymap.hpp"
 #include "dm/vnc/posix.hpp"
 #include "dm/vnc/rfb_reader.hpp"
@@ -19,6 +20,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <optional>
 
@@ -41,9 +43,8 @@ public:
     virtual ScreenSize entered(VncSession& session) = 0;
     /// The viewer said whether it tolerates others.
     virtual void wants(VncSession& session, bool exclusive) = 0;
-    virtual void key(KeyCode code, bool down) = 0;
-    virtual void pointer(unsigned x, unsigned y, const ScreenSize& screen, u8 buttons) = 0;
-    virtual void motion(s32 dx, s32 dy, u8 buttons) = 0;
+    /// There is something in the input() of a session.
+    virtual void input_arrived() = 0;
     /// The viewer would like a screen of this size; answer_size() tells it what became of that.
     virtual void size_wished(VncSession& session, const ScreenSize& size) = 0;
     /// The last thing a session does.
@@ -74,6 +75,8 @@ public:
     Door door() const { return door_; }
     /// Null before it is in.
     _rfbScreenInfo* screen() const { return screen_; }
+    /// From host.entered() on. Outlives the session as long as something is in it.
+    const std::shared_ptr<InputQueue>& input() const { return input_; }
 
     // Any thread; these never wait for the viewer.
     /// The screen has this size now and changed there.
@@ -93,7 +96,10 @@ private:
     bool initialise();
     void serve();
     void read_messages();
+    bool wait_for_place();
+    void key(KeyCode code, bool down);
     void release_buttons();
+    void end_input();
     template <class Change> void post(Change change);
     std::string reason();
 
@@ -129,6 +135,8 @@ private:
         u8 buttons = 0;
     };
     Pointed pointed_; ///< last; of the reading thread
+    std::shared_ptr<InputQueue> input_;
+    bool cut_off_ = false; ///< the reading thread's: it was ended while there was no place for more input
     _rfbClientRec* client_ = nullptr;
     std::atomic<bool> finished_ = false;
     std::atomic<bool> entered_ = false;

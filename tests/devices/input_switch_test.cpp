@@ -10,9 +10,11 @@ namespace {
 struct FakeTarget final : InputTarget {
     explicit FakeTarget(Kind k, bool used = false) : kind_(k), used_(used) {}
     Kind kind() const override { return kind_; }
+    Rank rank() const override { return rank_; }
     bool in_use() const override { return used_; }
     void release_all() override { heard += "released "; }
     void key(KeyCode code, bool down) override { heard += fmt::format("key {} {} ", code, down); }
+    bool key_room() const override { return room; }
     void pointer(unsigned x, unsigned y, unsigned, unsigned, u8) override {
         heard += fmt::format("at {},{} ", x, y);
     }
@@ -24,7 +26,9 @@ struct FakeTarget final : InputTarget {
         if (observer != nullptr) observer->input_status(now);
     }
     Kind kind_;
+    Rank rank_ = Rank::Usual;
     bool used_;
+    bool room = true;
     InputStatus now;
     InputObserver* observer = nullptr;
     std::string heard;
@@ -103,6 +107,17 @@ TEST_F(InputSwitchTest, ReleasingAllReachesEveryTargetAlsoThoseThatAreNotInUse) 
     EXPECT_EQ(tablet.heard, "released by 1,2 ");
 }
 
+TEST_F(InputSwitchTest, TheRoomIsThatOfTheKeyboardInUseAndItGetsWhatAnotherOneLeftUnread) {
+    usb_keyboard.room = false;
+    EXPECT_TRUE(tested.key_room());
+    usb_keyboard.use(true);
+    EXPECT_FALSE(tested.key_room());
+    usb_keyboard.use(false);
+    keyboard.heard = "";
+    tested.key_unread(30, true);
+    EXPECT_EQ(keyboard.heard, "key 30 true ");
+}
+
 TEST_F(InputSwitchTest, TheLightsAreThoseOfTheKeyboardInUse) {
     keyboard.now.leds = 1;
     usb_keyboard.now.leds = 4;
@@ -120,6 +135,30 @@ TEST_F(InputSwitchTest, TheOneAddedFirstIsPreferred) {
     tested.pointer(1, 1, 10, 10, 0);
     EXPECT_EQ(tablet.heard, "at 1,1 ");
     tested.remove(second);
+}
+
+TEST_F(InputSwitchTest, ATabletComesBeforeThePvPointerAndAMouseAfterItWhoeverWasThereFirst) {
+    FakeTarget usb_mouse{InputTarget::Kind::Pointer, true};
+    FakeTarget pv{InputTarget::Kind::Pointer, true};
+    FakeTarget late_tablet{InputTarget::Kind::Pointer};
+    usb_mouse.rank_ = InputTarget::Rank::Relative;
+    pv.rank_ = InputTarget::Rank::Paravirtual;
+    pv.now.absolute = late_tablet.now.absolute = true;
+    tested.add(usb_mouse);
+    EXPECT_FALSE(tested.status().absolute);
+    tested.add(pv);
+    EXPECT_TRUE(tested.status().absolute);
+    tested.pointer(1, 1, 10, 10, 0);
+    tested.add(late_tablet);
+    late_tablet.use(true);
+    EXPECT_EQ(pv.heard, "at 1,1 released ");
+    EXPECT_EQ(late_tablet.heard, "at 1,1 ");
+    late_tablet.use(false);
+    pv.use(false);
+    tested.pointer(2, 2, 10, 10, 0);
+    EXPECT_EQ(usb_mouse.heard, "released at 2,2 ");
+    for (FakeTarget* target : {&usb_mouse, &pv, &late_tablet})
+        tested.remove(*target);
 }
 
 TEST_F(InputSwitchTest, WhatIsRemovedHearsNothingAnyMore) {

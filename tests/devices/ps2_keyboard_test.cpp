@@ -247,6 +247,33 @@ TEST_F(Ps2KeyboardTest, AThousandKeysWaitForASlowGuest) {
     EXPECT_EQ(sent().size(), 3000U);
 }
 
+TEST_F(Ps2KeyboardTest, TellsInTimeThatItHasNoRoom) {
+    std::size_t taps = 0;
+    for (; kbd.key_room(); ++taps) {
+        kbd.key(kA, true);
+        kbd.key(kA, false);
+    }
+    EXPECT_GT(taps, 900U);
+    for (int i = 0; i < 10; ++i) { // of somebody who cannot wait
+        kbd.key(kB, true);
+        kbd.key(kB, false);
+    }
+    sent();
+    EXPECT_TRUE(kbd.key_room());
+    EXPECT_THAT(sent(), IsEmpty());
+    kbd.key(kB, true);
+    EXPECT_THAT(sent(), ElementsAre(0x32));
+}
+
+TEST_F(Ps2KeyboardTest, ASilentOneHoldsNobody) {
+    while (kbd.key_room()) {
+        kbd.key(kA, true);
+        kbd.key(kA, false);
+    }
+    ask({Kbd::DEFAULT_DISABLE});
+    EXPECT_TRUE(kbd.key_room());
+}
+
 TEST_F(Ps2KeyboardTest, AFullQueueDropsNewKeysWholly) {
     for (std::size_t i = 0; i < Kbd::kEvents; ++i) {
         kbd.key(kA, true);

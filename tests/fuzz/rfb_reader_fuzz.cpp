@@ -15,10 +15,15 @@
 namespace dm::fuzz {
 namespace {
 
-/// A keyboard and pointer that keep count.
+/// A keyboard and pointer that keep count. There is not always room.
 class Desk final : public InputSink {
 public:
-    void key(KeyCode code, bool down) override { down_[code] = down; }
+    void key(KeyCode code, bool down) override {
+        down_[code] = down;
+        if (down && ++presses_ % 64 == 0) room_ = false;
+    }
+    bool key_room() const override { return room_; }
+    void make_room() { room_ = true; }
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8) override {
         if (x >= width || y >= height) finding("a pointer at {},{} of {}x{}", x, y, width, height);
     }
@@ -29,6 +34,8 @@ public:
     bool untouched() const { return down_.none(); }
 
 private:
+    bool room_ = true;
+    unsigned presses_ = 0;
     std::bitset<256> down_;
 };
 
@@ -93,14 +100,19 @@ public:
 
     void leave() {
         keys_.release_all();
-        drain();
+        queue_.close();
+        queue_.drain(desk_, vnc::InputQueue::Until::Nobody);
+        if (queue_.left() != vnc::InputQueue::Left::Closed) finding("a viewer has left, its input has not");
         if (!desk_.untouched()) finding("a viewer has left, and a key stays down");
     }
 
 private:
+    /// Sometimes nobody waits for room any more.
     void drain() {
-        while (queue_.drain(desk_)) {
-        }
+        using Until = vnc::InputQueue::Until;
+        ++drains_;
+        if (drains_ % 4 == 0) desk_.make_room();
+        queue_.drain(desk_, drains_ % 8 == 7 ? Until::Nobody : Until::Room);
     }
 
     Desk desk_;
@@ -113,6 +125,7 @@ private:
     bool held_ = false;
     bool relative_ = false;
     unsigned pointers_ = 0;
+    unsigned drains_ = 0;
 };
 
 void run(const Target&, std::span<const u8> input) {

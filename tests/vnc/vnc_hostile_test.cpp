@@ -233,7 +233,7 @@ TEST(VncHostile, ViewersThatComeAndGoWhileTheGuestDraws) {
     EXPECT_LT(rig.loop.latency(), kSoon);
 }
 
-TEST(VncHostile, AFloodOfInputIsBounded) {
+TEST(VncHostile, AFloodOfInputWaitsForTheDeviceThread) {
     VncRig rig;
     RawViewer viewer(rig.port());
     ASSERT_TRUE(viewer.enter());
@@ -249,7 +249,7 @@ TEST(VncHostile, AFloodOfInputIsBounded) {
     viewer.send({4, 1, 0, 0, 0, 0, 0xff, 0x0d});
     std::this_thread::sleep_for(300ms);
     gate.unlock();
-    EXPECT_TRUE(eventually([&] { return rig.input.seen().size() >= 256; }));
+    EXPECT_TRUE(eventually([&] { return rig.input.seen().size() == 10001; }));
     std::array<int, 256> down{};
     for (const int key : rig.input.seen())
         down[static_cast<unsigned>(std::abs(key))] = key > 0 ? 1 : 0;

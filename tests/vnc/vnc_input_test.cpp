@@ -155,11 +155,16 @@ TEST(KeyTranslator, AllKeysAreReleasedInTheEnd) {
 }
 
 struct Sink : InputSink {
-    void key(KeyCode code, bool down) override { keys.push_back(down ? int{code} : -int{code}); }
+    void key(KeyCode code, bool down) override {
+        keys.push_back(down ? int{code} : -int{code});
+        if (down) --room;
+    }
+    bool key_room() const override { return room > 0; }
     void pointer(unsigned x, unsigned y, unsigned, unsigned, u8 buttons) override {
         moves.push_back({x, y, buttons});
     }
     void motion(s32 dx, s32 dy, u8 buttons) override { motions.push_back({dx, dy, buttons}); }
+    int room = 1 << 30; ///< for keys that go down
     std::vector<int> keys;
     std::vector<std::array<unsigned, 3>> moves;
     std::vector<std::array<s32, 3>> motions;
@@ -258,6 +263,121 @@ TEST(InputQueue, ThatFillsWithAPlaceKeepsTheLatestButtons) {
     queue.push_pointer(5, 6, 10, 10, 0);
     queue.drain(sink);
     EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(3U, 4U, 1U), ElementsAre(5U, 6U, 0U)));
+}
+
+struct WaitingQueue : testing::Test {
+    using Until = InputQueue::Until;
+    using Left = InputQueue::Left;
+    void tap(KeyCode code) {
+        queue.push_key(code, true);
+        queue.push_key(code, false);
+    }
+    void fill() {
+        for (unsigned i = 0; i < InputQueue::kCapacity / 2; ++i)
+            tap(7);
+    }
+    InputQueue queue;
+    Sink sink;
+};
+
+TEST_F(WaitingQueue, WhatThereIsNoRoomForStaysInOrder) {
+    sink.room = 1;
+    tap(1);
+    tap(2);
+    queue.push_pointer(3, 4, 10, 10, 1);
+    EXPECT_TRUE(queue.drain(sink));
+    EXPECT_THAT(sink.keys, ElementsAre(1, -1)) << "a release needs no room";
+    EXPECT_THAT(sink.moves, IsEmpty()) << "a click stays behind its modifier";
+    EXPECT_FALSE(queue.drain(sink));
+    EXPECT_EQ(queue.left(), Left::Something);
+    tap(3);
+    sink.room = 5;
+    EXPECT_TRUE(queue.drain(sink));
+    EXPECT_THAT(sink.keys, ElementsAre(1, -1, 2, -2, 3, -3));
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(3U, 4U, 1U)));
+    EXPECT_EQ(queue.left(), Left::Nothing);
+    queue.close();
+    EXPECT_EQ(queue.left(), Left::Closed);
+}
+
+TEST_F(WaitingQueue, AViewerWaitsWhileItIsFull) {
+    EXPECT_TRUE(queue.wait_for_place(0));
+    fill();
+    EXPECT_FALSE(queue.wait_for_place(1));
+    sink.room = 1;
+    queue.drain(sink);
+    EXPECT_TRUE(queue.wait_for_place(0));
+}
+
+TEST_F(WaitingQueue, AfterAReleaseThatIsOwedNothingGoesDownUntilItIsUp) {
+    fill();
+    queue.push_key(9, false);
+    sink.room = 10;
+    queue.drain(sink);
+    EXPECT_FALSE(queue.wait_for_place(1));
+    queue.push_key(9, true);
+    sink.room = 1 << 30;
+    queue.drain(sink);
+    EXPECT_EQ(sink.keys.back(), -9);
+    EXPECT_TRUE(queue.wait_for_place(0));
+    queue.push_key(9, true);
+    queue.drain(sink);
+    EXPECT_EQ(sink.keys.back(), 9);
+}
+
+TEST_F(WaitingQueue, ForAGuestThatTakesNoKeysNobodyWaitsAndThePointerMoves) {
+    sink.room = 0;
+    fill();
+    queue.drain(sink);
+    queue.drain(sink, Until::Nobody);
+    EXPECT_TRUE(queue.wait_for_place(0));
+    queue.push_pointer(1, 1, 10, 10, 0);
+    queue.push_pointer(2, 2, 10, 10, 1);
+    EXPECT_TRUE(queue.drain(sink, Until::Nobody));
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(2U, 2U, 1U)));
+    tap(8); // is lost
+    EXPECT_THAT(sink.keys, IsEmpty());
+    sink.room = 1 << 30;
+    queue.drain(sink);
+    EXPECT_EQ(sink.keys.size(), InputQueue::kCapacity + 1);
+    EXPECT_EQ(sink.keys[0], 7);
+    EXPECT_EQ(sink.keys.back(), -8);
+}
+
+TEST_F(WaitingQueue, WhatThePointerDidAmongKeysThatNobodyTakesIsNotHeldUp) {
+    sink.room = 0;
+    tap(1);
+    queue.push_pointer(1, 1, 10, 10, 1);
+    tap(2);
+    queue.push_pointer(2, 2, 10, 10, 0);
+    queue.drain(sink, Until::Nobody);
+    EXPECT_THAT(sink.moves, ElementsAre(ElementsAre(2U, 2U, 0U)));
+    queue.push_motion(1, 1, 0);
+    sink.room = 5;
+    queue.drain(sink);
+    EXPECT_THAT(sink.keys, ElementsAre(1, -1, 2, -2));
+    EXPECT_THAT(sink.motions, ElementsAre(ElementsAre(1, 1, 0)));
+}
+
+TEST_F(WaitingQueue, OfAViewerThatLeftNothingIsLeftBehindForEver) {
+    sink.room = 0;
+    tap(1);
+    queue.close();
+    queue.drain(sink);
+    EXPECT_THAT(sink.keys, IsEmpty());
+    queue.drain(sink, Until::Nobody);
+    EXPECT_THAT(sink.keys, ElementsAre(1, -1)) << "the device makes of it what it can";
+    EXPECT_EQ(queue.left(), Left::Closed);
+}
+
+TEST_F(WaitingQueue, AStoppedMachineGetsEverything) {
+    sink.room = 0;
+    tap(1);
+    queue.push_pointer(1, 1, 10, 10, 0);
+    queue.drain(sink, Until::Never);
+    EXPECT_THAT(sink.keys, ElementsAre(1, -1));
+    EXPECT_EQ(sink.moves.size(), 1U);
+    EXPECT_EQ(queue.left(), Left::Nothing);
 }
 
 } // namespace

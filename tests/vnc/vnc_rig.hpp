@@ -164,7 +164,10 @@ public:
     void key(KeyCode code, bool down) override {
         const std::lock_guard lock(mutex);
         keys.push_back(static_cast<int>(code) * (down ? 1 : -1));
+        if (down && room > 0) --room;
     }
+    bool key_room() const override { return room != 0; }
+    bool stands_still() const override { return still; }
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override {
         const std::lock_guard lock(mutex);
         pointers.push_back({x, y, width, height, buttons});
@@ -189,6 +192,8 @@ public:
         const std::lock_guard lock(mutex);
         return pointers;
     }
+    std::atomic<int> room{-1}; ///< so many keys more may go down; negative: any number
+    std::atomic<bool> still = false;
     std::mutex mutex;
     std::vector<int> keys;
     std::vector<std::array<unsigned, 5>> pointers;

@@ -65,6 +65,7 @@ struct PvDisksTest : testing::Test {
     ~PvDisksTest() override {
         front.reset();
         pv.reset();
+        world.reset();
         EXPECT_THAT(xen.violations, IsEmpty());
         EXPECT_EQ(xen.open_handles, 0);
         EXPECT_EQ(xen.grant_mappings, 0);
@@ -94,7 +95,10 @@ struct PvDisksTest : testing::Test {
         node("state", "1");
     }
     void start() {
-        auto made = PvDisks::create(loop, 5, disks);
+        auto opened = PvWorld::open(loop, 5);
+        ASSERT_TRUE(opened.ok()) << opened.error().message;
+        world = std::move(opened).value();
+        auto made = PvDisks::create(*world, disks);
         ASSERT_TRUE(made.ok()) << made.error().message;
         pv = std::move(made).value();
         run();
@@ -137,6 +141,7 @@ struct PvDisksTest : testing::Test {
     test::FakeXen xen;
     test::PollLoop loop;
     FakeDisks disks;
+    std::unique_ptr<PvWorld> world;
     std::unique_ptr<PvDisks> pv;
     std::optional<BlkFront> front;
     std::span<u8> ring;
@@ -527,10 +532,16 @@ TEST_F(PvDisksTest, ManyChangesByTheGuestCostNoConnection) {
     EXPECT_EQ(state(), "4");
 }
 
-TEST_F(PvDisksTest, WithoutXenThereIsNoBackEnd) {
+TEST_F(PvDisksTest, WithoutXenstoreOrGrantsThereIsNoBackEnd) {
     xen.devices_present = false;
-    const auto made = PvDisks::create(loop, 5, disks);
+    EXPECT_FALSE(PvWorld::open(loop, 5).ok());
+    xen.devices_present = true;
+    xen.gntdev_present = false;
+    const auto opened = PvWorld::open(loop, 5);
+    ASSERT_TRUE(opened.ok());
+    const auto made = PvDisks::create(*opened.value(), disks);
     ASSERT_FALSE(made.ok());
+    EXPECT_THAT(made.error().message, HasSubstr("gntdev"));
 }
 
 TEST(QdiskParams, AreAFormatAndAPath) {

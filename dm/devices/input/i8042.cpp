@@ -5,7 +5,8 @@
 namespace dm {
 namespace {
 
-constexpr u64 kKeyboardDistanceNs = kMillisecond;
+constexpr u64 kKeyboardDistanceNs = 250 * kMicrosecond;
+constexpr u64 kChainedDistanceNs = kMillisecond;
 constexpr u8 kBreakPrefix = 0xf0; // scan code set 2
 constexpr u8 kBreakBit = 0x80;    // scan code set 1
 constexpr u8 kSelfTestPassed = 0x55;
@@ -65,13 +66,25 @@ void I8042::write(u64 offset, unsigned, u64 value) {
 u8 I8042::read_data() {
     const u8 byte = state_.data;
     if (state_.status.has(Stat::OBF)) {
-        if (!state_.status.has(Stat::AUX)) state_.keyboard_after_ns = timers_.now_ns() + kKeyboardDistanceNs;
+        if (!state_.status.has(Stat::AUX))
+            state_.keyboard_after_ns =
+                timers_.now_ns() + (state_.chained ? kChainedDistanceNs : kKeyboardDistanceNs);
         state_.status.clear(Stat::OBF);
         state_.status.clear(Stat::AUX);
         derive_outputs(); // the line falls before it rises again: the interrupt controller wants an edge
         update();
+    } else {
+        looked_at_again();
+        derive_outputs();
     }
     return byte;
+}
+
+/// By a handler that comes after the one that has read the byte: the next byte leaves them more time, too.
+void I8042::looked_at_again() {
+    if (state_.chained || !state_.keyboard_after_ns) return;
+    state_.chained = true;
+    *state_.keyboard_after_ns += kChainedDistanceNs - kKeyboardDistanceNs;
 }
 
 /// DATA takes the parameter of a command, or a byte for the keyboard. Speaking to a device switches it on.
@@ -81,6 +94,7 @@ void I8042::write_data(u8 byte) {
     if (command == WRITE_OUTPUT_PORT) return write_output_port(byte);
     if (command == WRITE_RAM) {
         state_.mode = Bits<Mode>{byte};
+        state_.chained = false;
     } else if (command > WRITE_RAM && command < WRITE_RAM + 0x20) {
         state_.ram[command - WRITE_RAM] = byte;
     } else if (command == WRITE_KBD_BUFFER || command == WRITE_AUX_BUFFER) {
@@ -118,7 +132,10 @@ bool I8042::run_command(u8 byte) {
         answer(kSelfTestPassed);
         return true;
     case KBD_OFF: state_.mode.set(Mode::KBD_DISABLE); return true;
-    case KBD_ON: state_.mode.clear(Mode::KBD_DISABLE); return true;
+    case KBD_ON:
+        looked_at_again(); // interrupt 9 has done its work
+        state_.mode.clear(Mode::KBD_DISABLE);
+        return true;
     case READ_INPUT_PORT: answer(kInputPort); return true;
     case READ_OUTPUT_PORT: {
         const bool full = state_.status.has(Stat::OBF);

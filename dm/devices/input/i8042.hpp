@@ -4,9 +4,11 @@
 //
 // Missing: the password commands (A4 says that none is installed), polling of the input port (C1, C2).
 //
-// Quirks: keyboard events keep a distance of 1 ms, because DOS programs chain interrupt 9: each handler reads
-// port 60 and must find the same byte there. Status bit 2 stays set once a self-test has passed, whatever is
-// written to the mode byte: SeaBIOS leaves that bit out. IRQ 1 is off while the keyboard is disabled.
+// Quirks: keyboard events keep a distance of 250 us, because handlers may read port 60 twice and must find
+// the same byte there. It becomes 1 ms where that was seen, or where each byte is followed by AE, as
+// interrupt 9 of every BIOS does: DOS programs chain it. The mode byte, which every system's driver writes
+// first, ends that. Status bit 2 stays set once a self-test has passed, whatever is written to the mode byte:
+// SeaBIOS leaves that bit out. IRQ 1 is off while the keyboard is disabled.
 #pragma once
 
 #include "dm/core/bits.hpp"
@@ -78,6 +80,7 @@ public:
         bool reply_is_aux = false;
         std::optional<u64> keyboard_after_ns; ///< machine time of the next keyboard event
         std::array<u8, 32> ram{};             ///< byte 0 is `mode`
+        bool chained = false;                 ///< several handlers look at each byte of the keyboard
 
         static constexpr void fields(auto&& v, auto& s) {
             v("status", s.status);
@@ -89,6 +92,7 @@ public:
             v("reply_is_aux", s.reply_is_aux);
             v("keyboard_after_ns", s.keyboard_after_ns);
             v("ram", s.ram);
+            v("chained", s.chained, kAddedLater);
         }
     };
 
@@ -126,6 +130,7 @@ private:
     bool fill_from_keyboard();
     bool fill_from_aux();
     void put(u8 byte, bool is_aux);
+    void looked_at_again();
     void update();
     void derive_outputs();
 

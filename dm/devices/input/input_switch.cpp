@@ -46,9 +46,11 @@ void InputSwitch::motion(s32 dx, s32 dy, u8 buttons) {
 }
 
 InputTarget* InputSwitch::choose(InputTarget::Kind kind, InputTarget& otherwise) const {
+    InputTarget* best = nullptr;
     for (InputTarget* const target : targets_)
-        if (target->kind() == kind && target->in_use()) return target;
-    return &otherwise;
+        if (target->kind() == kind && target->in_use() && (best == nullptr || target->rank() < best->rank()))
+            best = target;
+    return best != nullptr ? best : &otherwise;
 }
 
 InputStatus InputSwitch::status() const {

@@ -1,9 +1,10 @@
 // Several keyboards and pointers, and the viewers' events go to those that the guest listens to.
 //
-// A guest has a PS/2 keyboard and mouse in any case. Those on USB come first as soon as its drivers read
-// them, and are left again when it stops doing so: firmware, boot menu, installer and system each have
-// whatever they can drive. A tablet that takes over is told where the viewer points: a guest that sets its
-// tablet up anew, as after a restore, does not wait for the next movement.
+// A guest has a PS/2 keyboard and mouse in any case. Those on USB and the PV pointer come first as soon as
+// its drivers read them, and are left again when it stops doing so: firmware, boot menu, installer and system
+// each have whatever they can drive. A USB tablet comes before the PV pointer, a USB mouse after it. A tablet
+// that takes over is told where the viewer points: a guest that sets its tablet up anew, as after a restore,
+// does not wait for the next movement.
 #pragma once
 
 #include "dm/core/input.hpp"
@@ -13,31 +14,23 @@
 
 namespace dm {
 
-/// A keyboard or a pointer that a guest may or may not use.
-class InputTarget : public InputSink {
-public:
-    enum class Kind : u8 { Keyboard, Pointer };
-    virtual Kind kind() const = 0;
-    virtual bool in_use() const = 0;
-    /// Nothing is held down any more: events go elsewhere from here on.
-    virtual void release_all() = 0;
-};
-
-class InputSwitch final : public InputSink, public InputObserver {
+class InputSwitch final : public InputSink, public InputTargets, public InputObserver {
 public:
     /// Where events go while nothing better is in use.
     InputSwitch(InputTarget& keyboard, InputTarget& pointer);
     ~InputSwitch() override;
 
-    /// The one that was added first comes first among those in use.
-    void add(InputTarget& target);
-    void remove(InputTarget& target);
+    void add(InputTarget& target) override;
+    void remove(InputTarget& target) override;
     /// Whoever held keys and buttons will not let them go any more.
     void release_all();
     /// Something about a target changed: use, lights.
     void input_status(const InputStatus& now) override;
 
+    void key_unread(KeyCode code, bool down) override { keyboard_->key(code, down); }
+
     void key(KeyCode code, bool down) override { keyboard_->key(code, down); }
+    bool key_room() const override { return keyboard_->key_room(); }
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
     void motion(s32 dx, s32 dy, u8 buttons) override;
     InputStatus status() const override;

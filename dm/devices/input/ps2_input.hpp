@@ -15,6 +15,7 @@ public:
     bool in_use() const override { return true; }
     void release_all() override { keyboard_.release_all(); }
     void key(KeyCode code, bool down) override { keyboard_.key(code, down); }
+    bool key_room() const override { return keyboard_.key_room(); }
     void pointer(unsigned, unsigned, unsigned, unsigned, u8) override {}
     InputStatus status() const override { return status_; }
     void observe(InputObserver* observer) override { observer_ = observer; }

@@ -223,10 +223,12 @@ void Ps2Keyboard::release_all() {
 
 /// A make is taken only when its break, and those of all keys that are down, will still find room: a guest
 /// that was away for long misses keys, but no key stays down in it.
+bool Ps2Keyboard::can_press(std::size_t reserve) const {
+    return state_.events.size() + 1 + count(state_.down) + 1 + reserve <= kEvents;
+}
+
 void Ps2Keyboard::press(KeyCode code) {
-    if (!state_.scanning) return;
-    const std::size_t needed = 1 + count(state_.down) + 1;
-    if (state_.events.size() + needed > kEvents) return;
+    if (!state_.scanning || !can_press(0)) return;
     set_key(state_.down, code, true);
     queue(code, true, false);
     state_.repeat_code = 0;

@@ -44,7 +44,9 @@ public:
     enum Led : u8 { SCROLL_LOCK = 1, NUM_LOCK = 2, CAPS_LOCK = 4 };
 
     /// Events that wait for a slow guest.
-    static constexpr std::size_t kEvents = 2048; ///< a thousand keys typed at once
+    static constexpr std::size_t kEvents = 2048;
+    /// Of them, for presses from those who do not ask whether there is room.
+    static constexpr std::size_t kReserve = 128;
 
     struct State {
         Fifo<u8, 4> replies;
@@ -96,6 +98,8 @@ public:
 
     /// A key went down or up at the viewer; repeated downs are ignored.
     void key(KeyCode code, bool down);
+    /// As InputSink::key_room. A keyboard that was told to be silent does not make anybody wait.
+    bool key_room() const { return !state_.scanning || can_press(kReserve); }
     /// The viewer left: nothing is held down any more.
     void release_all();
 
@@ -108,6 +112,7 @@ private:
     void set_defaults();
     void drop_events();
 
+    bool can_press(std::size_t reserve) const;
     void press(KeyCode code);
     void release(KeyCode code);
     void queue(KeyCode code, bool down, bool repeat);

@@ -14,34 +14,9 @@ constexpr u8 kAlwaysOne = 0x08; // byte 0 of a report
 constexpr u8 kXNegative = 0x10;
 constexpr u8 kYNegative = 0x20;
 
-constexpr bool held(u8 buttons, PointerButton button) {
-    return (buttons & static_cast<u8>(button)) != 0;
-}
-
-u8 ps2_buttons(u8 pointer_buttons) {
-    unsigned out = 0;
-    if (held(pointer_buttons, PointerButton::Left)) out |= kLeft;
-    if (held(pointer_buttons, PointerButton::Right)) out |= kRight;
-    if (held(pointer_buttons, PointerButton::Middle)) out |= kMiddle;
-    if (held(pointer_buttons, PointerButton::Side)) out |= kSide;
-    if (held(pointer_buttons, PointerButton::Extra)) out |= kExtra;
-    return static_cast<u8>(out);
-}
-
-/// A viewer shows one notch of the wheel as a press and a release.
-s32 wheel_notches(u8 before, u8 now) {
-    const auto pressed = static_cast<u8>(now & ~before);
-    return (held(pressed, PointerButton::WheelDown) ? 1 : 0) -
-           (held(pressed, PointerButton::WheelUp) ? 1 : 0);
-}
-
-s32 limited(s32 value, s32 most) {
-    return std::clamp(value, -most, most);
-}
-
 /// Takes as much of `counter` as one report can carry.
 s32 take_counts(s32& counter, s32 most) {
-    const s32 taken = limited(counter, most);
+    const s32 taken = std::clamp(counter, -most, most);
     counter -= taken;
     return taken;
 }
@@ -197,39 +172,21 @@ void Ps2Mouse::set_defaults() {
 // ---------------------------------------------------------------------------------------------- the movement
 
 void Ps2Mouse::pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) {
-    const auto most = static_cast<unsigned>(kFarthest);
-    x = std::min(x, most);
-    y = std::min(y, most);
-    width = std::min(width, most);
-    height = std::min(height, most);
-    Motion motion{.buttons = ps2_buttons(buttons)};
-    // A first place, and the first after the screen's size changed, is where the guest's pointer is taken to
-    // be.
-    if (state_.placed && width == state_.width && height == state_.height) {
-        motion.dx = static_cast<s32>(x) - static_cast<s32>(state_.x);
-        motion.dy = static_cast<s32>(state_.y) - static_cast<s32>(y);
-    }
-    state_.placed = true;
-    state_.x = x;
-    state_.y = y;
-    state_.width = width;
-    state_.height = height;
+    const PointerMotion moved = motion_to(state_, x, y, width, height);
+    Motion motion{.dx = moved.dx, .dy = -moved.dy, .buttons = numbered_buttons(buttons)};
     turn_wheel(motion, buttons);
     record(motion);
 }
 
 void Ps2Mouse::motion(s32 dx, s32 dy, u8 buttons) {
-    Motion motion{.buttons = ps2_buttons(buttons)};
-    motion.dx = limited(dx, kFarthest);
-    motion.dy = -limited(dy, kFarthest);
+    Motion motion{.dx = limited_motion(dx), .dy = -limited_motion(dy), .buttons = numbered_buttons(buttons)};
     turn_wheel(motion, buttons);
     record(motion);
 }
 
 void Ps2Mouse::turn_wheel(Motion& motion, u8 buttons) {
-    motion.dz = wheel_notches(state_.wheel, buttons);
-    state_.wheel =
-        buttons & (static_cast<u8>(PointerButton::WheelUp) | static_cast<u8>(PointerButton::WheelDown));
+    motion.dz = -wheel_notches(state_.wheel, buttons);
+    state_.wheel = buttons & kWheelButtons;
 }
 
 void Ps2Mouse::release_all() {
@@ -252,9 +209,9 @@ void Ps2Mouse::record(const Motion& motion) {
         motions.push(seen);
     } else {
         Motion& last = motions.back();
-        last.dx = limited(last.dx + seen.dx, kFarthest);
-        last.dy = limited(last.dy + seen.dy, kFarthest);
-        last.dz = limited(last.dz + seen.dz, kFarthest);
+        last.dx = limited_motion(last.dx + seen.dx);
+        last.dy = limited_motion(last.dy + seen.dy);
+        last.dz = limited_motion(last.dz + seen.dz);
         last.buttons = seen.buttons;
     }
     refill();

@@ -12,8 +12,8 @@
 #include "dm/core/bits.hpp"
 #include "dm/core/device.hpp"
 #include "dm/core/fifo.hpp"
-#include "dm/core/input.hpp"
 #include "dm/core/log.hpp"
+#include "dm/core/pointer.hpp"
 #include "dm/devices/input/ps2.hpp"
 
 namespace dm {
@@ -61,8 +61,7 @@ public:
     };
     /// Changes of buttons that wait for a slow guest; movements between them are added up.
     static constexpr std::size_t kMotions = 32;
-    /// More counts than any screen has pixels.
-    static constexpr s32 kFarthest = 0x10000;
+    static constexpr s32 kFarthest = kFarthestMotion;
 
     struct State {
         Fifo<u8, 8> replies;
