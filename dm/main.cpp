@@ -29,7 +29,10 @@ int give_up(const Error& error) {
 void log_header(const toolstack::MachineOptions& options, std::span<const char* const> arguments) {
     kLog.info("version {}, pid {}, domain {} \"{}\"", kVersion, ::getpid(),
               options.domid ? fmt::to_string(*options.domid) : "none", options.name);
-    kLog.info("arguments: {}", toolstack::without_secrets(fmt::format("{}", fmt::join(arguments, " "))));
+    std::string words;
+    for (const char* word : arguments)
+        words += " " + toolstack::without_secrets(word);
+    kLog.info("arguments:{}", words);
     kLog.info("{} MiB RAM, {} of {} vCPUs, boot order {}", options.memory_mib, options.cpus, options.max_cpus,
               options.boot_order);
     for (const toolstack::DiskOptions& disk : options.disks)
@@ -38,7 +41,7 @@ void log_header(const toolstack::MachineOptions& options, std::span<const char* 
     for (const toolstack::NicOptions& nic : options.nics)
         kLog.info("network card {}: {} on tap {}", nic.id, nic.model, nic.tap);
     for (const std::string& sentence : options.unsupported)
-        kLog.warning("{}", toolstack::without_secrets(sentence));
+        kLog.warning("{}", sentence);
 }
 
 int run_probe(host::Loop& loop, const toolstack::MachineOptions& options) {

@@ -39,19 +39,7 @@ CmosFloppy cmos_floppy(floppy::DriveType type) {
     return CmosFloppy::None;
 }
 
-/// Notices whether there is a section to visit.
-struct Presence {
-    bool there = false;
-    static constexpr void fields(auto&&, auto& s) { s.there = true; }
-};
-
 } // namespace
-
-bool Board::has_section(StateReader in, std::string_view name) {
-    Presence presence;
-    static_cast<void>(in.section(name, presence));
-    return presence.there;
-}
 
 Result<std::unique_ptr<Board>> Board::create(TimerQueue& timers, Hypervisor& hypervisor, BoardParts parts) {
     std::unique_ptr<Board> board(new Board(timers, hypervisor));
@@ -310,6 +298,14 @@ void Board::wake() {
     hypervisor_.set_acpi_sleep_state(0);
 }
 
+/// The state of the domain that the toolstack saves does not say that it sleeps: its CPU would run the
+/// firmware as soon as it is unpaused, while everybody here waits for somebody to wake it.
+void Board::sleep_again(bool may) {
+    if (!asleep() || (may && hypervisor_.set_acpi_sleep_state(3))) return;
+    log_.warning("the guest slept (S3) when it was saved, which Xen does not know here: it wakes up now");
+    wake();
+}
+
 void Board::save(StateWriter& out) const {
     save_plugged(out);
     for (const Device* device : devices_)
@@ -320,7 +316,7 @@ void Board::save(StateWriter& out) const {
 Status Board::load(StateReader& in) {
     DM_TRY(load_plugged(in));
     for (Device* device : devices_) {
-        if (device == fdc_.get() && !has_section(in, device->name())) continue;
+        if (device == fdc_.get() && !in.has(device->name())) continue;
         DM_TRY(device->load(in));
     }
     follow_unplug();

@@ -161,6 +161,7 @@ public:
     GpeHotplug& hotplug() { return *gpe_; }
     DisplaySource* display() { return display_; } ///< if there is a graphics adapter
     InputSink& input() { return *input_; }
+    InputTargets& input_targets() { return *input_; }
     /// What a saved state says is held down is held by nobody here.
     void release_input() { input_->release_all(); }
     bool has_usb() const { return !usb_.empty(); }
@@ -190,11 +191,18 @@ public:
     void reset();
     /// The guest sleeps in S3, until wake().
     bool asleep() const { return pm_->asleep(); }
+    /// After load(), before the guest runs: one that was saved asleep sleeps on, or wakes up where the
+    /// hypervisor does not let it sleep or is not to.
+    void sleep_again(bool may);
     /// Resets what loses its power in S3, and has the guest's CPU go on.
     void wake();
     void save(StateWriter& out) const;
     /// All devices or none: on error the machine must not run.
     Status load(StateReader& in);
+
+    /// A machine goes on that came from elsewhere: its network cards tell all switches, now and a few times
+    /// in the next half second.
+    void announce_nics();
 
     std::vector<PciDeviceInfo> pci_devices() const;
 
@@ -276,7 +284,6 @@ private:
     void told_gone(const std::string& id) const {
         if (on_device_gone_) on_device_gone_(id);
     }
-    static bool has_section(StateReader in, std::string_view name);
     void save_plugged(StateWriter& out) const;
     Status load_plugged(StateReader& in);
 
@@ -295,7 +302,11 @@ private:
 
     void unplug_disks(UnplugDisks which) override;
     void unplug_nics() override;
+    void announce();
     void unplug_nvme() override {}
+    bool drivers_refused(u16 product, u32 build) override {
+        return hypervisor_.refuses_drivers(product, build);
+    }
 
     TimerQueue& timers_;
     Hypervisor& hypervisor_;
@@ -337,6 +348,8 @@ private:
     DisplaySource* display_ = nullptr;
     std::unique_ptr<AhciController> ahci_;
     std::vector<Nic> nics_;
+    unsigned announced_ = 0;
+    Timer announce_again_{timers_, [this] { announce(); }}; ///< a machine saved meanwhile is announced anew
     std::vector<std::unique_ptr<PciFunction>> sounds_;
     UsbDrives usb_drives_;
     std::vector<Usb> usb_;

@@ -138,7 +138,7 @@ void Board::save_plugged(StateWriter& out) const {
 /// The same controllers as the saved machine had, before anything of them is loaded.
 Status Board::load_plugged(StateReader& in) {
     Plugged saved;
-    if (has_section(in, kSection)) DM_TRY(in.section(kSection, saved));
+    if (in.has(kSection)) DM_TRY(in.section(kSection, saved));
     u32 slots = 0;
     for (const PluggedUsb& entry : saved.usb) {
         if (entry.slot == 0) continue;

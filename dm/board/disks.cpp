@@ -178,6 +178,16 @@ Status Disks::release() {
     return first;
 }
 
+Status Disks::come_back_locked_down() const {
+    for (const auto& shared : images())
+        if (shared->image->needs_host_again())
+            return fail(
+                "disk {}: without rights (dm_restrict=1) it could not be opened again if the other host "
+                "fails: use a raw image or a block device, or xl save and xl restore",
+                shared->image->name());
+    return {};
+}
+
 Status Disks::flush() {
     Status first;
     for (const auto& shared : images()) {

@@ -46,6 +46,9 @@ public:
     /// Makes the images ours, and lets others have them. Nothing is in flight.
     Status activate();
     Status release();
+    /// Whether a process that was locked down gets them all back after release(); the error names one that it
+    /// does not, and the remedy.
+    Status come_back_locked_down() const;
     /// Until what guests wrote is on the media. The error names the first one that failed.
     Status flush();
     /// Bytes of the largest file that guests write to; devices are none.

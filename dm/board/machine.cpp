@@ -20,6 +20,7 @@ constexpr std::string_view kStdVgaRom = "vgabios-stdvga.bin";
 constexpr std::string_view kCirrusRom = "vgabios-cirrus.bin";
 constexpr std::string_view kAhci = "ahci";
 constexpr std::string_view kMachineSection = "machine";
+constexpr u64 kLatestTime = u64{1} << 62; // 146 years: what devices add to it does not wrap
 
 /// The adapter's picture with all that the guest has written so far.
 class Screen final : public DisplaySource {
@@ -94,20 +95,23 @@ Status Machine::restore() {
         file.reset(::open(options_.incoming_file.c_str(), O_RDONLY | O_CLOEXEC));
         if (!file) return fail("{}: {}", where, std::strerror(errno));
     }
-    DM_TRY_ASSIGN(const std::vector<u8> image, read_saved(file.get(), where));
+    DM_TRY_ASSIGN(const SavedImage saved, read_saved(file.get(), where));
     const auto load = [&]() -> Status {
-        DM_TRY_ASSIGN(StateReader in, StateReader::open(image));
+        DM_TRY_ASSIGN(StateReader in, StateReader::open(saved.bytes));
         MachineState state;
         DM_TRY(in.section(kMachineSection, state));
+        if (state.now_ns > kLatestTime) return fail("saved state: {} ns is no machine's time", state.now_ns);
         loop_.machine_clock().set(state.now_ns);
         return board_->load(in);
     };
     if (const Status loaded = load(); !loaded.ok())
         return fail("{}: {}; is the guest's configuration the one it was saved with?", where,
                     loaded.error().message);
+    board_->sleep_again(!options_.restrict_to_domain);
     state_ = RunState::Paused;
     restored_ = true;
-    log_.info("restored, {} bytes of saved state", image.size());
+    if (options_.accel == toolstack::Accel::Xen) announcements_ = 2;
+    log_.info("restored, {} bytes of saved state", saved.file_size);
     return {};
 }
 
@@ -212,31 +216,42 @@ BoardParts Machine::parts() {
 /// What is missing for them is no error: most guests can do without.
 void Machine::open_pv_devices() {
     if (options_.accel != toolstack::Accel::Xen || !options_.domid) return;
-    open_pv_keyboard();
-    open_pv_disks();
-}
-
-void Machine::open_pv_keyboard() {
-    auto opened = xen::PvKeyboard::create(loop_, static_cast<u16>(*options_.domid));
-    if (!opened.ok())
-        log_.warning("nobody answers the guest's PV keyboard: {}; Linux may wait 30 s for it at boot",
-                     opened.error().message);
-    else if (options_.restrict_to_domain)
-        opened.value()->leave_behind(); // xenstore cannot be reached any more soon
-    else
-        pv_keyboard_ = std::move(opened).value();
+    auto world = xen::PvWorld::open(loop_, static_cast<u16>(*options_.domid));
+    if (!world.ok())
+        return log_.warning("there are no PV pointer and no PV disks of type qdisk: {}; Linux may wait 30 s "
+                            "for the pointer at boot",
+                            world.error().message);
+    pv_world_ = std::move(world).value();
+    // A recording has only events of emulated devices, and one that loses its rights cannot serve any ring.
+    const bool offered = !options_.restrict_to_domain && recorder_ == nullptr;
+    pv_pointers_ =
+        std::make_unique<xen::PvPointers>(*pv_world_, xen::PointerPlace{.memory = accelerator_->memory(),
+                                                                        .targets = board_->input_targets(),
+                                                                        .offered = offered,
+                                                                        .restored = options_.incoming()});
+    if (!options_.restrict_to_domain) return open_pv_disks();
+    log_.info("-xen-domid-restrict: PV disks of type qdisk and PV pointers are not served");
+    pv_pointers_->leave_behind(); // xenstore cannot be reached any more soon
+    pv_pointers_.reset();
+    pv_world_.reset();
 }
 
 void Machine::open_pv_disks() {
-    if (options_.restrict_to_domain) {
-        log_.info("-xen-domid-restrict: PV disks of type qdisk are not served");
-        return;
-    }
-    auto opened = xen::PvDisks::create(loop_, static_cast<u16>(*options_.domid), disks_);
+    auto opened = xen::PvDisks::create(*pv_world_, disks_);
     if (opened.ok())
         pv_disks_ = std::move(opened).value();
     else
         log_.warning("PV disks of type qdisk are not served: {}", opened.error().message);
+}
+
+void Machine::pause_pv_devices() {
+    if (pv_disks_ != nullptr) pv_disks_->pause();
+    if (pv_pointers_ != nullptr) pv_pointers_->pause();
+}
+
+void Machine::resume_pv_devices() {
+    if (pv_disks_ != nullptr) pv_disks_->resume();
+    if (pv_pointers_ != nullptr) pv_pointers_->resume();
 }
 
 Status Machine::open_serials() {
@@ -334,14 +349,18 @@ Status Machine::start() {
 }
 
 Status Machine::resume() {
-    if (state_ == RunState::Running) return {};
+    if (state_ == RunState::Running) {
+        announce_nics();
+        return {};
+    }
     DM_TRY(disks_.activate());
     DM_TRY(accelerator_->set_serving(true));
     loop_.machine_clock().start();
     state_ = RunState::Running;
-    if (pv_disks_ != nullptr) pv_disks_->resume();
+    resume_pv_devices();
     if (std::exchange(restored_, false)) board_->release_input();
     open_gates();
+    announce_nics();
     if (qmp_ != nullptr) qmp_->resumed();
     accelerator_->hold(false);
     board_->retry();
@@ -357,7 +376,7 @@ Status Machine::stop() {
     close_gates();
     accelerator_->drain_buffered();
     board_->quiesce();
-    if (pv_disks_ != nullptr) pv_disks_->pause();
+    pause_pv_devices();
     loop_.machine_clock().stop();
     DM_TRY(accelerator_->set_serving(false));
     state_ = RunState::Paused;
@@ -468,14 +487,16 @@ Status Machine::expire_vnc_password(std::optional<long long> when) {
 
 /// What was written is on the media before the state says so.
 Status Machine::save_devices(int fd, bool live) {
+    const bool walled = !options_.chroot_dir.empty() || options_.run_as;
+    if (live && walled) DM_TRY(disks_.come_back_locked_down());
     StateWriter out;
     out.section(kMachineSection, MachineState{.now_ns = loop_.machine_clock().now_ns()});
     board_->save(out);
     const std::vector<u8> image = std::move(out).take();
-    DM_TRY(write_saved(fd, image));
+    DM_TRY_ASSIGN(const std::size_t written, write_saved(fd, image));
     DM_TRY(disks_.flush());
     if (live) DM_TRY(disks_.release());
-    log_.info("saved, {} bytes{}", image.size(), live ? "; the disks are another host's now" : "");
+    log_.info("saved, {} bytes{}", written, live ? "; the disks are another host's now" : "");
     return {};
 }
 

@@ -15,7 +15,7 @@
 #include "dm/toolstack/qmp_server.hpp"
 #include "dm/vnc/vnc_server.hpp"
 #include "dm/xen/pv/pv_disks.hpp"
-#include "dm/xen/pv/pv_keyboard.hpp"
+#include "dm/xen/pv/pv_pointers.hpp"
 
 #include <memory>
 #include <vector>
@@ -80,8 +80,9 @@ private:
     Status open_kernel();
     std::vector<std::string> firmware_directories() const;
     void open_pv_devices();
-    void open_pv_keyboard();
     void open_pv_disks();
+    void pause_pv_devices();
+    void resume_pv_devices();
     Status open_vnc();
     Status open_monitors();
     Status lock_down();
@@ -102,6 +103,7 @@ private:
     Result<std::unique_ptr<host::TapCable>> open_cable(const toolstack::NicOptions& nic);
     void add_nics(BoardParts& parts);
     std::vector<u8> nic_rom(const toolstack::NicOptions& nic) const;
+    void announce_nics();
 
     // machine_sound.cpp: sound cards and their back ends
     using AudioEnd = std::unique_ptr<AudioBackend>; ///< null: the sound goes nowhere
@@ -141,6 +143,9 @@ private:
     RunState state_ = RunState::Prelaunch;
     bool reboots_in_place_ = false;
     bool restored_ = false; ///< and has not run since
+    /// Of a restored guest: when its machine starts, and when the toolstack has its CPUs run, which libxl
+    /// does after the taps are in their bridges.
+    unsigned announcements_ = 0;
     Log log_{"machine"};
 
     // In the order of who outlives whom.
@@ -158,8 +163,9 @@ private:
     std::optional<FwCfgContents> fw_cfg_;                 ///< until the board takes it
     std::unique_ptr<UsbHostSource> usb_host_;             ///< null: no device of the host was asked for yet
     std::unique_ptr<Board> board_;
-    std::unique_ptr<xen::PvDisks> pv_disks_;       ///< null: not on Xen, or cut off from what it takes
-    std::unique_ptr<xen::PvKeyboard> pv_keyboard_; ///< null: as with pv_disks_
+    std::unique_ptr<xen::PvWorld> pv_world_;       ///< null: not on Xen, or cut off from what it takes
+    std::unique_ptr<xen::PvDisks> pv_disks_;       ///< null: as with pv_world_, or there are no grants
+    std::unique_ptr<xen::PvPointers> pv_pointers_; ///< null: as with pv_world_
     std::unique_ptr<InputGate> input_;
     std::unique_ptr<KeyPresses> key_presses_;
     std::unique_ptr<DisplaySource> screen_;

@@ -229,7 +229,7 @@ void Machine::stop_for_error() {
     if (recorder_ != nullptr) recorder_->finish();
     close_gates();
     board_->quiesce();
-    if (pv_disks_ != nullptr) pv_disks_->pause();
+    pause_pv_devices();
     loop_.machine_clock().stop();
     state_ = RunState::IoError;
     qmp_->stopped();

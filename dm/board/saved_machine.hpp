@@ -2,7 +2,10 @@
 // remember, and a checksum. The state of the guest's CPUs and its memory, video memory included, are the
 // toolstack's to save.
 //
-//     file = image, u32 CRC-32 (as zlib computes it) of the image, little-endian
+//     file = "HVMDM-SZ", u32 length of the image, the image deflated (zlib's format), u32 CRC-32 (as zlib
+//            computes it) of all that; or, from earlier versions, image, u32 CRC-32
+//
+// Numbers are little-endian. Deflated because names and unused buffers are most of an image.
 #pragma once
 
 #include "dm/core/fields.hpp"
@@ -26,11 +29,16 @@ struct MachineState {
 };
 static_assert(covers_every_field<MachineState>);
 
-/// Writes the image and its checksum. The error is the host's.
-Status write_saved(int fd, std::span<const u8> image);
+/// Writes the file; how many bytes it has. The error is the host's.
+Result<std::size_t> write_saved(int fd, std::span<const u8> image);
+
+struct SavedImage {
+    std::vector<u8> bytes;
+    std::size_t file_size = 0; ///< bytes, of the file that it was in
+};
 
 /// Reads to the end of the file and gives the image, whose checksum is right. Errors say what is wrong with
 /// it and start with `where`.
-Result<std::vector<u8>> read_saved(int fd, std::string_view where);
+Result<SavedImage> read_saved(int fd, std::string_view where);
 
 } // namespace dm

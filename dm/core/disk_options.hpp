@@ -39,6 +39,8 @@ struct ImageOptions {
     /// Not ours yet: another process, from which the guest comes, may have it open. Image::activate()
     /// follows.
     bool inactive = false;
+    /// activate() waits so long for that process to close it; xl waits 10 s for the reply to QMP's cont.
+    unsigned hand_over_ms = 8000;
 };
 
 } // namespace dm

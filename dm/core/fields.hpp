@@ -18,6 +18,11 @@
 #include <utility>
 
 namespace dm {
+
+/// Behind a member in fields() that states of earlier versions lack: it keeps its initialiser then.
+struct AddedLater {};
+inline constexpr AddedLater kAddedLater;
+
 namespace detail {
 
 struct Any {
@@ -41,7 +46,7 @@ template <class T, std::size_t N = kMostMembers> constexpr std::size_t member_co
 
 struct FieldCounter {
     std::size_t n = 0;
-    template <class X> constexpr void operator()(std::string_view, X&&) { ++n; }
+    template <class X> constexpr void operator()(std::string_view, X&&, AddedLater = {}) { ++n; }
 };
 
 template <class S> constexpr std::size_t visited_count() {

@@ -92,6 +92,11 @@ enum class RunState : unsigned char {
     IoError ///< a drive keeps a request that the host failed, until resume()
 };
 
+/// Not stopped: the guest's requests are served, which one that sleeps has just now none of.
+constexpr bool is_served(RunState state) {
+    return state == RunState::Running || state == RunState::Suspended;
+}
+
 /// Device thread only.
 class MachineControl {
 public:

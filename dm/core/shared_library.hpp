@@ -16,6 +16,8 @@ public:
     template <class Thing> void find(Thing*& thing, const char* name) {
         thing = reinterpret_cast<Thing*>(address(name)); // what POSIX promises of dlsym
     }
+    /// The same of what is not used itself, but tells the releases apart.
+    void require(const char* name) { address(name); }
     /// An error when something was not there. `wanted`: the release that has it all.
     Status complete(const char* wanted) const;
 

@@ -93,6 +93,11 @@ Status StateReader::open_section(std::string_view name, Struct& reader) {
     return fail("saved state: no section for device {}", name);
 }
 
+bool StateReader::has(std::string_view name) {
+    Struct unread;
+    return open_section(name, unread).ok();
+}
+
 Status StateReader::finish() const {
     for (const Record& section : sections_)
         if (!section.used)
@@ -114,6 +119,10 @@ StateReader::Struct::~Struct() = default;
 
 void StateReader::Struct::wrong(std::string_view where, std::string_view what) {
     if (!error_) error_ = fail("saved state: {} {}", where, what);
+}
+
+bool StateReader::Struct::has(std::string_view name) const {
+    return std::ranges::any_of(records_, [&](const Record& record) { return record.name == name; });
 }
 
 StateReader::Record* StateReader::Struct::take(std::string_view name, char kind) {
@@ -158,6 +167,8 @@ std::optional<u64> StateReader::Struct::number(std::string_view name, Form form)
 }
 
 std::optional<u64> StateReader::Struct::number_if_any(std::string_view name, Form form) {
+    const auto it_is = [name](const Record& record) { return record.name == name; };
+    if (std::none_of(records_.begin(), records_.end(), it_is)) return std::nullopt; // of an earlier version
     const Record* const record = take(name, 'o');
     if (record == nullptr || record->payload.empty()) return std::nullopt;
     return number_of(*record, form);

@@ -1,5 +1,6 @@
-// Saving and loading states: named, self-describing records, so that order does not matter, a member added
-// later can have a default, and an error names the device and the field.
+// Saving and loading states: named, self-describing records, so that order does not matter and an error names
+// the device and the field. A member that is missing is such an error, unless fields() says kAddedLater;
+// what is added beside a device's state goes into a section of its own, which StateReader::has() asks for.
 //
 //     image   = "HVMDM-ST" u32 version  section*
 //     section = record of kind 's' named after the device
@@ -67,7 +68,7 @@ public:
     }
 
     /// Called by S::fields, once for each member.
-    template <class T> void operator()(std::string_view name, const T& value) {
+    template <class T> void operator()(std::string_view name, const T& value, AddedLater = {}) {
         using namespace detail;
         if constexpr (Scalar<T> || IsBits<T>::value) {
             const std::size_t mark = open(name, 'u');
@@ -137,6 +138,9 @@ public:
         return reader.finish();
     }
 
+    /// Whether there is such a section; it counts as asked for.
+    bool has(std::string_view name);
+
     /// Error when a section was never asked for: the image holds a device that this machine does not have.
     Status finish() const;
 
@@ -189,6 +193,9 @@ private:
                 take_error_of(inner);
             }
         }
+        template <class T> void operator()(std::string_view name, T& value, AddedLater) {
+            if (has(name)) (*this)(name, value);
+        }
         Status finish() const;
 
     private:
@@ -218,6 +225,7 @@ private:
             }
         }
 
+        bool has(std::string_view name) const;
         Record* take(std::string_view name, char kind);
         std::string path(std::string_view name) const { return where_ + "." + std::string(name); }
         void wrong(std::string_view where, std::string_view what);

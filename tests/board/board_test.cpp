@@ -2,6 +2,7 @@
 #include "dm/board/board_names.hpp"
 
 #include "tests/support/fake_audio.hpp"
+#include "tests/support/fake_net.hpp"
 #include "tests/support/fakes.hpp"
 
 #include <gmock/gmock.h>
@@ -224,6 +225,40 @@ TEST_F(BoardTest, AGuestThatSleepsWakesUpWithItsBarsButWithoutItsTransfers) {
     EXPECT_EQ(in(0x71), 0xfeU) << "SeaBIOS goes to the waking vector";
 }
 
+/// Xen's saved state does not say that the domain sleeps.
+TEST_F(BoardTest, AGuestThatWasSavedAsleepIsPutToSleepAgainOrWoken) {
+    const auto restored = [&](bool can, bool may) {
+        build({});
+        set_config(1, 3, 0x40, 0xb001);
+        set_config(1, 3, 0x80, 1, 1);
+        hypervisor.can_sleep = true;
+        out(0xb004, 0x2401, 2);
+        StateWriter writer;
+        board->save(writer);
+        const std::vector<u8> image = std::move(writer).take();
+        build({});
+        hypervisor.sleep_state = 0;
+        hypervisor.can_sleep = can;
+        auto reader = StateReader::open(image);
+        ASSERT_TRUE(reader.ok() && board->load(*reader).ok());
+        ASSERT_TRUE(board->asleep());
+        board->sleep_again(may);
+    };
+    restored(true, true);
+    EXPECT_TRUE(board->asleep());
+    EXPECT_EQ(hypervisor.sleep_state, 3U);
+    restored(false, true);
+    EXPECT_FALSE(board->asleep());
+    restored(true, false);
+    EXPECT_FALSE(board->asleep());
+    EXPECT_EQ(hypervisor.sleep_state, 0U);
+    out(0x70, 0x0f);
+    EXPECT_EQ(in(0x71), 0xfeU);
+    build({});
+    board->sleep_again(true);
+    EXPECT_EQ(hypervisor.sleep_state, 0U) << "who did not sleep is left alone";
+}
+
 TEST_F(BoardTest, AProcessorIsPluggedInOnceAndTheGuestHears) {
     EXPECT_EQ(board->hotplug().cpus(), 2U);
     out(0xafe2, 4, 2);
@@ -356,12 +391,125 @@ TEST_F(ScsiBoardTest, UnplugTakesTheAdapterAwayWithItsDisksAlsoInARestoredMachin
     EXPECT_EQ(config(3, 0, 0), 0xffff'ffffU);
 }
 
+/// With one network card of each model.
+struct NicBoardTest : BoardTest {
+    NicBoardTest() { build_with_cards(); }
+    ~NicBoardTest() override { board.reset(); }
+    void build_with_cards() {
+        build([this](BoardParts& parts) {
+            for (u8 i = 0; i < nets.size(); ++i) {
+                NicParts& nic = parts.nics.emplace_back();
+                nic.model = i == 0 ? NicParts::Model::Rtl8139 : NicParts::Model::E1000;
+                nic.config = {.mac = {0x00, 0x16, 0x3e, 0, 0, i}, .cable = &nets[i], .rom = {}};
+            }
+        });
+    }
+    std::vector<u8> saved() {
+        StateWriter writer;
+        board->save(writer);
+        return std::move(writer).take();
+    }
+    Status load(const std::vector<u8>& image) {
+        DM_TRY_ASSIGN(StateReader reader, StateReader::open(image));
+        return board->load(reader);
+    }
+    void expect_cards(bool there) {
+        EXPECT_EQ(config(4, 0, 0), there ? 0x8139'10ecU : 0xffff'ffffU);
+        EXPECT_EQ(config(5, 0, 0), there ? 0x100e'8086U : 0xffff'ffffU);
+        for (const test::FakeNet& net : nets)
+            EXPECT_EQ(net.frontend != nullptr, there);
+    }
+    void advance(u64 ns) {
+        clock.now += ns;
+        timers.run_due();
+    }
+    std::array<test::FakeNet, 2> nets;
+};
+
+TEST_F(NicBoardTest, UnplugTakesTheCardsAwayAlsoInARestoredMachine) {
+    const std::vector<u8> fresh = saved();
+    place(4, pci::BAR0, 0xc300);
+    place(5, pci::BAR0, 0xf3000000);
+    out(0x10, 1, 2); // disks
+    expect_cards(true);
+    EXPECT_TRUE(board->ports().answers(0xc300, 1));
+    EXPECT_TRUE(board->memory().answers(0xf3000000, 4));
+    out(0x10, 2, 2);
+    expect_cards(false);
+    EXPECT_FALSE(board->ports().answers(0xc300, 1));
+    EXPECT_FALSE(board->memory().answers(0xf3000000, 4));
+    board->reset();
+    expect_cards(false);
+    const std::vector<u8> image = saved();
+    EXPECT_FALSE(load(fresh).ok()) << "they do not come back";
+
+    build_with_cards();
+    expect_cards(true);
+    const Status loaded = load(image);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    expect_cards(false);
+    EXPECT_EQ(saved(), image);
+}
+
+TEST_F(NicBoardTest, CardsAnnounceAGuestThatHasMovedAFewTimes) {
+    place(5, pci::BAR0, 0xf3000000);
+    board->memory().write(0xf3005404, 4, 0x80000907); // RAH: the guest gives the card another address
+    board->announce_nics();
+    for (u8 i = 0; i < nets.size(); ++i) {
+        ASSERT_EQ(nets[i].sent.size(), 1U);
+        const std::vector<u8>& frame = nets[i].sent[0].bytes;
+        const std::vector<u8> own{0x00, 0x16, 0x3e, 0, u8(i == 0 ? 0 : 7), u8(i == 0 ? 0 : 9)};
+        std::vector<u8> wanted(6, 0xff); // RFC 903
+        const auto add = [&wanted](const std::vector<u8>& bytes) {
+            wanted.insert(wanted.end(), bytes.begin(), bytes.end());
+        };
+        add(own), add({0x80, 0x35, 0, 1, 8, 0, 6, 4, 0, 3}), add(own), add({0, 0, 0, 0}), add(own);
+        wanted.resize(60);
+        EXPECT_EQ(frame, wanted);
+    }
+    for (int i = 0; i < 6; ++i)
+        advance(100 * kMillisecond);
+    EXPECT_EQ(nets[0].count, 5U);
+    advance(100 * kSecond);
+    EXPECT_EQ(nets[0].count, 5U);
+    EXPECT_EQ(nets[1].count, 5U);
+}
+
+TEST_F(NicBoardTest, ACardThatIsUnpluggedAnnouncesNothing) {
+    board->announce_nics();
+    out(0x10, 2, 2);
+    for (int i = 0; i < 10; ++i)
+        advance(kSecond);
+    board->announce_nics();
+    EXPECT_EQ(nets[0].count, 1U);
+    EXPECT_EQ(nets[1].count, 1U);
+}
+
+TEST_F(NicBoardTest, AnAddressThatIsNoCardsIsNotAnnounced) {
+    place(4, pci::BAR0 + 4, 0xf3020000);
+    for (const u64 address : {u64{0}, u64{1}, ~u64{0}}) {
+        board->memory().write(0xf3020000, 4, address & 0xffffffff);
+        board->memory().write(0xf3020004, 4, address >> 32);
+        board->announce_nics();
+    }
+    EXPECT_EQ(nets[0].count, 0U);
+}
+
 TEST_F(BoardTest, UnplugTakesTheDisksAwayBeforeTheWriteReturns) {
     EXPECT_EQ(in(0x10, 2), 0x49d2U);
     out(0x10, 1, 2);
     out(0x1f6, 0xa0);
     EXPECT_EQ(in(0x1f7), 0U) << "no device";
     EXPECT_GT(disk.flushes, 0U);
+}
+
+TEST_F(BoardTest, TheHostsBlackListReachesTheGuestsDrivers) {
+    hypervisor.refused = {1, 77};
+    out(0x12, 1, 2);
+    out(0x10, 77, 4);
+    EXPECT_EQ(in(0x10, 2), 0xd249U);
+    out(0x10, 78, 4);
+    EXPECT_EQ(in(0x10, 2), 0x49d2U);
 }
 
 TEST_F(BoardTest, PlatformDeviceLocksTheRoms) {

@@ -159,8 +159,10 @@ TEST_F(DisksTest, TwoDrivesMayReadOneDiscButNotWriteOneDisk) {
 }
 
 TEST_F(DisksTest, ImagesAreLetGoAndTakenBackTogether) {
-    const auto a = drive("a", 0);
+    auto a = drive("a", 0);
+    a.hand_over_ms = 100;
     ASSERT_TRUE(disks.open({a}).ok());
+    EXPECT_TRUE(disks.come_back_locked_down().ok());
     EXPECT_TRUE(disks.release().ok());
     {
         Disks target(loop);
@@ -178,6 +180,7 @@ TEST_F(DisksTest, AnImageOfQemusIsOpenedOnceForBoth) {
     ASSERT_TRUE(Shell(fmt::format("qemu-img create -f qcow2 {} 4M", a.file)).good);
     const Status opened = disks.open({a});
     ASSERT_TRUE(opened.ok()) << opened.error().message;
+    EXPECT_FALSE(disks.come_back_locked_down().ok()) << "it takes a program of the host";
     const auto shared = pv({.path = a.file, .format = "qcow2"});
     ASSERT_NE(shared, nullptr);
     EXPECT_EQ(run(*disks.find("xvda")->medium, Op::Write, 512, 512, 6), 0);

@@ -67,8 +67,18 @@ TEST_F(CharGateTest, OutputPassesWhileClosedAndRoomIsToldOnceItOpens) {
     EXPECT_EQ(port.writable_calls, 1U);
 }
 
+TEST_F(CharGateTest, ModemLinesPass) {
+    EXPECT_EQ(gate->modem_inputs(), std::nullopt);
+    EXPECT_FALSE(gate->set_modem_outputs(1));
+    wire->lines = 0x30;
+    EXPECT_EQ(gate->modem_inputs(), 0x30);
+    EXPECT_TRUE(gate->set_modem_outputs(3));
+    EXPECT_EQ(wire->outputs, 3);
+}
+
 struct Devices final : InputSink {
     void key(KeyCode code, bool down) override { keys.emplace_back(code, down); }
+    bool key_room() const override { return room; }
     void pointer(unsigned x, unsigned, unsigned, unsigned, u8 now) override {
         places.push_back(x);
         buttons.push_back(now);
@@ -79,6 +89,7 @@ struct Devices final : InputSink {
     }
     InputStatus status() const override { return {4, true}; }
     void observe(InputObserver* who) override { observer = who; }
+    bool room = true;
     std::vector<std::pair<unsigned, bool>> keys;
     std::vector<unsigned> places;
     std::vector<s32> moves;
@@ -118,6 +129,16 @@ TEST_F(InputGateTest, MovementsStopWhileItIsClosedAndTheLightsShow) {
     Observer observer;
     gate.observe(&observer);
     EXPECT_EQ(devices.observer, &observer);
+}
+
+TEST_F(InputGateTest, WhileItIsClosedThereIsNoRoomForKeys) {
+    EXPECT_FALSE(gate.key_room());
+    EXPECT_TRUE(gate.stands_still());
+    gate.open();
+    EXPECT_TRUE(gate.key_room());
+    EXPECT_FALSE(gate.stands_still());
+    devices.room = false;
+    EXPECT_FALSE(gate.key_room());
 }
 
 TEST_F(InputGateTest, AKeyReleasedMeanwhileGoesUpWhenItOpens) {

@@ -2,8 +2,10 @@
 #include "dm/board/saved_machine.hpp"
 
 #include "tests/board/machine_rig.hpp"
+#include "tests/support/fake_nbd.hpp"
 
 #include <fcntl.h>
+#include <zlib.h>
 
 namespace dm::test {
 namespace {
@@ -155,6 +157,25 @@ TEST_F(SavedMachineTest, AMigratedMachineLetsItsDisksGoUntilItGoesOnItself) {
     EXPECT_EQ(wait_while_busy(kDiskControl) & 0x89, 0x08) << "it reads again";
 }
 
+/// It could neither start qemu-nbd again nor reach the socket, should the migration fail. Nothing is changed.
+TEST_F(SavedMachineTest, AMachineWithoutRightsKeepsADiskThatItWouldNotGetBack) {
+    FakeNbd server(folder / "nbd", {});
+    options.disks[0].file = server.address();
+    options.chroot_dir = folder; // and is never locked down, for it is not started
+    const UniqueFd listener = listen();
+    auto made = Machine::create(loop, options);
+    if (!made.ok() && made.error().message.find("libnbd") != std::string::npos)
+        GTEST_SKIP() << made.error().message;
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    const UniqueFd out(::open(saved().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    const Status live = made.value()->save_devices(out.get(), true);
+    ASSERT_FALSE(live.ok());
+    EXPECT_THAT(live.error().message, AllOf(HasSubstr(server.address()), HasSubstr("use a raw image")));
+    EXPECT_THAT(read_file(), IsEmpty());
+    EXPECT_TRUE(made.value()->save_devices(out.get(), false).ok());
+    made.value().reset();
+}
+
 TEST_F(SavedMachineTest, ARunningMachineIsNotSaved) {
     start();
     EXPECT_THAT(error_of("xen-save-devices-state", {{"filename", saved()}}), HasSubstr("send stop first"));
@@ -212,12 +233,166 @@ TEST_F(SavedMachineTest, AnotherMachinesStateIsRefusedAndTheRemedyNamed) {
     start();
     stop_and_save();
     end();
-    toolstack::DiskOptions more;
-    more.id = "ide0-hd1";
-    more.file = file("more.img", 65536, 'm');
-    more.unit = 1;
-    options.disks.push_back(more);
+    options.serials.emplace_back(CharOptions{});
     EXPECT_THAT(refusal(), AllOf(HasSubstr("no section for device"), HasSubstr("configuration")));
+    options.serials.clear();
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("serial0 belongs to no device"), HasSubstr("configuration")));
+    options.serials.emplace_back(CharOptions{});
+    options.disks.clear();
+    EXPECT_THAT(refusal(), AllOf(HasSubstr("the guest uses this disk"), HasSubstr("configuration")));
+}
+
+/// libxl writes a disk that was attached as xvdb into the configuration, and the machine that is restored has
+/// it as hdb, too.
+TEST_F(SavedMachineTest, ADiskThatWasAttachedForPvDriversIsNotSeenInItsEmulatedPlace) {
+    start();
+    stop_and_save();
+    toolstack::DiskOptions attached;
+    attached.id = "ide0-hd1";
+    attached.file = file("attached.img", 65536, 'a');
+    attached.unit = 1;
+    options.disks.push_back(attached);
+    restore();
+    out(kDisk + 6, 0xb0);
+    EXPECT_EQ(in(kDisk + 7), 0U) << "no drive";
+    out(kDisk + 6, 0xe0);
+    out(kDisk + 2, 1);
+    out(kDisk + 7, 0x20);
+    EXPECT_EQ(wait_while_busy(kDiskControl) & 0x89, 0x08) << "the other one reads";
+}
+
+TEST_F(SavedMachineTest, ADiskThatPvDriversTookOverMayBeDetached) {
+    start();
+    EXPECT_EQ(in(kUnplug, "inw"), 0x49d2U) << "the Xen platform device";
+    outw(kUnplug, 1);
+    stop_and_save();
+    options.disks.clear();
+    restore();
+    EXPECT_EQ(status(), "running");
+}
+
+TEST_F(SavedMachineTest, AnImpossibleTimeIsRefused) {
+    const UniqueFd fd(::open(saved().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    StateWriter out;
+    out.section("machine", MachineState{.now_ns = ~u64{0}});
+    ASSERT_TRUE(write_saved(fd.get(), std::move(out).take()).ok());
+    EXPECT_THAT(refusal(), HasSubstr("no machine's time"));
+}
+
+/// As piix4-pm: PMBASE, its enable bit, PM1 control with SLP_TYP 1 and SLP_EN.
+TEST_F(SavedMachineTest, AGuestThatSleptSleepsOnOrWakesWhereNobodyCouldWakeIt) {
+    start();
+    const auto config = [this](unsigned reg, unsigned value) {
+        guest->send(fmt::format("outl 0xcf8 {:#x}\n", 0x80000b00U | reg));
+        EXPECT_EQ(guest->line(), "OK");
+        guest->send(fmt::format("outl 0xcfc {:#x}\n", value));
+        EXPECT_EQ(guest->line(), "OK");
+    };
+    config(0x40, 0xb001);
+    config(0x80, 1);
+    outw(0xb004, 0x2401);
+    EXPECT_EQ(status(), "suspended");
+    EXPECT_THAT(error_of("xen-save-devices-state", {{"filename", saved()}}), HasSubstr("send stop first"));
+    stop_and_save();
+    restore();
+    EXPECT_EQ(status(), "suspended");
+    options.restrict_to_domain = true;
+    restore();
+    EXPECT_EQ(status(), "running");
+    out(0x70, 0x0f);
+    EXPECT_EQ(in(0x71), 0xfeU) << "the firmware goes to the waking vector";
+}
+
+TEST_F(SavedMachineTest, StatesOfEarlierVersionsAndBombs) {
+    const auto file_of = [this](std::string bytes) {
+        const auto crc = static_cast<u32>(
+            ::crc32(0, reinterpret_cast<const u8*>(bytes.data()), static_cast<unsigned>(bytes.size())));
+        for (unsigned i = 0; i < 4; ++i)
+            bytes += static_cast<char>(byte_of(crc, i));
+        write_file(bytes);
+        const UniqueFd fd(::open(saved().c_str(), O_RDONLY | O_CLOEXEC));
+        return read_saved(fd.get(), "here");
+    };
+    const auto packed = [](std::size_t length, const std::string& what) {
+        std::string out = "HVMDM-SZ";
+        for (unsigned i = 0; i < 4; ++i)
+            out += static_cast<char>(byte_of(length, i));
+        std::vector<u8> stream(::compressBound(what.size()));
+        uLongf size = stream.size();
+        ::compress(stream.data(), &size, reinterpret_cast<const u8*>(what.data()), what.size());
+        return out.append(stream.begin(), stream.begin() + static_cast<std::ptrdiff_t>(size));
+    };
+    const std::string image(100'000, 'i');
+    ASSERT_TRUE(file_of(image).ok());
+    EXPECT_EQ(file_of(image)->bytes.size(), image.size()) << "as it is";
+    ASSERT_TRUE(file_of(packed(image.size(), image)).ok());
+    EXPECT_EQ(file_of(packed(image.size(), image))->bytes.size(), image.size());
+    for (const u32 length : {0U, 99'999U, 100'001U, 1U << 24})
+        EXPECT_THAT(file_of(packed(length, image)).error().message, HasSubstr("damaged")) << length;
+    EXPECT_THAT(file_of(packed((1U << 24) + 1, image)).error().message, HasSubstr("longer"));
+    const std::string whole = packed(image.size(), image);
+    for (const std::size_t length : {whole.size() - 1, whole.size() / 2, std::size_t{12}})
+        EXPECT_THAT(file_of(whole.substr(0, length)).error().message, HasSubstr("damaged")) << length;
+}
+
+/// All that libxl can ask for at once.
+TEST_F(SavedMachineTest, TheStateOfTheLargestMachineIsSmall) {
+    const auto disk = [this](const char* id, toolstack::DiskBus bus, unsigned channel, unsigned unit) {
+        toolstack::DiskOptions made;
+        made.id = id;
+        made.bus = bus;
+        made.channel = channel;
+        made.unit = unit;
+        made.file = file(id, 65536, 'x');
+        options.disks.push_back(made);
+    };
+    const auto device = [this](const char* driver, std::optional<unsigned> slot = {}) {
+        toolstack::DeviceOptions made;
+        made.driver = made.id = driver;
+        made.emulated = true;
+        made.pci_slot = slot;
+        options.devices.push_back(made);
+    };
+    options.serials.resize(4, CharOptions{});
+    options.parallel.emplace();
+    options.vga.model = options.vga.requested = toolstack::VgaModel::Cirrus;
+    options.vga.memory_mib = 4;
+    for (unsigned i = 1; i < 4; ++i)
+        disk(fmt::format("ide{}-hd{}", i / 2, i % 2).c_str(), toolstack::DiskBus::Ide, i / 2, i % 2);
+    device("ahci");
+    for (unsigned i = 0; i < 6; ++i)
+        disk(fmt::format("ahci{}", i).c_str(), toolstack::DiskBus::Ahci, i, 0);
+    device("lsi53c895a");
+    for (unsigned i = 0; i < 7; ++i)
+        disk(fmt::format("scsi0-hd{}", i).c_str(), toolstack::DiskBus::Scsi, 0, i);
+    device("intel-hda");
+    device("hda-duplex");
+    for (unsigned i = 0; i < 8; ++i) {
+        toolstack::NicOptions nic;
+        nic.model = i % 2 == 0 ? "e1000" : "rtl8139";
+        nic.id = fmt::format("nic{}", i);
+        nic.rom_file = "";
+        options.nics.push_back(nic);
+    }
+    options.usb = true;
+    options.usb_devices = {"tablet", "keyboard", "mouse"};
+    start();
+    if (HasFatalFailure()) return;
+    for (const char* id : {"xusb-0", "xusb-1"})
+        EXPECT_EQ(
+            say("device_add", {{"driver", "nec-usb-xhci"}, {"id", id}, {"p2", "15"}, {"p3", "15"}})["return"],
+            Json::object());
+    stop_and_save();
+    const std::string file = read_file();
+    EXPECT_LE(file.size(), 100U << 10);
+    const UniqueFd fd(::open(saved().c_str(), O_RDONLY | O_CLOEXEC));
+    auto image = read_saved(fd.get(), "here");
+    ASSERT_TRUE(image.ok());
+    EXPECT_GT(image->bytes.size(), 100U << 10) << "it would not be without deflating";
+    RecordProperty("file_bytes", static_cast<int>(file.size()));
+    RecordProperty("image_bytes", static_cast<int>(image->bytes.size()));
+    restore();
+    EXPECT_EQ(status(), "running");
 }
 
 TEST_F(SavedMachineTest, ARestoredGuestIsNotRecorded) {

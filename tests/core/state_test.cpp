@@ -143,6 +143,31 @@ TEST(State, EveryKindOfMemberSurvivesTheRoundTrip) {
     EXPECT_EQ(loaded, sample());
 }
 
+struct Grown {
+    u8 named = 0;
+    u16 later = 5;
+    bool operator==(const Grown&) const = default;
+    static constexpr void fields(auto&& v, auto& s) {
+        v("named", s.named);
+        v("later", s.later, kAddedLater);
+    }
+};
+static_assert(covers_every_field<Grown>);
+
+TEST(State, AMemberAddedLaterMayBeMissingButNotWrong) {
+    Grown loaded;
+    ASSERT_TRUE(load(image_of(Grown{1, 2}), loaded).ok());
+    EXPECT_EQ(loaded, (Grown{1, 2}));
+    loaded = {};
+    const std::vector<u8> before = image_of(Forgetful{3, 0});
+    ASSERT_TRUE(load(before, loaded).ok());
+    EXPECT_EQ(loaded, (Grown{3, 5}));
+    EXPECT_THAT(why<Grown>(forged_device(Forge{}.record("named", 'u', {1}).record("later", 'u', {1}))),
+                HasSubstr("dev.later has the wrong width"));
+    EXPECT_THAT(why<Grown>(forged_device(Forge{}.record("later", 'u', {1, 0}))),
+                HasSubstr("dev.named is missing"));
+}
+
 TEST(State, EmptyOptionalsAndQueuesReplaceWhatWasThere) {
     Everything loaded = sample();
     ASSERT_TRUE(load(image_of(Everything{}), loaded).ok());
@@ -351,6 +376,7 @@ TEST(State, AListOfStructsIsBoundedAndNotCutOff) {
 TEST(State, AnOptionalIsEmptyOrOfItsWidth) {
     using S = One<std::optional<u32>>;
     EXPECT_EQ(why<S>(forged_device(Forge{}.record("member", 'o', {}))), "");
+    EXPECT_EQ(why<S>(forged_device(Forge{})), "") << "of a version that did not have it yet";
     EXPECT_EQ(why<S>(forged_device(Forge{}.record("member", 'o', {1, 2, 3, 4}))), "");
     EXPECT_THAT(why<S>(forged_device(Forge{}.record("member", 'o', {1}))), HasSubstr("wrong width"));
 }
