@@ -35,6 +35,7 @@ public:
     void wait() override;
     Status activate() override { return below_->activate(); }
     Status release() override;
+    bool needs_host_again() const override { return below_->needs_host_again(); }
     void look_at_size() override { below_->look_at_size(); }
     Status resize(u64 bytes) override { return below_->resize(bytes); }
 

@@ -36,6 +36,10 @@ public:
     /// until activate(). The error is that of the last flush.
     virtual Status release() = 0;
 
+    /// activate() after release() needs paths or programs of the host, which a process that was locked down
+    /// does not reach any more.
+    virtual bool needs_host_again() const { return false; }
+
     /// Looks whether somebody made the image larger; size_changed() follows in that case.
     virtual void look_at_size() = 0;
     /// Makes the image `bytes` long; size_changed() follows.

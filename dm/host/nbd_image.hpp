@@ -56,6 +56,7 @@ public:
     void wait() override;
     Status activate() override;
     Status release() override;
+    bool needs_host_again() const override { return true; }
     void look_at_size() override {} // the protocol tells it once
     Status resize(u64 bytes) override;
 

@@ -183,6 +183,7 @@ void NbdImage::drain() {
 
 Status NbdImage::activate() {
     if (handle_.get() != nullptr) return {};
+    patience_.lock_ms = options_.hand_over_ms;
     DM_TRY(connect());
     flush_error_ = 0;
     return {};

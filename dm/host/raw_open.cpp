@@ -135,7 +135,8 @@ Result<u32> RawFile::find_granule() {
 Status RawFile::activate() {
     if (active_) return {};
     const ImageLock::Wish wish{.write = !options_.read_only, .share_writers = options_.share_writers};
-    DM_TRY(lock_.take(fd_.get(), name(), wish, options_.locking));
+    const unsigned patience = options_.inactive ? options_.hand_over_ms : ImageLock::kPatienceMs;
+    DM_TRY(lock_.take(fd_.get(), name(), wish, options_.locking, patience));
     if (options_.inactive) medium_ops::drop_cache(fd_.get()); // it came from another host, perhaps
     active_ = true;
     return {};

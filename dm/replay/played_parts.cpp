@@ -199,4 +199,20 @@ void PlayedSerial::set_break(bool on) {
     stage_.effect({.kind = Kind::Break, .where = port_, .value = on ? 1U : 0U});
 }
 
+/// Where there were lines, these are what was recorded; where there were none, nothing was.
+bool PlayedSerial::set_modem_outputs(u8 lines) {
+    const std::optional<Record> recorded = stage_.optional_input(Kind::ModemOutputs);
+    if (recorded && (recorded->where != port_ || recorded->value != lines))
+        stage_.differ(
+            fmt::format("the board drives modem lines {:02x} of serial{}; recorded were {:02x} of serial{}",
+                        lines, port_, recorded->value, recorded->where));
+    return recorded.has_value();
+}
+
+std::optional<u8> PlayedSerial::modem_inputs() {
+    const std::optional<Record> recorded = stage_.optional_input(Kind::ModemInputs);
+    if (!recorded) return std::nullopt;
+    return static_cast<u8>(recorded->value);
+}
+
 } // namespace dm::replay

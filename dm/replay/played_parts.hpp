@@ -129,6 +129,8 @@ public:
     void accept_input() override;
     void set_line(const LineSettings& line) override;
     void set_break(bool on) override;
+    bool set_modem_outputs(u8 lines) override;
+    std::optional<u8> modem_inputs() override;
     void set_frontend(CharFrontend* frontend) override { frontend_ = frontend; }
     std::string description() const override { return fmt::format("replay:serial{}", port_); }
 

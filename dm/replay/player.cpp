@@ -182,7 +182,9 @@ void Player::perform(const Entrances& board, const Record& r) {
     case Kind::Sent:
     case Kind::AcceptInput:
     case Kind::LineSettings:
-    case Kind::Break: return;
+    case Kind::Break:
+    case Kind::ModemOutputs:
+    case Kind::ModemInputs: return;
     }
 }
 

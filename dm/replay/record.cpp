@@ -49,6 +49,8 @@ constexpr std::array<KindInfo, kKinds> kTable{{
     {"accept-input", kEffect, false, false, false, false},
     {"line-settings", kEffect, false, false, false, true},
     {"break", kEffect, false, true, false, false},
+    {"modem-outputs", kEffect, false, true, false, false},
+    {"modem-inputs", kInput, false, true, false, false},
 }};
 
 } // namespace

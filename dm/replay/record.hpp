@@ -57,8 +57,11 @@ enum class Kind : u8 {
     AcceptInput,  ///< where: serial port
     LineSettings, ///< where: serial port; content: baud, data bits, stop bits, parity as numbers
     Break,        ///< where: serial port; value: on
+    // Added later, and therefore last: older recordings keep their numbers.
+    ModemOutputs, ///< an effect; where: serial port; value: DTR, RTS. Of a port that has such lines only
+    ModemInputs,  ///< an input; where: serial port; value: CTS, DSR, RI, DCD
 };
-inline constexpr unsigned kKinds = static_cast<unsigned>(Kind::Break) + 1;
+inline constexpr unsigned kKinds = static_cast<unsigned>(Kind::ModemInputs) + 1;
 
 inline constexpr unsigned kMostDepth = 16; ///< of entrances inside entrances
 

@@ -202,6 +202,18 @@ void RecordedSerial::set_break(bool on) {
     far_end_.set_break(on);
 }
 
+bool RecordedSerial::set_modem_outputs(u8 lines) {
+    const bool there = far_end_.set_modem_outputs(lines);
+    if (there) journal_.note({.kind = Kind::ModemOutputs, .where = port_, .value = lines});
+    return there;
+}
+
+std::optional<u8> RecordedSerial::modem_inputs() {
+    const std::optional<u8> lines = far_end_.modem_inputs();
+    if (lines) journal_.note({.kind = Kind::ModemInputs, .where = port_, .value = *lines});
+    return lines;
+}
+
 void RecordedSerial::set_frontend(CharFrontend* frontend) {
     frontend_ = frontend;
     far_end_.set_frontend(frontend != nullptr ? this : nullptr);

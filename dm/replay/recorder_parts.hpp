@@ -133,6 +133,8 @@ public:
     void accept_input() override;
     void set_line(const LineSettings& line) override;
     void set_break(bool on) override;
+    bool set_modem_outputs(u8 lines) override;
+    std::optional<u8> modem_inputs() override;
     void set_frontend(CharFrontend* frontend) override;
     std::string description() const override { return far_end_.description(); }
 
@@ -152,6 +154,7 @@ class RecordedInput final : public InputSink {
 public:
     RecordedInput(Journal& journal, InputSink& devices) : journal_(journal), devices_(devices) {}
     void key(KeyCode code, bool down) override;
+    bool key_room() const override { return devices_.key_room(); }
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
     void motion(s32 dx, s32 dy, u8 buttons) override;
     InputStatus status() const override { return devices_.status(); }

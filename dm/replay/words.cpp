@@ -128,6 +128,8 @@ std::string describe(const Record& r, const Names* names) {
     case Kind::Writable:
     case Kind::BreakReceived:
     case Kind::AcceptInput: return fmt::format("serial{} {}", r.where, name);
+    case Kind::ModemOutputs:
+    case Kind::ModemInputs: return fmt::format("serial{} {} {:02x}", r.where, name, r.value);
     case Kind::Taken: return fmt::format("serial{} took {} bytes only", r.where, r.value);
     case Kind::Break: return fmt::format("serial{} break {}", r.where, r.value != 0 ? "on" : "off");
     case Kind::LineSettings:

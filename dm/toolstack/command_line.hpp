@@ -43,6 +43,8 @@ struct NetdevDraft {
 /// The controller that libxl asks for with hdtype="ahci".
 inline constexpr std::string_view kAhciDriver = "ahci";
 inline constexpr std::string_view kSb16Driver = "sb16";
+/// A network card's property, also of -global.
+inline constexpr std::string_view kEnforceMac = "enforce-mac";
 
 struct DeviceDraft {
     const DeviceRow* row = nullptr;
@@ -106,7 +108,7 @@ struct CommandLineDraft {
     /// Something asked for by `text` is not there.
     void note(std::string_view what) { note_for(text, what); }
     void note_for(std::string_view option, std::string_view what) {
-        out.unsupported.push_back(fmt::format("{}: {}", option, what));
+        out.unsupported.push_back(fmt::format("{}: {}", without_secrets(std::string(option)), what));
     }
     /// As above, of a device: a guest does without, a test that names it must not.
     void note_missing(std::string_view option, std::string_view what) {

@@ -217,11 +217,16 @@ Status take_global(CommandLineDraft& draft, const std::string& value) {
         DM_TRY(opts.finish());
     }
     if (global.driver.empty() || global.property.empty()) return fail("expected DRIVER.PROPERTY=VALUE");
+    const DeviceRow* row = find_device(global.driver);
+    if (row != nullptr) global.driver = row->driver; // its other name is no other driver
     constexpr std::array<std::string_view, 4> kDrives{"ide-hd", "ide-cd", "scsi-hd", "scsi-cd"};
     const bool drive = std::ranges::find(kDrives, global.driver) != kDrives.end();
     constexpr std::array<std::string_view, 5> kKnown{"serial", "ver", "model", "rerror", "werror"};
-    const DeviceRow* row = find_device(global.driver);
-    const bool nic = row != nullptr && row->kind == DeviceKind::Nic && global.property == "enforce-mac";
+    const bool nic = row != nullptr && row->kind == DeviceKind::Nic && global.property == kEnforceMac;
+    if (global.property == kEnforceMac) {
+        if (!nic) return fail("there is no network card {}: it would go unwatched", global.driver);
+        DM_TRY(parse_bool(global.value));
+    }
     const bool floppy = global.driver == "isa-fdc" || global.driver == "floppy";
     constexpr std::array<std::string_view, 4> kFloppy{"fdtypeA", "fdtypeB", "fallback", "drive-type"};
     if (floppy && std::ranges::find(kFloppy, global.property) != kFloppy.end()) {

@@ -128,7 +128,7 @@ constexpr std::array kRows{
               kDone,
               take_serial,
               {},
-              "none | null | pty | stdio | file:F | pipe:F | unix:F | tcp:H:P | /dev/...  next COM port",
+              "none | null | pty | file:F | pipe:F | unix:F | tcp:H:P | telnet:H:P | /dev/...  next COM port",
               "serial"},
     OptionRow{"chardev",
               kValue,

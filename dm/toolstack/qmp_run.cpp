@@ -92,7 +92,7 @@ QmpReply xen_set_global_dirty_log(QmpContext& context, const Json& arguments) {
 
 QmpReply xen_save_devices_state(QmpContext& context, const Json& arguments) {
     MachineControl& machine = context.machine();
-    if (machine.run_state() == RunState::Running)
+    if (is_served(machine.run_state()))
         return refuse("xen-save-devices-state: the machine runs; send stop first");
     auto file = open_state_file(context.shared.fd_sets, string_in(arguments, "filename"));
     if (!file) return QmpError{kGenericError, "xen-save-devices-state: " + file.error().message};

@@ -170,8 +170,7 @@ void QmpServer::close(Client& client) {
     std::erase_if(clients_, [&](const auto& candidate) { return candidate.get() == &client; });
     if (was_full) listen_again();
     // While the guest stands still a save or a restore may still need them.
-    if (clients_.empty() && shared_.machine.run_state() == RunState::Running)
-        shared_.fd_sets.forget_clients();
+    if (clients_.empty() && is_served(shared_.machine.run_state())) shared_.fd_sets.forget_clients();
 }
 
 } // namespace dm::toolstack

@@ -9,6 +9,7 @@ extern "C" {
 #include <xen/hvm/hvm_op.h>
 #include <xen/hvm/ioreq.h>
 #include <xen/hvm/params.h>
+#include <xen/hvm/pvdrivers.h>
 #include <xen/memory.h>
 #include <xencall.h>
 #include <xendevicemodel.h>

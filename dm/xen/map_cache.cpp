@@ -59,12 +59,12 @@ MapCache::Bucket* MapCache::find(GuestPhys addr) {
         return it->second.get();
     }
     Looked& looked = looked_[key % kMostLooked];
-    if (looked.key == key && looked.round == round_) return nullptr;
+    if ((looked.key == key && looked.round == round_) || vain_ == kMostVain) return nullptr;
     looked = {key, round_};
     // Not mapped, or a hole when it was mapped: the guest may have filled it since.
     std::unique_ptr<Bucket> fresh = map(key * kBucketPages);
-    if (fresh == nullptr) return nullptr;
-    if (it != buckets_.end() && fresh->valid == it->second->valid) return unmap(*fresh), nullptr;
+    if (fresh == nullptr) return ++vain_, nullptr;
+    if (it != buckets_.end() && fresh->valid == it->second->valid) return unmap(*fresh), ++vain_, nullptr;
     if (it != buckets_.end()) detach(key);
     fresh->last_use = ++uses_;
     Bucket* found = buckets_.emplace(key, std::move(fresh)).first->second.get();
@@ -115,6 +115,11 @@ void MapCache::detach(u64 key) {
     const auto it = buckets_.find(key);
     detached_.push_back(std::move(it->second));
     buckets_.erase(it);
+}
+
+void MapCache::look_again() {
+    ++round_;
+    vain_ = 0;
 }
 
 void MapCache::invalidate() {

@@ -33,7 +33,7 @@ public:
     /// The guest's memory map changed: nothing mapped before is used again.
     void invalidate();
     /// Another request begins: what was a hole may be RAM now.
-    void look_again() { ++round_; }
+    void look_again();
     /// Between requests, when no view is in use: unmaps what is over the limit or was invalidated.
     void trim();
     /// While on, pages that we write are reported to Xen (live migration).
@@ -59,6 +59,9 @@ private:
         u64 round = 0;
     };
     static constexpr std::size_t kMostLooked = 64;
+    /// After so many looks in vain Xen is asked no more for this request: what is not mapped is a hole. Only
+    /// lists that jump among holes get here.
+    static constexpr unsigned kMostVain = 256;
 
     Bucket* find(GuestPhys addr);
     std::unique_ptr<Bucket> map(Gfn first);
@@ -73,6 +76,7 @@ private:
     std::vector<std::unique_ptr<Bucket>> detached_;            // still pinned, or waiting for trim()
     std::array<Looked, kMostLooked> looked_{};                 // by key % kMostLooked
     u64 round_ = 1;
+    unsigned vain_ = 0; // looks of this round
     u64 uses_ = 0;
     bool log_dirty_ = false;
     Log log_{"memory"};

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace dm::xen {
@@ -14,6 +15,19 @@ namespace {
 // Where guests expect ROMs: 0xc0000-0xfffff.
 constexpr Gfn kRomFirst = 0xc0;
 constexpr u32 kRomPages = 0x40;
+constexpr GuestPhys k4Gib = u64{1} << 32;
+
+/// Each makes xenstored work. A guest's drivers ask once.
+constexpr unsigned kMostQuestions = 64;
+
+/// As xenstore calls the makers of PV drivers; null: nobody has registered that number.
+const char* product_name(u16 product) {
+#define DM_PRODUCT(name, number)                                                                             \
+    if (product == (number)) return name;
+    PVDRIVERS_PRODUCT_LIST(DM_PRODUCT)
+#undef DM_PRODUCT
+    return nullptr;
+}
 
 } // namespace
 
@@ -28,7 +42,7 @@ Result<std::unique_ptr<XenHypervisor>> XenHypervisor::create(const XenOptions& o
 GuestPhys XenHypervisor::above_ram() const {
     const u64 low = std::min(options_.ram_bytes, options_.low_ram_limit);
     const u64 high = options_.ram_bytes - low;
-    const GuestPhys end = high > 0 ? (u64{1} << 32) + high : low;
+    const GuestPhys end = high > 0 ? k4Gib + high : low;
     return (end + kPageSize - 1) & ~(kPageSize - 1);
 }
 
@@ -39,8 +53,10 @@ void XenHypervisor::route_pci_link(unsigned link, u8 isa_irq) {
 }
 
 Result<std::unique_ptr<VideoMemory>> XenHypervisor::make_video_memory(u64 size) {
-    const GuestPhys parking = next_parking_;
-    next_parking_ += size;
+    // Not across the hole's base, where the guest's BARs begin.
+    GuestPhys parking = next_parking_;
+    if (parking < k4Gib && parking + size > options_.low_ram_limit) parking = k4Gib;
+    next_parking_ = parking + size;
     const auto make = options_.restored ? GuestVideoMemory::adopt : GuestVideoMemory::create;
     return make(handles_, cache_, options_.domid, size, parking);
 }
@@ -57,6 +73,18 @@ void XenHypervisor::lock_roms(bool locked) {
     if (xendevicemodel_set_mem_type(handles_.dmod.get(), options_.domid,
                                     locked ? HVMMEM_ram_ro : HVMMEM_ram_rw, kRomFirst, kRomPages) != 0)
         log_.guest("ROM area cannot be made {}: {}", locked ? "read-only" : "writable", std::strerror(errno));
+}
+
+/// Under dm_restrict xenstore is out of reach once the guest runs, and no driver is refused.
+bool XenHypervisor::refuses_drivers(u16 product, u32 build) {
+    const char* const name = product_name(product);
+    if (name == nullptr || handles_.store == nullptr || questions_ == kMostQuestions) return false;
+    ++questions_;
+    const std::string path = fmt::format("/mh/driver-blacklist/{}/{}", name, build);
+    unsigned length = 0;
+    const std::unique_ptr<void, decltype(&std::free)> entry(
+        xs_read(handles_.store.get(), XBT_NULL, path.c_str(), &length), &std::free);
+    return entry != nullptr;
 }
 
 bool XenHypervisor::set_acpi_sleep_state(unsigned state) {
@@ -79,7 +107,9 @@ Status XenHypervisor::start(EventLoop& loop, IoSpace& ports, IoSpace& memory, Pc
 }
 
 Status XenHypervisor::restrict_handles() {
-    return Handles::restrict_all(options_.domid);
+    DM_TRY(Handles::restrict_all(options_.domid));
+    handles_.store.reset(); // leads nowhere any more
+    return {};
 }
 
 void XenHypervisor::announce_running() {

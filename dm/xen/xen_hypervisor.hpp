@@ -30,6 +30,7 @@ public:
     Result<std::unique_ptr<VideoMemory>> make_video_memory(u64 size) override;
     void shutdown(ShutdownReason reason) override;
     void lock_roms(bool locked) override;
+    bool refuses_drivers(u16 product, u32 build) override;
     bool set_acpi_sleep_state(unsigned state) override;
     Status set_serving(bool on) override { return server_->set_enabled(on); }
     void hold(bool on) override { server_->hold(on); }
@@ -58,6 +59,7 @@ private:
     std::unique_ptr<IoreqServer> server_;
     std::unique_ptr<RequestServer> requests_;
     GuestPhys next_parking_ = 0;
+    unsigned questions_ = 0; ///< to xenstore, at the guest's word
     Log log_{"xen"};
 };
 

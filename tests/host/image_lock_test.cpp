@@ -146,6 +146,7 @@ struct LockedFile : testing::Test {
         ImageOptions o;
         o.file = path;
         o.read_only = read_only;
+        o.hand_over_ms = 300;
         return o;
     }
     Folder folder;
@@ -175,6 +176,25 @@ TEST_F(LockedFile, TheImageMovesToAnotherProcessWithTheGuest) {
     EXPECT_FALSE(source->activate().ok());
     EXPECT_TRUE(target->release().ok()); // the migration failed
     EXPECT_TRUE(source->activate().ok());
+}
+
+TEST_F(LockedFile, WhoTakesItBackWaitsLongerThanWhoOpensIt) {
+    ImageOptions patient = options();
+    patient.hand_over_ms = ImageOptions{}.hand_over_ms;
+    EXPECT_GT(patient.hand_over_ms, ImageLock::kPatienceMs);
+    auto source = std::move(RawFile::open(patient, engine)).value();
+    EXPECT_TRUE(source->release().ok());
+    const pid_t receiver = ::fork();
+    if (receiver == 0) {
+        const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+        ImageLock lock;
+        static_cast<void>(lock.take(fd.get(), path, kWriter, Locking::Auto, kNoPatience));
+        ::usleep((ImageLock::kPatienceMs + 500) * 1000);
+        ::_exit(0);
+    }
+    ::usleep(200'000);
+    EXPECT_TRUE(source->activate().ok());
+    ::waitpid(receiver, nullptr, 0);
 }
 
 } // namespace

@@ -134,6 +134,28 @@ TEST(Recorder, TheSerialPortPlaysEqualInBothDirectionsAndAlsoWhenItsFarEndIsSlow
     EXPECT_EQ(machine.com1.sent, "slow");
 }
 
+TEST(Recorder, ModemLinesPlayEqualAlsoInAMachineThatWasRestored) {
+    RecordedMachine machine;
+    machine.com1.lines = 0xb0;
+    machine.out(0x3fc, 0x0b);
+    EXPECT_EQ(machine.com1.outputs, 3);
+    machine.out(0x3f9, 0x08);
+    machine.com1.lines = 0x30;
+    machine.loop.advance(kSecond);
+    EXPECT_EQ(machine.in(0x3fe), 0x38U);
+    machine.out(0x3f9, 0x00);
+    machine.com1.lines = 0x10;
+    EXPECT_EQ(machine.in(0x3fe), 0x12U);
+    const std::vector<u8> file = machine.finish();
+    auto recording = replay::Recording::from(file);
+    ASSERT_TRUE(recording.ok());
+    for (const u64 every : {0, 1}) {
+        const Played played = play(recording.value(), every);
+        EXPECT_TRUE(played.equal()) << played.difference;
+        EXPECT_TRUE(played.ended_in_order);
+    }
+}
+
 TEST(Recorder, KeysAndPointerPlayEqual) {
     RecordedMachine machine;
     machine.out(0x64, 0x60);

@@ -29,6 +29,7 @@ public:
     bool hvm = true;
     unsigned vcpus = 2;
     bool devices_present = true; ///< /dev/xen/*
+    bool gntdev_present = true;  ///< /dev/xen/gntdev
     bool refuse_populate = false;
     bool domain_gone = false;
     /// Gives the guest RAM at these frames.

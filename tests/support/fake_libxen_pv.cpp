@@ -141,7 +141,7 @@ extern "C" {
 
 xengnttab_handle* xengnttab_open(xentoollog_logger* logger, unsigned) {
     xen().expect(logger != nullptr, "xengnttab_open: without a logger it writes to stderr");
-    if (!xen().devices_present) return errno = ENOENT, nullptr;
+    if (!xen().devices_present || !xen().gntdev_present) return errno = ENOENT, nullptr;
     ++xen().open_handles;
     return &the_gnttab;
 }

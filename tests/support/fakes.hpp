@@ -75,9 +75,24 @@ public:
         const u64 end =
             std::min<u64>({ram.size(), (addr / chunk_ + 1) * chunk_, addr + std::min(length, chunk_)});
         if (first_view != nullptr) fill_pages(addr, end);
-        return std::span(ram).subspan(addr, end - addr);
+        if (apart_.empty()) return std::span(ram).subspan(addr, end - addr);
+        for (u64 i = addr; i < end; ++i)
+            if (ram[i] != known_[i]) apart_[i] = known_[i] = ram[i];
+        return std::span(apart_).subspan(addr, end - addr);
     }
-    void wrote(GuestPhys addr, u64 length) override { dirty.emplace_back(addr, length); }
+    void wrote(GuestPhys addr, u64 length) override {
+        dirty.emplace_back(addr, length);
+        for (u64 i = addr; !apart_.empty() && i < std::min(addr + length, ram.size()); ++i)
+            ram[i] = known_[i] = apart_[i];
+    }
+    /// From now on the device works on a copy, and `ram` has only what it reports.
+    void keep_apart() { apart_ = known_ = ram; }
+    /// An address where the device wrote and did not tell.
+    std::optional<GuestPhys> unreported() const {
+        const auto differ = std::mismatch(apart_.begin(), apart_.end(), known_.begin());
+        if (differ.first == apart_.end()) return std::nullopt;
+        return static_cast<GuestPhys>(differ.first - apart_.begin());
+    }
 
     std::span<u8> pin(GuestPhys addr, u64 length) override {
         const std::span<u8> bytes = view(addr, length);
@@ -103,6 +118,8 @@ private:
         }
     }
     u64 chunk_;
+    std::vector<u8> apart_; ///< what the device sees; empty: `ram`
+    std::vector<u8> known_; ///< what both sides know
 };
 
 /// A disk in memory. Completes at once unless `hold` is set; then complete() does.
@@ -191,6 +208,11 @@ public:
         return n;
     }
     void accept_input() override { ++accept_calls; }
+    bool set_modem_outputs(u8 now) override {
+        outputs = now;
+        return lines.has_value();
+    }
+    std::optional<u8> modem_inputs() override { return lines; }
     void set_frontend(CharFrontend* f) override { frontend = f; }
     std::string description() const override { return "fake"; }
     /// Offers bytes to the port; returns how many it took.
@@ -203,6 +225,8 @@ public:
     std::string sent;
     std::size_t room = SIZE_MAX;
     unsigned accept_calls = 0;
+    std::optional<u8> lines; ///< inputs as in MSR; none: a wire without
+    u8 outputs = 0xff;       ///< as in MCR
     CharFrontend* frontend = nullptr;
 };
 
@@ -256,6 +280,7 @@ public:
     }
     void shutdown(ShutdownReason reason) override { shutdowns.push_back(reason); }
     void lock_roms(bool locked) override { roms_locked = locked; }
+    bool refuses_drivers(u16 product, u32 build) override { return refused == std::pair(product, build); }
     bool set_acpi_sleep_state(unsigned state) override {
         if (can_sleep) sleep_state = state;
         return can_sleep;
@@ -274,6 +299,7 @@ public:
     std::map<unsigned, u8> links;
     std::vector<ShutdownReason> shutdowns;
     bool roms_locked = false;
+    std::optional<std::pair<u16, u32>> refused; ///< a black-listed driver's product and build
     unsigned sleep_state = 0;
     bool can_sleep = true;
     bool serving = false;

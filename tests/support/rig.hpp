@@ -51,6 +51,8 @@ struct Rig {
     }
     /// A device without any interrupt says so; otherwise the suite insists on having seen one.
     virtual bool has_interrupt() const { return true; }
+    /// A device with the MSI capability says so, and the suite insists on having seen messages.
+    virtual bool sends_messages() const { return false; }
     /// False once something happened that no reset undoes: a disk was unplugged, a medium changed.
     virtual bool resets_to_power_on() const { return true; }
     /// Finishes what is in flight, as QMP stop does before a save.
@@ -63,6 +65,13 @@ struct Rig {
     void advance(u64 ns) {
         clock.now += ns;
         timers.run_due();
+    }
+
+    /// A driver now and then takes to messages, or back to the line. `capability`: its offset.
+    void choose_messages(Rng& rng, Bdf bdf, unsigned capability) {
+        if (!rng.one_in(4)) return;
+        pci.config_write(bdf, capability + 4, 4, 0xfee00000);
+        pci.config_write(bdf, capability + 2, 2, static_cast<u32>(rng.below(2)));
     }
 
     FakeClock clock;

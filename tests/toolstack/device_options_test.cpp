@@ -26,14 +26,14 @@ CharOptions serial(std::string_view value) {
 TEST(SerialOption, EveryBackEndOfTheContractIsParsed) {
     EXPECT_EQ(serial("null").kind, CharKind::Null);
     EXPECT_EQ(serial("pty").kind, CharKind::Pty);
-    EXPECT_EQ(serial("stdio").kind, CharKind::Stdio);
     EXPECT_EQ(serial("file:/tmp/log").path, "/tmp/log");
     EXPECT_EQ(serial("pipe:/tmp/p").kind, CharKind::Pipe);
     EXPECT_EQ(serial("/dev/ttyS0").kind, CharKind::HostSerial);
     EXPECT_EQ(serial("/dev/ttyS0").path, "/dev/ttyS0");
     EXPECT_EQ(serial("pty").text, "-serial pty");
-    for (const char* later : {"vc", "vc:80Cx25C", "udp:1.2.3.4:5@:6", "telnet::1,server", "tn3270::1",
-                              "websocket::1", "mon:stdio", "msmouse"})
+    for (const char* nowhere : {"stdio", "vc", "vc:80Cx25C", "mon:stdio", "mon:vc"})
+        EXPECT_EQ(serial(nowhere).kind, CharKind::Nowhere) << nowhere;
+    for (const char* later : {"udp:1.2.3.4:5@:6", "tn3270::1", "websocket::1", "msmouse", "mon:udp::1"})
         EXPECT_EQ(serial(later).kind, CharKind::Unsupported) << later;
 }
 
@@ -52,6 +52,32 @@ TEST(SerialOption, Sockets) {
     EXPECT_EQ(serial("tcp::4444,server").host, "");
     EXPECT_TRUE(serial("tcp::4444,server").wait);
     EXPECT_EQ(serial("tcp:host:9,reconnect=10").reconnect_s, 10U);
+}
+
+TEST(SerialOption, TelnetIsTcpWithAProtocol) {
+    const CharOptions telnet = serial("telnet:127.0.0.1:4444,server=on,wait=off");
+    EXPECT_EQ(telnet.kind, CharKind::Tcp);
+    EXPECT_TRUE(telnet.telnet);
+    EXPECT_EQ(telnet.host, "127.0.0.1");
+    EXPECT_EQ(telnet.port, "4444");
+    EXPECT_TRUE(telnet.server);
+    EXPECT_FALSE(telnet.wait);
+    EXPECT_FALSE(serial("tcp::4444,server").telnet);
+    EXPECT_TRUE(serial("tcp::4444,server,telnet=on").telnet);
+    const MachineOptions m =
+        machine("-chardev socket,id=a,host=h,port=1,telnet=on -serial chardev:a -chardev vc,id=b,width=800 "
+                "-serial chardev:b");
+    EXPECT_TRUE(m.serials.at(0)->telnet);
+    EXPECT_EQ(m.serials.at(1)->kind, CharKind::Nowhere);
+    EXPECT_THAT(error("-chardev socket,id=a,path=/x,telnet=on"), HasSubstr("telnet"));
+}
+
+TEST(SerialOption, AMonitorOnThePortIsLogged) {
+    const MachineOptions m = machine("-serial mon:pty");
+    EXPECT_EQ(m.serials.at(0)->kind, CharKind::Pty);
+    EXPECT_EQ(m.serials.at(0)->text, "-serial mon:pty");
+    EXPECT_THAT(m.unsupported, ElementsAre(AllOf(HasSubstr("-serial mon:pty"), HasSubstr("monitor"))));
+    EXPECT_THAT(error("-serial mon:foo"), StartsWith("-serial mon:foo: "));
 }
 
 TEST(SerialOption, NoneTakesAnIndexWithoutAPort) {
@@ -465,6 +491,26 @@ TEST(NicOption, ACardTakesItsRomAndItsRules) {
     EXPECT_TRUE(global.nics.at(0).enforce_mac);
     EXPECT_THAT(global.unsupported, IsEmpty());
     EXPECT_THAT(error("-device rtl8139,rombar=2"), HasSubstr("rombar"));
+}
+
+TEST(NicOption, AskedForAnEnforcedMacIsNeverOffWithoutAWord) {
+    const auto enforced = [](const std::string& global, const std::string& card) {
+        return machine("-global " + global + " -device " + card).nics.at(0).enforce_mac;
+    };
+    for (const char* yes : {"on", "yes", "true", "y"})
+        EXPECT_TRUE(enforced(std::string("rtl8139.enforce-mac=") + yes, "rtl8139")) << yes;
+    for (const char* no : {"off", "no", "false", "n"})
+        EXPECT_FALSE(enforced(std::string("rtl8139.enforce-mac=") + no, "rtl8139")) << no;
+    EXPECT_TRUE(enforced("driver=e1000,property=enforce-mac,value=on", "e1000"));
+    EXPECT_TRUE(enforced("e1000-82540em.enforce-mac=on", "e1000"));
+    EXPECT_TRUE(enforced("e1000.enforce-mac=on", "e1000-82540em"));
+    EXPECT_FALSE(enforced("e1000.enforce-mac=on", "rtl8139")) << "another model's";
+    EXPECT_FALSE(enforced("e1000.enforce-mac=on", "e1000,enforce-mac=off")) << "the card's own word counts";
+    for (const char* bad : {"", "1", "ON", "onn"})
+        EXPECT_THAT(error(std::string("-global rtl8139.enforce-mac=") + bad + " -device rtl8139"),
+                    AllOf(HasSubstr("-global rtl8139.enforce-mac"), HasSubstr("neither on nor off")));
+    EXPECT_THAT(error("-global rtl8193.enforce-mac=on"), HasSubstr("no network card rtl8193"));
+    EXPECT_THAT(machine("-global pcnet.enforce-mac=on").unsupported, ElementsAre(HasSubstr("no effect")));
 }
 
 TEST(NicOption, CardsAreInOrderWithMacsOfTheirOwn) {

@@ -282,8 +282,10 @@ TEST(QmpCommands, FdSetsAreListedAndRemoved) {
 
 TEST(QmpCommands, SavingNeedsAStoppedMachineAndAFileForWriting) {
     Bench bench;
-    bench.machine.state = RunState::Running;
-    EXPECT_THAT(bench.error("xen-save-devices-state", R"({"filename":"/tmp/x"})"), HasSubstr("stop"));
+    for (const RunState served : {RunState::Running, RunState::Suspended}) {
+        bench.machine.state = served;
+        EXPECT_THAT(bench.error("xen-save-devices-state", R"({"filename":"/tmp/x"})"), HasSubstr("stop"));
+    }
     bench.machine.state = RunState::Paused;
     EXPECT_THAT(bench.error("xen-save-devices-state", R"({"filename":"/dev/fdset/0"})"),
                 HasSubstr("fd set 0"));

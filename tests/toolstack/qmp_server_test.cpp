@@ -400,9 +400,12 @@ TEST_F(QmpServerTest, FdSetsGoWithTheLastClientOfARunningGuest) {
     add_and_leave();
     loop_.settle();
     EXPECT_THAT(sets(), HasSubstr("\"fdset-id\":0"));
-    machine_.state = RunState::Running;
-    loop_.settle();
-    EXPECT_EQ(sets(), "{\"return\": []}\r\n");
+    for (const RunState served : {RunState::Running, RunState::Suspended}) {
+        machine_.state = served;
+        add_and_leave();
+        loop_.settle();
+        EXPECT_EQ(sets(), "{\"return\": []}\r\n");
+    }
 }
 
 TEST_F(QmpServerTest, InheritedDescriptorsStay) {

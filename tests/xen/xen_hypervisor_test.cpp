@@ -252,6 +252,18 @@ TEST_F(XenTest, ATransferIntoAHoleAsksForEachBucketOnce) {
     EXPECT_LE(xen.map_calls - before, 8U);
 }
 
+TEST_F(XenTest, ATransferThatJumpsAmongHolesDoesNotAskForEver) {
+    create();
+    const unsigned before = xen.map_calls;
+    for (u64 at = 0; at < 10000; ++at) // two places of the same remainder, in turn
+        hypervisor->memory().write((u64{0x80000} << kPageShift) + (u64{at % 2 * 64 * 64} << kPageShift),
+                                   std::array<u8, 2>{});
+    EXPECT_LE(xen.map_calls - before, 300U);
+    xen.add_ram(0x90000, 1);
+    hypervisor->trim(); // another round
+    EXPECT_EQ(hypervisor->memory().view(u64{0x90000} << kPageShift, 1).size(), 1U);
+}
+
 TEST_F(XenTest, ARequestSeesWhatTheGuestPutIntoAHoleBeforeIt) {
     start();
     std::array<u8, 1> out{};
@@ -385,6 +397,25 @@ TEST_F(XenTest, VideoMemoryAboveFourGibStaysOutOfTheHole) {
     EXPECT_NE(xen.page(((u64{4} << 30) + (u64{5} << 30) - 0xe0000000) >> kPageShift), nullptr);
 }
 
+TEST_F(XenTest, VideoMemoryIsNotParkedAcrossTheBaseOfTheHole) {
+    const auto parked = [&](u64 room) {
+        auto hv = XenHypervisor::create(
+            {.domid = 5, .ram_bytes = 0xe0000000 - room * kPageSize, .low_ram_limit = 0xe0000000});
+        auto vram = hv.value()->make_video_memory(16 * kPageSize);
+        EXPECT_TRUE(vram.ok());
+        const bool below = xen.page(0xe0000 - room) != nullptr;
+        const bool above = xen.page(0x100000) != nullptr;
+        EXPECT_NE(below, above);
+        if (below) vram.value()->place(0xf0000000 + (room << 20));
+        if (above) vram.value()->place(0xf8000000 + (room << 20));
+        return below;
+    };
+    EXPECT_TRUE(parked(16));
+    EXPECT_FALSE(parked(15));
+    EXPECT_FALSE(parked(1));
+    EXPECT_FALSE(parked(0));
+}
+
 TEST_F(XenTest, TooLittleMemoryForTheScreenNamesTheRemedy) {
     create();
     xen.refuse_populate = true;
@@ -434,6 +465,35 @@ TEST_F(XenTest, ReadinessIsWrittenWhereLibxlWatches) {
     create();
     hypervisor->announce_running();
     EXPECT_EQ(xen.store["device-model/5/state"], "running");
+}
+
+TEST_F(XenTest, BlackListedDriversStandInXenstoreByTheirMakersName) {
+    create();
+    xen.store["/mh/driver-blacklist/xensource-windows/2147483658"] = "";
+    xen.store["/mh/driver-blacklist/experimental/1"] = "1";
+    EXPECT_TRUE(hypervisor->refuses_drivers(1, 2147483658U));
+    EXPECT_TRUE(hypervisor->refuses_drivers(0xffff, 1));
+    EXPECT_FALSE(hypervisor->refuses_drivers(1, 1));
+    EXPECT_FALSE(hypervisor->refuses_drivers(2, 2147483658U));
+    EXPECT_FALSE(hypervisor->refuses_drivers(77, 1)) << "nobody's number";
+}
+
+TEST_F(XenTest, AGuestThatAsksWithoutEndKeepsXenstoreFree) {
+    create();
+    const unsigned before = xen.store_calls;
+    for (u32 build = 0; build < 1000; ++build)
+        EXPECT_FALSE(hypervisor->refuses_drivers(1, build));
+    EXPECT_LE(xen.store_calls - before, 64U);
+}
+
+TEST_F(XenTest, OutOfXenstoresReachNoDriverIsRefused) {
+    create();
+    xen.store["/mh/driver-blacklist/linux/1"] = "";
+    EXPECT_TRUE(hypervisor->refuses_drivers(3, 1));
+    ASSERT_TRUE(hypervisor->restrict_handles().ok());
+    const unsigned before = xen.store_calls;
+    EXPECT_FALSE(hypervisor->refuses_drivers(3, 1));
+    EXPECT_EQ(xen.store_calls, before);
 }
 
 TEST_F(XenTest, ADomainThatIsGoneIsNoReasonToDie) {
