@@ -18,20 +18,22 @@ def direct_kernel(lab):
     guest.destroy()
 
 
-@case("a distribution's kernel, whose PV keyboard driver waits for its other end, boots without waiting; nothing of it is left",
+@case("a distribution's kernel, whose PV pointer's driver waits for its other end, boots without waiting; nothing of it is left",
       400, order=23, every_time=False)
 def stock_kernel(lab):
     kernel = lab.sh("ls /boot/vmlinuz-* | tail -n 1").strip()
     driver = lab.sh(f"grep CONFIG_INPUT_XEN_KBDDEV_FRONTEND /boot/config-{kernel.partition('-')[2]}").strip()
-    lab.equal("the kernel's PV keyboard driver", driver, "CONFIG_INPUT_XEN_KBDDEV_FRONTEND=y")
+    lab.equal("the kernel's driver", driver, "CONFIG_INPUT_XEN_KBDDEV_FRONTEND=y")
     guest = lab.guest("stock", memory=320, kernel=kernel, ramdisk=kernel_and_ramdisk()[1],
                       cmdline="nomodeset console=ttyS0,115200 panic=0 hvmtest=none").create()
     guest.expect(r"^GUEST up", 300)
     lab.check("Waiting for devices to initialise" not in guest.serial.text, "the kernel waited for a PV device")
     back = f"backend/vkbd/{guest.domid}/0"
-    lab.equal("the PV keyboard's back end", lab.sh(f"xenstore-read {back}/state").strip(), "2")
+    lab.equal("the PV pointer's back end", lab.sh(f"xenstore-read {back}/state").strip(), "4")
+    front = lab.sh(f"xenstore-read {back}/frontend").strip()
+    lab.equal("what the driver requests", lab.sh(f"xenstore-read {front}/request-abs-pointer").strip(), "1")
     guest.destroy()
-    lab.check(lab.sh(f"xenstore-exists {back} && echo there || true") == "", "the PV keyboard's back end is left over")
+    lab.check(lab.sh(f"xenstore-exists {back} && echo there || true") == "", "the PV pointer's back end is left over")
 
 
 @case("a file that is no kernel is refused when the guest is created", 60, ("hvmdm",), order=70)

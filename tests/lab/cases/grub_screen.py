@@ -32,6 +32,15 @@ def grub_screen(lab):
     late.expect("CHOSEN charlie", 30)
 
 
+@case("GRUB with a USB keyboard, which SeaBIOS drives: keys from VNC choose an entry", limit=240, order=11, every_time=False)
+def grub_usb_keyboard(lab):
+    guest, vnc = menu_guest(lab, "menu", usb=1, usbdevice=["keyboard"])
+    lab.matches("what SeaBIOS says to Xen's console", lab.sh("xl dmesg"), "USB keyboard initialized")
+    vnc.tap("Down", "Down", "Return")  # to the USB keyboard, as somebody polls it
+    guest.expect("CHOSEN charlie", 30)
+    vnc.expect("CHOSEN charlie", 30)
+
+
 @case("keys through `xl console -t serial` and `xl qemu-monitor-command` choose an entry; its text shows the menu", limit=240, order=11)
 def grub_console(lab):
     guest, vnc = menu_guest(lab, "menu")

@@ -5,6 +5,7 @@ from lablib import machine
 from lablib.case import case
 from lablib.images import WORK, Data, sha256
 from lablib.settings import LAB
+from lablib.shell import Shell
 
 MIB = 1024 * 1024
 BRIDGE = "xenbr0"
@@ -18,6 +19,7 @@ class Transfer:
     def __init__(self, lab, mib):
         self.lab, self.data, self.came = lab, Data(mib * MIB), f"{WORK}/came"
         goes = self.data.image("goes")
+        lab.sh("pkill -f '[T]CP-LISTEN:500[12]'", check=False)  # of a case that failed
         lab.sh(f"rm -f {self.came}; "
                f"setsid socat -u OPEN:{goes} TCP-LISTEN:5001,reuseaddr >/dev/null 2>&1 </dev/null & "
                f"setsid socat -u TCP-LISTEN:5002,reuseaddr OPEN:{self.came},creat >/dev/null 2>&1 </dev/null &")
@@ -114,24 +116,87 @@ def net_e1000(lab):
     lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
 
 
-def hand_off(lab, name, **keys):
+def hand_off(lab, name, reboots=0, **keys):
     transfer = Transfer(lab, 4)
     guest = lab.linux(name, "net", f"nets={NET}", direct=True, pv=True, vif=[vif(None)], **keys).create()
+    taken_over(lab, guest, transfer)
+    for _ in range(reboots):
+        transfer = Transfer(lab, 4)
+        guest.xl("reboot")
+        guest.wait_reborn()
+        taken_over(lab, guest, transfer)
+    guest.destroy()
+    lab.equal("taps that are left", taps(lab, guest.domid), [])
+
+
+def taken_over(lab, guest, transfer):
     lab.equal("taps while it runs", taps(lab, guest.domid), [f"vif{guest.domid}.0-emu"])
     found = guest.results(120)
     lab.check("error" not in found, f"the guest says: {found.get('error')}")
     lab.matches("the interface", found["card"][0], rf"^eth0 vif-0 vif {MAC}$")
     lab.check("nic" not in found, f"the emulated card is still there: {found.get('nic')}")
+    lab.check(not any(entry.startswith("sd") for entry in found.get("disk", [])), "an emulated disk is still there")
     no_loss(lab, found, ("small", "large"))
     transfer.check(found)
     tell_figures(lab, found)
-    guest.destroy()
-    lab.equal("taps that are left", taps(lab, guest.domid), [])
 
 
 @case("PV drivers take the network over: the card leaves the bus, the PV interface works, the tap goes with the guest", 240, order=24)
 def net_hand_off(lab):
     hand_off(lab, "netpv")
+
+
+@case("the same, and after `xl reboot` once more", 400, order=24, every_time=False)
+def net_hand_off_again(lab):
+    hand_off(lab, "netpv", reboots=1)
+
+
+def reaches(shell, address, tries=20):
+    """Two pings in a row are answered, at the latest after so many."""
+    return shell.succeeds(f"for n in $(seq {tries}); do ping -q -c 1 -W 1 {address} >/tmp/ping && break; done; "
+                          f"ping -q -c 2 -W 1 {address} >/tmp/ping", 60 + 3 * tries)
+
+
+DOM0 = f"192.168.{NET}.1"
+UP = f"ip link set eth0 up; ip addr add 192.168.{NET}.2/24 dev eth0"
+
+
+@case("enforce-mac: a guest that takes another card's address is not heard until it takes its own again", 300, ("hvmdm",), order=24,
+      every_time=False)
+def net_isolated(lab):
+    for card in ("e1000", "rtl8139"):
+        shell = Shell(lab, card, vif=[vif(card)], device_model_args_hvm=["-global", f"{card}.enforce-mac=on"])
+        shell.run(UP)
+        lab.check(reaches(shell, DOM0), f"{card}: its own address reaches nobody")
+        shell.run("ip link set eth0 down; ip link set eth0 address 00:16:3e:99:99:99; ip link set eth0 up")
+        lab.check(not reaches(shell, DOM0, 3), f"{card}: it is heard by a strange address")
+        neighbours = lab.sh("ip neigh show; bridge fdb show 2>/dev/null || true")
+        lab.check("00:16:3e:99:99:99" not in neighbours, f"{card}: dom0 has learnt the strange address:\n{neighbours}")
+        shell.run(f"ip link set eth0 down; ip link set eth0 address {MAC}; ip link set eth0 up")
+        lab.check(reaches(shell, DOM0), f"{card}: it is not heard any more by its own address")
+        shell.guest.destroy()
+
+
+@case("a tap that is renamed goes on; a bridge that is down comes back; a tap that is deleted is an unplugged cable, and the guest lives", 300,
+      ("hvmdm",), order=24, every_time=False)
+def net_tap_gone(lab):
+    for card in ("rtl8139", "e1000"):
+        shell = Shell(lab, card, vif=[vif(card)])
+        guest = shell.guest
+        tap = f"vif{guest.domid}.0-emu"
+        shell.run(UP)
+        lab.check(reaches(shell, DOM0), f"{card}: dom0 is not reached")
+        lab.sh(f"ip link set {tap} down && ip link set {tap} name elsewhere && ip link set elsewhere up")
+        lab.check(reaches(shell, DOM0), f"{card}: the renamed tap carries nothing")
+        lab.sh(f"ip link set {BRIDGE} down")
+        lab.check(not reaches(shell, DOM0, 1), f"{card}: something answers although the bridge is down")
+        lab.sh(f"ip link set {BRIDGE} up")
+        lab.check(reaches(shell, DOM0), f"{card}: dom0 is not reached after the bridge came back")
+        lab.sh("ip link del elsewhere")
+        lab.check(shell.succeeds("for n in $(seq 20); do [ $(cat /sys/class/net/eth0/carrier) = 0 ] && break; sleep 0.5; done; "
+                        "[ $(cat /sys/class/net/eth0/carrier) = 0 ]"), f"{card}: the guest still sees a link")
+        lab.matches("the device model's log", guest.dm_log(), tap)
+        guest.destroy()
 
 
 @case("two guests on a bridge, an rtl8139 and an e1000, ping each other and move files both ways", 240, order=24, every_time=False)

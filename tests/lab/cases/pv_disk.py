@@ -1,4 +1,5 @@
 """Guests whose PV drivers take over: the kernel's back end for raw disks, ours where libxl asks for qdisk."""
+from cases.life import FILE, Shell, save
 from lablib.case import case
 from lablib.images import Data, blank, sha256, xl_disk
 
@@ -70,6 +71,39 @@ def qdisk_qcow2(lab):
     guest.destroy()
     lab.sh(f"qemu-img check -q {scratch} && qemu-img convert -O raw {scratch} {scratch}.raw")
     lab.equal("sum of what qemu-img finds in the file", sha256(f"{scratch}.raw"), second["xvdc-sum"][0])
+
+
+@case("PV disks that were attached as xvdb or detached as hdc stay so over save and restore", 600, ("hvmdm",), order=25, every_time=False)
+def attached_and_saved(lab):
+    data = Data(4 * MIB, seed=31)
+    hot = data.image("hot")
+    shell = Shell(lab, "attached", pv=True, more_disks=[xl_disk(blank("cold", 4 * MIB), "hdc")])
+    guest = shell.guest
+
+    def restored():
+        save(lab, guest)
+        lab.sh(f"xl restore {FILE}", 240)
+        guest.adopt()
+        lab.equal("emulated disks", shell.run("ls /sys/block | grep -c '^sd' || true").split()[-1], "0")
+
+    def sum_in_guest():
+        shell.run("until [ -b /dev/xvdb ]; do sleep 1; done", 60)
+        return shell.run("dd if=/dev/xvdb bs=64k iflag=direct 2>/dev/null | sha256sum | cut -d' ' -f1", 120).split()[-1]
+
+    guest.xl("block-attach", f"format=raw,vdev=xvdb,access=rw,target={hot}")
+    lab.equal("sum of the attached disk", sum_in_guest(), data.sum)
+    restored()
+    lab.matches("device model's log", guest.dm_log(), "attached since the machine began")
+    lab.equal("sum of the attached disk after a restore", sum_in_guest(), data.sum)
+    shell.run("dd if=/dev/urandom of=/dev/xvdb bs=64k count=64 oflag=direct conv=notrunc 2>/dev/null", 60)
+    lab.equal("sum of its file in dom0", sha256(hot), sum_in_guest())
+    restored()
+    lab.equal("sum after another restore", sum_in_guest(), sha256(hot))
+    guest.xl("block-detach", "hdc")
+    shell.run("while [ -b /dev/xvdc ]; do sleep 1; done", 60)
+    restored()
+    lab.matches("device model's log", guest.dm_log(), "detached since the guest was started")
+    lab.equal("sum after a restore without hdc", sum_in_guest(), sha256(hot))
 
 
 @case("the device model is killed under a PV guest: xl destroy still removes everything", 300, order=24)

@@ -2,14 +2,12 @@
 import time
 
 from cases.usb2 import MIB, SCRATCH
-from cases.usb_tablet import TABLET, click_and_turn, point, wake_ups
+from cases.usb_tablet import TABLET, check_rest, click_and_turn, point
 from lablib import machine
 from lablib.case import case
 from lablib.images import Data, blank, sha256
 from lablib.say import LabError
 from lablib.settings import patience
-
-MOST_AWAKE = 10  # nothing is polled
 
 
 def xhci_guest(lab):
@@ -47,11 +45,8 @@ def usb3_linux(lab):
         point(lab, guest, vnc, x, y)
     click_and_turn(guest, vnc, width // 3, height // 3)
     vnc.close()
-    time.sleep(3)
-    awake = wake_ups(lab, guest)
-    lab.note(f"wake-ups a second of the device model, guest at rest: {awake:.1f}")
+    check_rest(lab, guest)
     if lab.device_model == "hvmdm":
-        lab.check(awake <= MOST_AWAKE, f"{awake} wake-ups a second")
         guest.xl("save", "/lab/work/usb3.saved", 240)
         guest.close()
         machine.ssh("xl restore -p /lab/work/usb3.saved", 240)

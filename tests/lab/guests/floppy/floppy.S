@@ -1,5 +1,5 @@
-# A boot sector for a floppy disk of 1440 KB. By INT 13h it asks for the drive's geometry, reads the whole disk, track by
-# track, adds up its 16-bit words, writes a sector at the end and reads that back. It reports on COM1.
+# A boot sector for a floppy disk of 1440 KB. It prints a line by INT 17h. By INT 13h it asks for the drive's geometry, reads
+# the whole disk, track by track, adds up its 16-bit words, writes a sector at the end and reads that back. It reports on COM1.
 .code16
 .globl _start
 
@@ -27,6 +27,16 @@ start:
     movb $0x03, %al
     outb %al, %dx
 
+    movw $on_paper, %si
+paper:
+    lodsb
+    testb %al, %al
+    jz drives
+    movb $0x00, %ah
+    xorw %dx, %dx
+    int $0x17
+    jmp paper
+drives:
     movw $says_drive, %si
     call print
     movzbw drive, %ax
@@ -149,6 +159,7 @@ cylinder: .byte 0
 head:     .byte 0
 sector:   .byte 1
 sum:      .long 0
+on_paper:      .asciz "Printed by INT 17h.\r\n"
 says_drive:    .asciz "\r\nGUEST drive "
 says_geometry: .asciz "\r\nGUEST geometry "
 says_sum:      .asciz "\r\nGUEST sum "
