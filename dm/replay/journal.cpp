@@ -113,6 +113,7 @@ void Journal::Entrance::reply(u64 value, bool medium) {
         const auto pieces = journal_.echo.split(std::span(bytes).first(size_), size_, true);
         record.medium = pieces.size() == 1;
         if (record.medium) record.value = u64{pieces[0].disk} << 2 | pieces[0].skip;
+        if (record.medium && size_ == 1) journal_.echo.lose_byte(pieces[0].disk);
     }
     journal_.write(record);
 }

@@ -139,4 +139,8 @@ bool MediumEcho::take(const Piece& piece, std::span<u8> out) {
     return true;
 }
 
+void MediumEcho::lose_byte(unsigned disk) {
+    if (!disks_[disk].empty()) advance({.disk = static_cast<u8>(disk), .length = 1});
+}
+
 } // namespace dm::replay

@@ -143,6 +143,7 @@ void Stage::reply(const Record& entrance, u64 value) {
                           .length = std::min<u32>(entrance.size, bytes.size())};
         if (!echo.take(piece, std::span(bytes).first(piece.length)))
             return differ("the recording names a disk's content that was never read");
+        if (piece.length == 1) echo.lose_byte(piece.disk);
         wanted = 0;
         for (unsigned i = 0; i < piece.length; ++i)
             wanted |= u64{bytes[i]} << (8 * i);

@@ -443,6 +443,7 @@ struct XhciDiskRig : XhciRig {
                                                    std::make_unique<ScsiDisk>("usb-disk/scsi", config)));
     }
     ~XhciDiskRig() override { dev.detach(0); } // before its medium goes
+    bool sends_messages() const override { return true; }
     bool power_up() {
         start();
         slot = set_up_bulk(xhci_rig::kFirstUsb2);

@@ -84,6 +84,15 @@ TEST(Recorder, ASectorReadWordByWordIsNotInTheFileEither) {
     EXPECT_TRUE(played.equal()) << played.difference;
 }
 
+TEST(Recorder, AByteFromTheDataPortTakesItsWordWithIt) {
+    RecordedMachine machine;
+    machine.task_file(1, 9, 0x20);
+    machine.in(0x1f0);
+    std::vector<u8> rest(510);
+    machine.xen->ports->read_string(0x1f0, 2, rest);
+    expect_equal(machine);
+}
+
 TEST(Recorder, DmaTablesAreKeptAndPlacesOfTransfersCompared) {
     RecordedMachine machine;
     machine.dma(3, 0x8000, 4, true);
