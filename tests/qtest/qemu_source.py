@@ -6,11 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from debian_source import NoSource, fetch
+
 # Resolved: what is built knows where it lies.
 CACHE = Path(os.environ.get("HVMDM_CACHE") or Path.home() / ".cache/hvmdm").resolve() / "qemu-tests"
 SOURCE, BUILD = CACHE / "qemu", CACHE / "build"
 EMULATOR = BUILD / "qemu-system-i386"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SERIES = "1:7.2+dfsg"
 OPTIONS = ["--target-list=i386-softmmu", "--without-default-features", "--enable-tcg", "--enable-vnc", "--enable-tools",
            "--disable-werror", "--disable-docs"]  # ahci-test is built with the tools only
@@ -41,42 +42,15 @@ def alone(say):
         yield
 
 
-def apt(*words):
-    """apt-get with lists and cache of its own: the machine's sources stay as they are."""
-    places = [f"Dir::Etc::sourcelist={CACHE}/sources.list", "Dir::Etc::sourceparts=-", f"Dir::State::lists={CACHE}/lists",
-              f"Dir::Cache={CACHE}/cache"]
-    return ["apt-get", *[word for place in places for word in ("-o", place)], *words]
-
-
-def description():
-    """The newest .dsc whose files are all there, or None."""
-    for found in sorted(CACHE.glob("qemu_*.dsc"), reverse=True):
-        text = found.read_text(errors="replace")
-        names = {line.split()[2] for line in text.splitlines() if line.startswith(" ") and len(line.split()) == 3}
-        if f"Version: {SERIES}" in text and names and all((CACHE / name).exists() for name in names):
-            return found
-    return None
-
-
 def fetch_source(say):
-    if (SOURCE / "configure").exists():
+    if SOURCE.exists():
         return
+    say("fetching QEMU's source package (usually 1 minute) ...")
     log = CACHE / "fetch.log"
-    if description() is None:
-        say("fetching QEMU's source package (usually 1 minute) ...")
-        for folder in ("lists/partial", "cache/archives/partial"):
-            (CACHE / folder).mkdir(parents=True, exist_ok=True)
-        (CACHE / "sources.list").write_text(f"deb-src [signed-by={KEYRING}] http://deb.debian.org/debian bookworm main\n")
-        run_logged(apt("update"), log, CACHE)
-        run_logged(apt("source", "--download-only", "qemu"), log, CACHE)
-    package = description()
-    if package is None:
-        raise SourceError(f"no source package of QEMU {SERIES} came; is this Debian 12? See {log}")
-    unpacked = CACHE / "unpacking"
-    shutil.rmtree(unpacked, ignore_errors=True)
-    shutil.rmtree(SOURCE, ignore_errors=True)
-    run_logged(["dpkg-source", "--no-check", "-x", package, unpacked], log, CACHE)
-    unpacked.rename(SOURCE)
+    try:
+        fetch("qemu", SERIES, CACHE, lambda command: run_logged(command, log, CACHE))
+    except NoSource as error:
+        raise SourceError(f"{error} See {log}") from None
 
 
 def configure(say, log):
