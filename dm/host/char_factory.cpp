@@ -8,15 +8,21 @@
 #include "dm/host/pty.hpp"
 
 namespace dm::host {
+namespace {
+
+std::unique_ptr<CharBackend> to_nobody(const CharOptions& options) {
+    const Log log("serial");
+    log.warning("{}: nobody is there, what the guest writes is dropped; serial=\"pty\" in xl.cfg and "
+                "xl console -t serial show it",
+                options.text);
+    return std::make_unique<NullChar>();
+}
+
+} // namespace
 
 Result<std::unique_ptr<CharBackend>> make_char_backend(EventLoop& loop, const CharOptions& options) {
     switch (options.kind) {
-    case CharKind::Nowhere:
-        Log("serial").warning(
-            "{}: nobody is there, what the guest writes is dropped; serial=\"pty\" in xl.cfg "
-            "and xl console -t serial show it",
-            options.text);
-        [[fallthrough]];
+    case CharKind::Nowhere: return to_nobody(options);
     case CharKind::Null: return std::unique_ptr<CharBackend>(std::make_unique<NullChar>());
     case CharKind::Pty: return Pty::open(loop);
     case CharKind::File: return FileChar::open(options);

@@ -158,7 +158,7 @@ TEST(Recorder, ModemLinesPlayEqualAlsoInAMachineThatWasRestored) {
     const std::vector<u8> file = machine.finish();
     auto recording = replay::Recording::from(file);
     ASSERT_TRUE(recording.ok());
-    for (const u64 every : {0, 1}) {
+    for (const u64 every : {u64{0}, u64{1}}) {
         const Played played = play(recording.value(), every);
         EXPECT_TRUE(played.equal()) << played.difference;
         EXPECT_TRUE(played.ended_in_order);
