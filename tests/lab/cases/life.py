@@ -266,3 +266,40 @@ def time_turns(lab):
         lab.sh(f"date -s @$(($(date +%s) + {jump}))")
         worker.works(f"jumped{jump}")
         vnc.expect("GUEST up", 30)
+
+
+@case("a guest that stops to feed Xen's watchdog is started anew with on_watchdog=restart", 400, order=38, every_time=False)
+def watchdog(lab):
+    shell = Shell(lab, "watched", "xen_wdt.timeout=10", memory=128, on_watchdog="restart")
+    shell.guest.send("echo fed >/dev/watchdog\n")  # closed without the letter that ends it
+    shell.guest.wait_reborn(90)
+    shell.ready()
+    lab.matches("xl's log", shell.guest.xl_log(), r"has shut down, reason code 4 ")
+
+
+@case("a guest without PV drivers that is suspended to its disk (S4) powers off and goes on where it was in the next domain", 600,
+      order=38, every_time=False)
+def hibernated(lab):
+    shell = Shell(lab, "hibernated", "loglevel=4 nopv resume=/dev/sdb", memory=128, on_poweroff="restart",
+                  more_disks=[xl_disk(blank("swap", 256 * MIB), "hdb")])
+    guest = shell.guest
+    shell.run("mkswap /dev/sdb >/dev/null; swapon /dev/sdb; echo kept >/tmp/kept")
+    guest.send("echo disk >/sys/power/state; echo WO''KEN $(cat /tmp/kept)\n")
+    guest.wait_reborn(240)
+    guest.expect(r"WOKEN kept", 240)
+    lab.matches("xl's log", guest.xl_log(), r"has shut down, reason code 0 ")
+    shell.run("swapoff /dev/sdb")
+    load = DiskLoad(lab, shell)
+    load.goes_on("woken")
+    load.finish("after S4")
+
+
+@case("mmio_hole=3072 leaves a guest little memory below 4 GiB: disk data by AHCI goes to and from what lies above", 600, order=38,
+      every_time=False)
+def high_memory(lab):
+    shell = Shell(lab, "high", memory=1400, mmio_hole=3072, hdtype="ahci", **hdb("high"))
+    high = shell.run("grep 'System RAM' /proc/iomem | grep -c '^1[0-9a-f]\\{8\\}-'").split()[-1]
+    lab.check(int(high) > 0, "the guest has no memory above 4 GiB")
+    load = DiskLoad(lab, shell)
+    load.goes_on("high", 10)
+    load.finish("above 4 GiB")
