@@ -231,6 +231,7 @@ void Machine::open_pv_devices() {
                                                                         .restored = options_.incoming()});
     if (!options_.restrict_to_domain) return open_pv_disks();
     log_.info("-xen-domid-restrict: PV disks of type qdisk and PV pointers are not served");
+    xen::PvDisks::decline(*pv_world_);
     pv_pointers_->leave_behind(); // xenstore cannot be reached any more soon
     pv_pointers_.reset();
     pv_world_.reset();

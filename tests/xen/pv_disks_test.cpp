@@ -451,11 +451,20 @@ TEST_F(PvDisksTest, CdromsAndEmptyDrivesAreLeftToTheEmulatedOne) {
     xen.store_write(kBack + "/device-type", "cdrom");
     start();
     EXPECT_THAT(disks.requests, IsEmpty());
-    EXPECT_EQ(state(), "1");
+    EXPECT_EQ(state(), "6") << "UEFI's driver waits for anything else";
     xen.store_write(kBack + "/params", "aio:"); // xl cd-eject
     run();
+    EXPECT_EQ(state(), "6");
     ask_to_close(xen);
     run();
+    EXPECT_EQ(state(), "6");
+}
+
+TEST_F(PvDisksTest, AMachineThatServesNoneTellsTheDrivers) {
+    attach();
+    auto opened = PvWorld::open(loop, 5);
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    PvDisks::decline(*opened.value());
     EXPECT_EQ(state(), "6");
 }
 

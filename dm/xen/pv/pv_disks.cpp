@@ -14,6 +14,12 @@ PvDisks::PvDisks(PvWorld& world, DiskSource& disks) : PvDevices(world, "qdisk"),
     start();
 }
 
+void PvDisks::decline(PvWorld& world) {
+    const std::string directory = fmt::format("backend/qdisk/{}", world.domid);
+    for (const std::string& name : world.store->list(directory))
+        write_state(*world.store, fmt::format("{}/{}", directory, name), XenbusState::Closed);
+}
+
 std::unique_ptr<PvDevice> PvDisks::make(std::string backend, std::function<void()> over) {
     return std::make_unique<Qdisk>(world(), disks_, std::move(backend), std::move(over));
 }

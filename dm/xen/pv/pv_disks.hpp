@@ -11,6 +11,8 @@ public:
     /// Looks at once: an image that cannot be reached later (chroot, another user) is opened here. The error
     /// says what is missing; guests without PV disks can do without. Both arguments outlive this object.
     static Result<std::unique_ptr<PvDisks>> create(PvWorld& world, DiskSource& disks);
+    /// None of those there are will be served: a driver goes on without instead of waiting for it.
+    static void decline(PvWorld& world);
 
 private:
     PvDisks(PvWorld& world, DiskSource& disks);

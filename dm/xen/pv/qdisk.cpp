@@ -50,6 +50,11 @@ void Qdisk::later(void (Qdisk::*what)()) {
 }
 
 bool Qdisk::open() {
+    if (toolstack_says("device-type") == "cdrom") {
+        log().debug("no PV disk: a CD-ROM, which is the emulated drive's");
+        set_state(XenbusState::Closed); // UEFI's driver tries it, and would wait for us for ever
+        return false;
+    }
     const Status opened = open_medium();
     if (!opened.ok()) // the emulated disk, if there is one, goes on
         log().error("this PV disk is not served: {}", opened.error().message);
@@ -61,8 +66,8 @@ bool Qdisk::open() {
 
 Status Qdisk::open_medium() {
     std::optional<DiskRequest> request = parse_qdisk_params(toolstack_says("params").value_or(""));
-    if (!request || toolstack_says("device-type").value_or("disk") == "cdrom") {
-        log().debug("no PV disk: {}", request ? "a CD-ROM, which PV drivers do not use" : "no medium");
+    if (!request) {
+        log().debug("no PV disk: no medium");
         return {};
     }
     if (const auto dev = toolstack_says("dev")) rename(fmt::format("qdisk {}", *dev));

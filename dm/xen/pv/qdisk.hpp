@@ -1,8 +1,8 @@
 // One PV disk of the guest: the "qdisk" back end of libxl, for images that the kernel's back end cannot
 // serve. Facts: Xen's public/io/blkif.h, and libxl, which makes the nodes.
 //
-// CD-ROMs are not served: PV drivers of HVM guests leave them to the emulated drive, and a medium that was
-// changed there would be a wrong one here. See docs/qdisk.md.
+// CD-ROMs are closed at once: PV drivers of HVM guests leave them to the emulated drive, and a medium that
+// was changed there would be a wrong one here. See docs/qdisk.md.
 #pragma once
 
 #include "dm/core/disk_source.hpp"
