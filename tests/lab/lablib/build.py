@@ -10,6 +10,7 @@ from pathlib import Path
 from . import packages, scenes
 from .artefacts import Artefact
 from .grubimage import make_image
+from .ovmf import make_ovmf
 from .say import LabError, run_logged, say
 from .settings import LAB
 
@@ -117,6 +118,12 @@ def make_linux_image(directory, log):
     make_image(directory, "linux.img", LAB / "guests/linux/grub.cfg", files, log)
 
 
+def make_uefi_image(directory, log):
+    packages.install(UEFI_PACKAGES)
+    files = {"boot/vmlinuz": GUEST_KERNEL.file("bzImage"), "boot/initrd.gz": GUEST_INITRD.file("initrd.gz")}
+    make_image(directory, "uefi.img", LAB / "guests/linux/grub.cfg", files, log, "x86_64-efi")
+
+
 def make_install_image(directory, log):
     core = directory / "core.img"
     run_logged(["grub-mkimage", "-O", "i386-pc", "-p", "(hd0,msdos1)/boot/grub", "-o", core, "biosdisk", "part_msdos", "ext2",
@@ -125,6 +132,11 @@ def make_install_image(directory, log):
              "boot/disk/boot.img": Path("/usr/lib/grub/i386-pc/boot.img"), "boot/disk/core.img": core,
              "boot/disk/grub.cfg": LAB / "guests/linux/installed.cfg"}
     make_image(directory, "install.img", LAB / "guests/linux/grub.cfg", files, log)
+
+
+def make_uefi_firmware(directory, log):
+    packages.install(UEFI_PACKAGES)
+    make_ovmf(directory, log)
 
 
 def make_grub_image(directory, log):
@@ -220,6 +232,7 @@ def make_ioreq_limit(directory, log):
                 LAB / IOREQ_LIMIT_SOURCE, "-lxendevicemodel", "-lxenforeignmemory", "-lxenevtchn"], log)
 
 
+UEFI_PACKAGES = "guests/uefi/packages"
 IOREQ_LIMIT_SOURCE = "../../tools/ioreq_limit/ioreq_limit.cpp"
 
 SSH_KEY = Artefact("ssh-key", "the lab's ssh key", 1, make_ssh_key)
@@ -252,21 +265,29 @@ VGAMODES_IMAGE = Artefact("vgamodes-image", "the guest that shows every screen m
                            "guests/vgamodes/scenes.txt", "lablib/scenes.py"])
 VNCDRIVE = Artefact("vncdrive", "the VNC client", 5, make_vncdrive, ["vncdrive.cpp"])
 IOREQ_LIMIT = Artefact("ioreq-limit", "the least ioreq server", 3, make_ioreq_limit, [IOREQ_LIMIT_SOURCE])
+UEFI_IMAGE = Artefact("uefi-image", "the Linux guest's disk image for UEFI", 5, make_uefi_image,
+                      [UEFI_PACKAGES, "guests/linux/grub.cfg", "lablib/grubimage.py"], [GUEST_KERNEL, GUEST_INITRD])
+UEFI_FIRMWARE = Artefact("uefi-firmware", "UEFI firmware", 500, make_uefi_firmware, [UEFI_PACKAGES, "lablib/ovmf.py"])
 
 ALL = [SSH_KEY, XEN, VNCDRIVE, IOREQ_LIMIT, DOM0, GUEST_KERNEL, GUEST_INITRD, LINUX_IMAGE, GRUB_IMAGE, INSTALL_IMAGE, INT13_IMAGE,
        VGAMODES_IMAGE, GFX_IMAGE, LAYOUTS_IMAGE, FLOPPY_IMAGE, SOFTRESET_IMAGE, SERIALBULK_IMAGE, DISPLAY_IMAGE, VNCPROBE]
-IMAGES = {"linux": LINUX_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE, "vgamodes": VGAMODES_IMAGE,
+# Built by the first case that needs them: the firmware takes long, and those cases run only when they are named.
+ON_DEMAND = [UEFI_IMAGE, UEFI_FIRMWARE]
+IMAGES = {"linux": LINUX_IMAGE, "uefi": UEFI_IMAGE, "grub": GRUB_IMAGE, "install": INSTALL_IMAGE, "int13": INT13_IMAGE, "vgamodes": VGAMODES_IMAGE,
           "gfx": GFX_IMAGE, "layouts": LAYOUTS_IMAGE, "floppy": FLOPPY_IMAGE, "softreset": SOFTRESET_IMAGE,
           "serialbulk": SERIALBULK_IMAGE, "display": DISPLAY_IMAGE}
 
 
 def build(again=()):
     """Builds whatever is not there yet, and the artefacts named in `again` in any case."""
-    known = {artefact.name for artefact in ALL}
+    known = {artefact.name for artefact in [*ALL, *ON_DEMAND]}
     for name in again:
         if name not in known:
             raise LabError(f"no artefact is named {name}; there are {', '.join(sorted(known))}")
     packages.install()
     for artefact in ALL:
         artefact.build(again=artefact.name in again)
+    for artefact in ON_DEMAND:
+        if artefact.name in again:
+            artefact.build(again=True)
     say("everything is built")

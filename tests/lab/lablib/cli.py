@@ -59,7 +59,7 @@ def do_stop(rest):
 
 
 def do_status(rest):
-    for artefact in build.ALL:
+    for artefact in [*build.ALL, *build.ON_DEMAND]:
         print(f"{artefact.name:14} {artefact.directory if artefact.is_built() else 'not built'}")
     if machine.pid() is None:
         print("outer machine  not running")

@@ -11,7 +11,7 @@ SETTINGS_SIZE = 1024
 MARK = b"# settings go here\n"
 
 
-def make_image(directory, name, grub_cfg, files, log):
+def make_image(directory, name, grub_cfg, files, log, platform="i386-pc"):
     tree = directory / "tree"
     (tree / "boot/grub").mkdir(parents=True)
     shutil.copy(grub_cfg, tree / "boot/grub/grub.cfg")
@@ -19,7 +19,7 @@ def make_image(directory, name, grub_cfg, files, log):
     for place, source in files.items():
         (tree / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, tree / place)
-    run_logged(["grub-mkrescue", "-d", "/usr/lib/grub/i386-pc", "--fonts=", "--locales=", "--themes=",
+    run_logged(["grub-mkrescue", "-d", f"/usr/lib/grub/{platform}", "--fonts=", "--locales=", "--themes=",
                 "-o", directory / name, tree], log)
     shutil.rmtree(tree)
     content = (directory / name).read_bytes()

@@ -12,10 +12,8 @@ STORE, WORK = "/lab/store", "/lab/work"
 def bootable(kind, name, settings=""):
     """A fresh bootable image of a kind in build.IMAGES with these GRUB settings; returns its path in dom0."""
     artefact = build.IMAGES[kind]
-    source = artefact.file(f"{kind}.img")
     offset = int(artefact.file(f"{kind}.img.settings-offset").read_text())
-    stored = f"{STORE}/{artefact.name}-{artefact.key()}"
-    _store(source, stored)
+    stored = _stored(artefact, f"{kind}.img")
     path = f"{WORK}/{name}.img"
     machine.ssh(f"mkdir -p {WORK} && cp {stored} {path} && "
                 f"dd of={path} bs={SETTINGS_SIZE} oflag=seek_bytes seek={offset} conv=notrunc status=none",
@@ -25,9 +23,7 @@ def bootable(kind, name, settings=""):
 
 def copy_of(kind, name):
     """A fresh copy of an image in build.IMAGES that takes no settings; returns its path in dom0."""
-    artefact = build.IMAGES[kind]
-    stored = f"{STORE}/{artefact.name}-{artefact.key()}"
-    _store(artefact.file(f"{kind}.img"), stored)
+    stored = _stored(build.IMAGES[kind], f"{kind}.img")
     path = f"{WORK}/{name}.img"
     machine.ssh(f"mkdir -p {WORK} && cp {stored} {path}")
     return path
@@ -44,13 +40,20 @@ def linux_words(test, arguments="", pv=False):
     return f"quiet nomodeset {emulated}hvmtest={test} {arguments}".strip()
 
 
+def uefi_firmware():
+    """Path in dom0 of what bios_path_override takes."""
+    return _stored(build.UEFI_FIRMWARE, "OVMF.fd")
+
+
 def kernel_and_ramdisk():
     """Paths in dom0 of the small Linux's two files, for guests that boot without a boot loader."""
-    paths = []
-    for artefact, name in ((build.GUEST_KERNEL, "bzImage"), (build.GUEST_INITRD, "initrd.gz")):
-        paths.append(f"{STORE}/{artefact.name}-{artefact.key()}")
-        _store(artefact.file(name), paths[-1])
-    return paths
+    return [_stored(build.GUEST_KERNEL, "bzImage"), _stored(build.GUEST_INITRD, "initrd.gz")]
+
+
+def _stored(artefact, name):
+    path = f"{STORE}/{artefact.name}-{artefact.key()}"
+    _store(artefact.file(name), path)
+    return path
 
 
 def blank(name, size):

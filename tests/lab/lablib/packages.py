@@ -13,9 +13,9 @@ def wanted(name):
     return [word for line in lines for word in line.split("#")[0].split()]
 
 
-def missing():
-    """Those of the outer machine's packages that are not installed."""
-    names = wanted("packages")
+def missing(listed="packages"):
+    """Those of the outer machine's packages in that list file that are not installed."""
+    names = wanted(listed)
     try:
         answer = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *names],
                                 capture_output=True, text=True).stdout
@@ -25,9 +25,9 @@ def missing():
     return [name for name in names if name not in installed]
 
 
-def install():
-    """Installs what is missing; needs root only then."""
-    names = missing()
+def install(listed="packages"):
+    """Installs what is missing of that list file; needs root only then."""
+    names = missing(listed)
     if not names:
         return
     if os.geteuid() != 0:
