@@ -17,7 +17,8 @@ def boots_with_everything(lab, vga, card, frame_buffer):
     transfer = Transfer(lab, 2)
     tests = "picture+uefi+net" if frame_buffer else "uefi+net"
     words = linux_words(tests, f"pattern={PATTERN} nets=77")
-    disks = [xl_disk(bootable("uefi", "uefi", f'set timeout=-1\nset arguments="{words}"\n'), "hda"),
+    keep = "insmod all_video\nset gfxpayload=keep\n" if frame_buffer else ""
+    disks = [xl_disk(bootable("uefi", "uefi", f'{keep}set timeout=-1\nset arguments="{words}"\n'), "hda"),
              xl_disk(disk.image("disk"), "hdb"), xl_disk(disc.image("disc"), "hdc", "r", cdrom=True)]
     guest = uefi_guest(lab, "uefi", vga=vga, disk=disks, vif=[vif(card)]).create()
     vnc = guest.vnc()

@@ -86,6 +86,7 @@ for tries in 1 2 3; do
     sleep 1
 done
 pkill -KILL -f -- '-xen-domid [0-9]' && sleep 1   # a device model that outlived its domain
+pkill -f '[u]dhcpd -f /lab|/lab/work/[t]ftpd.py'   # servers of a case that was killed
 rm -rf /lab/work; mkdir -p /lab/work
 xl list | awk 'NR > 2'
 """
