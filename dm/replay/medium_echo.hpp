@@ -37,8 +37,8 @@ public:
     std::vector<Piece> split(std::span<const u8> bytes, std::size_t least, bool whole);
     /// For the player: the bytes of a piece; false when there are not that many.
     bool take(const Piece& piece, std::span<u8> out);
-    /// For both, after a piece of one byte was read from a data port: it has 16 bits, and the other byte of the
-    /// word is lost.
+    /// For both, after a piece of one byte was read from a data port: it has 16 bits, and the other byte of
+    /// the word is lost.
     void lose_byte(unsigned disk);
 
 private:
