@@ -1,5 +1,7 @@
 #include "dm/devices/input/input_switch.hpp"
 
+#include "dm/devices/input/ps2_input.hpp"
+
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <string>
@@ -73,7 +75,6 @@ TEST_F(InputSwitchTest, ATabletThatIsReadTakesOverAndViewersAreTold) {
     EXPECT_TRUE(watcher.heard[0].absolute);
     tablet.use(false);
     EXPECT_EQ(tablet.heard, "at 3,4 released ");
-    tested.pointer(3, 4, 10, 10, 0);
     EXPECT_EQ(mouse.heard, "released at 3,4 ");
     ASSERT_EQ(watcher.heard.size(), 2U);
     EXPECT_FALSE(watcher.heard[1].absolute);
@@ -87,6 +88,26 @@ TEST_F(InputSwitchTest, ATabletThatTakesOverIsToldWhereThePointerIs) {
     tested.motion(1, 1, 0); // nobody knows where that is
     tablet.use(true);
     EXPECT_EQ(tablet.heard, "at 7,8 released ");
+}
+
+TEST_F(InputSwitchTest, AMouseThatTakesOverAgainGoesOnFromWhereTheTabletWas) {
+    Ps2Mouse real("mouse");
+    Ps2MouseInput target(real);
+    InputSwitch both(keyboard, target);
+    real.ps2_write(Ps2Mouse::ENABLE);
+    EXPECT_EQ(real.ps2_take(), Ps2Mouse::ACK);
+    both.add(tablet);
+    both.pointer(9, 9, 100, 100, 0);
+    tablet.use(true);
+    both.pointer(50, 60, 100, 100, 0);
+    tablet.use(false);
+    both.pointer(53, 58, 100, 100, 0);
+    ASSERT_EQ(real.ps2_pending(), Ps2Pending::Event);
+    EXPECT_EQ(real.ps2_take(), 0x08);
+    EXPECT_EQ(real.ps2_take(), 3);
+    EXPECT_EQ(real.ps2_take(), 2);
+    EXPECT_EQ(real.ps2_pending(), Ps2Pending::Nothing);
+    both.remove(tablet);
 }
 
 TEST_F(InputSwitchTest, NoKeyStaysDownOnTheKeyboardThatIsLeft) {
@@ -155,8 +176,7 @@ TEST_F(InputSwitchTest, ATabletComesBeforeThePvPointerAndAMouseAfterItWhoeverWas
     EXPECT_EQ(late_tablet.heard, "at 1,1 ");
     late_tablet.use(false);
     pv.use(false);
-    tested.pointer(2, 2, 10, 10, 0);
-    EXPECT_EQ(usb_mouse.heard, "released at 2,2 ");
+    EXPECT_EQ(usb_mouse.heard, "released at 1,1 ");
     for (FakeTarget* target : {&usb_mouse, &pv, &late_tablet})
         tested.remove(*target);
 }

@@ -71,7 +71,7 @@ void InputSwitch::update() {
     turn(keyboard_, choose(InputTarget::Kind::Keyboard, plain_keyboard_));
     const InputTarget* const before = pointer_;
     turn(pointer_, choose(InputTarget::Kind::Pointer, plain_pointer_));
-    if (pointer_ != before && place_ && pointer_->status().absolute)
+    if (pointer_ != before && place_)
         pointer_->pointer(place_->x, place_->y, place_->width, place_->height, place_->buttons);
     const InputStatus now = status();
     if (now == told_) return;

@@ -2,9 +2,9 @@
 //
 // A guest has a PS/2 keyboard and mouse in any case. Those on USB and the PV pointer come first as soon as
 // its drivers read them, and are left again when it stops doing so: firmware, boot menu, installer and system
-// each have whatever they can drive. A USB tablet comes before the PV pointer, a USB mouse after it. A tablet
-// that takes over is told where the viewer points: a guest that sets its tablet up anew, as after a restore,
-// does not wait for the next movement.
+// each have whatever they can drive. A USB tablet comes before the PV pointer, a USB mouse after it. Whoever
+// takes over is told where the viewer points: a guest that sets its tablet up anew, as after a restore, does
+// not wait for the next movement, and a mouse knows from where the next movement goes.
 #pragma once
 
 #include "dm/core/input.hpp"
