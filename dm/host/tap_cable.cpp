@@ -72,6 +72,7 @@ void TapCable::set_frontend(NetFrontend* frontend) {
     queue_full_ = false;
     if (!gone_ && had != (frontend != nullptr)) {
         tap_.set_silent(frontend == nullptr);
+        watch_link(frontend != nullptr);
         if (frontend == nullptr) static_cast<void>(tap_.discard(kStaleFrames));
     }
     update_watch();
@@ -92,7 +93,25 @@ void TapCable::close() {
 void TapCable::set_link(bool up) {
     if (plugged_ == up) return;
     plugged_ = up;
-    if (up && !gone_) static_cast<void>(tap_.discard(kStaleFrames)); // they came while nobody could hear them
+    link_changed();
+}
+
+void TapCable::watch_link(bool on) {
+    link_watch_.reset();
+    if (on) link_watch_ = LinkWatch::of_tap(loop_, tap_.fd(), [this] { follow_link(); });
+    carries_ = link_watch_ == nullptr || link_watch_->up();
+}
+
+void TapCable::follow_link() {
+    if (gone_ || carries_ == link_watch_->up()) return;
+    carries_ = !carries_;
+    log_.info("{}", carries_ ? "the interface and its bridge are up"
+                             : "the interface or its bridge is down; the guest's network card has no link");
+    link_changed();
+}
+
+void TapCable::link_changed() {
+    if (link_up()) static_cast<void>(tap_.discard(kStaleFrames)); // they came while nobody could hear them
     card_full_ = false;
     queue_full_ = false;
     link_news_ = true;
@@ -114,7 +133,7 @@ void TapCable::accept_input() {
 
 void TapCable::update_watch() {
     if (gone_) return;
-    const bool in = open_ && plugged_ && !card_full_ && frontend_ != nullptr;
+    const bool in = open_ && link_up() && !card_full_ && frontend_ != nullptr;
     const auto wanted = static_cast<FdEvents>((in ? 1 : 0) | (queue_full_ ? 2 : 0));
     if (wanted == watched_) return;
     watched_ = wanted;
@@ -138,7 +157,7 @@ void TapCable::ready(FdReady events) {
 void TapCable::read_frames() {
     const std::size_t header = tap_.has_vnet_header() ? sizeof(Tap::VnetHeader) : 0;
     for (unsigned n = 0; n < kFramesPerRound; ++n) {
-        if (!open_ || !plugged_ || frontend_ == nullptr) return;
+        if (!open_ || !link_up() || frontend_ == nullptr) return;
         if (!frontend_->can_receive()) {
             card_full_ = true;
             return;
@@ -156,6 +175,7 @@ void TapCable::interface_gone(const std::string& reason) {
     if (gone_) return;
     gone_ = true;
     queue_full_ = false;
+    link_watch_.reset();
     loop_.unwatch(tap_.fd());
     log_.error("the interface is gone ({}); the guest's network card has lost its link", reason);
     link_news_ = true;

@@ -1,11 +1,13 @@
 // A network card's cable that ends in a tap: frames both ways, what the card leaves to the far end done by
-// the kernel or else here, and neither side ever waits for the other.
+// the kernel or else here, and neither side ever waits for the other. There is a link while the cable is
+// plugged in and the host's interface, and the bridge that it is in, are up.
 #pragma once
 
 #include "dm/core/event_loop.hpp"
 #include "dm/core/frame_offload.hpp"
 #include "dm/core/log.hpp"
 #include "dm/core/net_backend.hpp"
+#include "dm/host/link_watch.hpp"
 #include "dm/host/tap.hpp"
 
 #include <array>
@@ -35,7 +37,7 @@ public:
     // NetBackend
     Sent send(std::span<const iovec> frame, const FrameOffload& offload) override;
     void accept_input() override;
-    bool link_up() const override { return plugged_ && !gone_; }
+    bool link_up() const override { return plugged_ && carries_ && !gone_; }
     void set_frontend(NetFrontend* frontend) override;
     std::string description() const override { return options_.name; }
 
@@ -51,6 +53,9 @@ private:
     void read_frames();
     void update_watch();
     void tell_card();
+    void watch_link(bool on);
+    void follow_link();
+    void link_changed();
     void interface_gone(const std::string& reason);
     static Sent outcome(Result<Tap::Sent> result);
     Sent send_with_header(std::span<const iovec> frame, const FrameOffload& offload);
@@ -67,9 +72,11 @@ private:
     NetFrontend* frontend_ = nullptr;
     std::unique_ptr<Buffer> received_ = make_buffer(); ///< touched as far as frames go
     std::unique_ptr<Buffer> finished_;                 ///< made when the first frame needs software
+    std::unique_ptr<LinkWatch> link_watch_;            ///< while there is a card
     FdEvents watched_ = FdEvents::None;
     bool open_ = false;
     bool plugged_ = true;
+    bool carries_ = true; ///< the host's end does
     bool gone_ = false;
     bool card_full_ = false;
     bool queue_full_ = false; ///< send() said Later

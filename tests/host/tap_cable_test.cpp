@@ -12,6 +12,7 @@
 #include <unistd.h>
 #ifdef __linux__
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
@@ -311,12 +312,7 @@ struct RealTapCableTest : testing::Test {
         if (!tap.ok()) GTEST_SKIP() << tap.error().message;
         fd = tap->fd();
         cable.emplace(loop, std::move(tap).value(), TapCable::Options{.name = "tap " + name});
-        const UniqueFd control(::socket(AF_INET, SOCK_DGRAM, 0));
-        ifreq request{};
-        name.copy(request.ifr_name, IFNAMSIZ - 1);
-        ASSERT_EQ(::ioctl(control.get(), SIOCGIFFLAGS, &request), 0);
-        request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
-        ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0);
+        switch_on(name);
         host = UniqueFd(::socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(0x0800)));
         ASSERT_TRUE(host);
         sockaddr_ll address{};
@@ -325,8 +321,40 @@ struct RealTapCableTest : testing::Test {
         address.sll_ifindex = static_cast<int>(::if_nametoindex(name.c_str()));
         ASSERT_EQ(::bind(host.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
     }
+    ~RealTapCableTest() override {
+        if (bridge.empty()) return;
+        switch_on(bridge, false);
+        EXPECT_EQ(::ioctl(control.get(), SIOCBRDELBR, bridge.c_str()), 0);
+    }
+    void switch_on(const std::string& interface, bool on = true) const {
+        ifreq request{};
+        interface.copy(request.ifr_name, IFNAMSIZ - 1);
+        ASSERT_EQ(::ioctl(control.get(), SIOCGIFFLAGS, &request), 0);
+        request.ifr_flags = static_cast<short>(on ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+        ASSERT_EQ(::ioctl(control.get(), SIOCSIFFLAGS, &request), 0);
+    }
+    void make_bridge() {
+        const std::string made = "b" + name;
+        if (::ioctl(control.get(), SIOCBRADDBR, made.c_str()) != 0)
+            GTEST_SKIP() << "no bridges here: " << std::strerror(errno);
+        bridge = made;
+    }
+    void join_bridge(bool join = true) const {
+        ifreq request{};
+        bridge.copy(request.ifr_name, IFNAMSIZ - 1);
+        request.ifr_ifindex = static_cast<int>(::if_nametoindex(name.c_str()));
+        ASSERT_EQ(::ioctl(control.get(), join ? SIOCBRADDIF : SIOCBRDELIF, &request), 0);
+    }
+    bool link() {
+        for (unsigned i = 0; i < 4; ++i)
+            loop.run_once(kMillisecond);
+        return cable->link_up();
+    }
     std::size_t frames_from_host() {
         const Bytes frame = make_frame(500);
+        int down_before = 0;
+        socklen_t length = sizeof down_before;
+        EXPECT_EQ(::getsockopt(host.get(), SOL_SOCKET, SO_ERROR, &down_before, &length), 0);
         EXPECT_EQ(::send(host.get(), frame.data(), frame.size(), 0), static_cast<ssize_t>(frame.size()));
         for (unsigned i = 0; i < 20; ++i)
             loop.run_once(kMillisecond);
@@ -335,6 +363,8 @@ struct RealTapCableTest : testing::Test {
     }
 
     std::string name = "hvmdmc" + std::to_string(::getpid() % 100000);
+    std::string bridge; ///< empty: none was made
+    UniqueFd control{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     Loop loop;
     FakeCard card;
     UniqueFd host;
@@ -373,6 +403,68 @@ TEST_F(RealTapCableTest, WithoutACardTheTapQueuesNothing) {
     EXPECT_EQ(frames_from_host(), 1U);
     cable->set_frontend(nullptr);
     EXPECT_EQ(frames_from_host(), 1U);
+}
+
+TEST_F(RealTapCableTest, AnInterfaceThatIsDownIsACableThatWasPulled) {
+    switch_on(name, false);
+    cable->set_frontend(&card);
+    cable->open();
+    EXPECT_FALSE(link());
+    switch_on(name);
+    EXPECT_TRUE(link());
+    const unsigned told = card.link_changes;
+    switch_on(name, false);
+    EXPECT_FALSE(link());
+    EXPECT_EQ(card.link_changes, told + 1);
+    cable->set_link(false);
+    switch_on(name);
+    EXPECT_FALSE(link()) << "the cable is out";
+    cable->set_link(true);
+    EXPECT_TRUE(link());
+    EXPECT_EQ(frames_from_host(), 1U);
+}
+
+TEST_F(RealTapCableTest, AnInterfaceIsFollowedUnderItsNewName) {
+    cable->set_frontend(&card);
+    switch_on(name, false);
+    ifreq request{};
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    name += 'x';
+    name.copy(request.ifr_newname, IFNAMSIZ - 1);
+    ASSERT_EQ(::ioctl(control.get(), SIOCSIFNAME, &request), 0);
+    EXPECT_FALSE(link());
+    cable->set_frontend(nullptr); // and a new card
+    cable->set_frontend(&card);
+    switch_on(name);
+    EXPECT_TRUE(link());
+}
+
+TEST_F(RealTapCableTest, ABridgeThatIsDownIsOneTooUntilTheInterfaceLeavesIt) {
+    make_bridge();
+    if (IsSkipped()) return;
+    join_bridge(); // before there is a card, and it is down
+    cable->set_frontend(&card);
+    cable->open();
+    EXPECT_FALSE(link());
+    switch_on(bridge);
+    EXPECT_TRUE(link());
+    switch_on(bridge, false);
+    EXPECT_FALSE(link());
+    join_bridge(false);
+    EXPECT_TRUE(link());
+    join_bridge();
+    EXPECT_FALSE(link());
+    switch_on(bridge);
+    EXPECT_TRUE(link());
+}
+
+TEST_F(RealTapCableTest, NewsThatWasLostIsAskedFor) {
+    cable->set_frontend(&card);
+    cable->open();
+    for (unsigned i = 0; i < 2000; ++i) // more than the socket keeps
+        switch_on(name, i % 2 != 0);
+    switch_on(name, false);
+    EXPECT_FALSE(link());
 }
 
 #endif

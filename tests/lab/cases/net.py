@@ -228,6 +228,22 @@ def net_link(lab):
     lab.matches("a card that is not there", guest.xl("qemu-monitor-command", "'set_link nic7 off'").stdout, "not found")
 
 
+@case("dom0 switches a tap off and on, then the bridge: the guest's cards lose their links and have them again", 240, ("hvmdm",),
+      order=24, every_time=False)
+def net_host_link(lab):
+    second = f"bridge={BRIDGE},model=e1000"
+    guest = lab.linux("switched", "netlink", f"nets={NET}", direct=True, vif=[vif("rtl8139"), second]).create()
+    drivers = ("e1000", "8139cp")
+    for driver in drivers:
+        guest.expect(f"cable-{driver} 1, pings answered 1", 120)
+    for interface, hears in ((f"vif{guest.domid}.0-emu", drivers[1:]), (f"vif{guest.domid}.1-emu", drivers[:1]), (BRIDGE, drivers)):
+        for state, seen in (("down", "0, pings answered 0"), ("up", "1, pings answered 1")):
+            lab.sh(f"ip link set {interface} {state}")
+            for _ in hears:
+                guest.expect(f"cable-({'|'.join(hears)}) {seen}", 60)
+    lab.matches("the device model's log", guest.dm_log(), "vif[0-9]+.0-emu.* down; the guest's network card has no link")
+
+
 def bulk(lab, card, mib):
     """So much each way; the guest looks at what it takes, dom0 at what the guest sends."""
     machine.put(LAB / "tcp_peer.py", f"{WORK}/tcp_peer.py")
