@@ -11,20 +11,8 @@ namespace {
 constexpr u64 kMostRange = 128 << 20;  // of one trim or zero command
 constexpr unsigned kMostCommands = 32; // of one request at a time
 constexpr u64 kGoodPiece = 64 << 10;   // worth a command of its own
-constexpr unsigned kLoggedErrors = 20; // of one disk
 
 alignas(4096) constinit std::array<u8, 1 << 20> zeros{}; // sent, never written to
-
-std::string_view word_of(BlockIo::Op op) {
-    switch (op) {
-    case BlockIo::Op::Read: return "read";
-    case BlockIo::Op::Write: return "write";
-    case BlockIo::Op::Flush: return "flush";
-    case BlockIo::Op::Discard: return "discard";
-    case BlockIo::Op::WriteZeroes: return "zeroing";
-    }
-    return "";
-}
 
 /// What a drive may make of it.
 int drive_error(int error) {
@@ -35,40 +23,6 @@ int drive_error(int error) {
 
 } // namespace
 
-int NbdImage::refusal(const BlockIo& io, u64 length) const {
-    if (handle_.get() == nullptr) return EIO;
-    if (io.op == BlockIo::Op::Flush) return flush_error_;
-    if (io.op != BlockIo::Op::Read && read_only()) return EROFS;
-    if (io.offset > size_ || length > size_ - io.offset) return EINVAL;
-    return 0;
-}
-
-bool NbdImage::is_no_work(const BlockIo& io, u64 length) const {
-    switch (io.op) {
-    case BlockIo::Op::Read:
-    case BlockIo::Op::Write:
-    case BlockIo::Op::WriteZeroes: return length == 0;
-    case BlockIo::Op::Flush: return options_.no_flush || read_only() || !can_flush_;
-    case BlockIo::Op::Discard: return length == 0 || discard_granularity() == 0;
-    }
-    return true;
-}
-
-void NbdImage::submit(BlockIo& io) {
-    u64 length = has_data(io.op) ? 0 : io.length;
-    for (const iovec& v : io.iov)
-        length += v.iov_len;
-    const int error = refusal(io, length);
-    if (error != 0 || is_no_work(io, length)) {
-        stats_.errors += error != 0 ? 1 : 0;
-        io.done(io, error);
-    } else if (in_flight_ == kMostInFlight) {
-        waiting_.push_back(&io);
-    } else {
-        begin(io, length);
-    }
-}
-
 void NbdImage::begin(BlockIo& io, u64 length) {
     if (free_.empty()) {
         requests_.push_back(std::make_unique<Request>());
@@ -76,7 +30,6 @@ void NbdImage::begin(BlockIo& io, u64 length) {
     }
     Request& request = *free_.back();
     free_.pop_back();
-    ++in_flight_;
     request = {.io = &io, .image = this, .length = length, .busy = true};
     // qemu-nbd looks for zeros itself, and writes through itself.
     const bool zeros_written = !qemu_ && io.op == BlockIo::Op::Write &&
@@ -232,49 +185,10 @@ void NbdImage::finish(Request& request) {
     }
     if (request.error == 0 && more) request.error = EIO;
     return_bounce(request);
-    BlockIo& io = *request.io;
-    const int error = request.error;
-    count(io, request.length, error);
-    if (io.op == BlockIo::Op::Flush && error != 0) flush_error_ = EIO; // as RawFile
+    if (request.io->op == BlockIo::Op::Flush && request.error != 0) flush_error_ = EIO; // as RawFile
     request.busy = false;
     free_.push_back(&request);
-    --in_flight_;
-    io.done(io, error);
-    feed();
-}
-
-void NbdImage::feed() {
-    if (std::exchange(feeding_, true)) return;
-    while (!waiting_.empty() && in_flight_ < kMostInFlight) {
-        BlockIo* next = waiting_.front();
-        waiting_.pop_front();
-        submit(*next);
-    }
-    feeding_ = false;
-}
-
-void NbdImage::count(const BlockIo& io, u64 length, int error) {
-    if (error != 0) {
-        const u64 seen = ++stats_.errors;
-        // Of a server that is gone the log knows already.
-        if (seen <= kLoggedErrors && handle_.get() != nullptr)
-            log_.error("{} of {} bytes at {}: {}{}", word_of(io.op), length, io.offset, std::strerror(error),
-                       seen == kLoggedErrors ? " (no more such messages for this disk)" : "");
-        return;
-    }
-    switch (io.op) {
-    case BlockIo::Op::Read:
-        ++stats_.reads;
-        stats_.read_bytes += length;
-        break;
-    case BlockIo::Op::Write:
-    case BlockIo::Op::WriteZeroes:
-        ++stats_.writes;
-        stats_.written_bytes += length;
-        break;
-    case BlockIo::Op::Flush: ++stats_.flushes; break;
-    case BlockIo::Op::Discard: ++stats_.discards; break;
-    }
+    ended(*request.io, request.length, request.error);
 }
 
 } // namespace dm::host

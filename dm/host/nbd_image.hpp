@@ -16,19 +16,19 @@ Result<std::unique_ptr<Image>> open_nbd_image(const ImageOptions& options, Event
 
 #ifdef HVMDM_NBD
 
-#include "dm/core/log.hpp"
 #include "dm/host/nbd_server.hpp"
+#include "dm/host/queued_image.hpp"
 
 #include <array>
+#include <cerrno>
 #include <deque>
 #include <vector>
 
 namespace dm::host {
 
-class NbdImage final : public Image {
+class NbdImage final : public QueuedImage {
 public:
     static constexpr u32 kSector = 512;
-    static constexpr std::size_t kMostInFlight = 64; ///< further requests wait here
     static constexpr std::size_t kBounces = 16;
     static constexpr u64 kBounce = 256 << 10; ///< requests in pieces up to this size become one command
 
@@ -42,17 +42,11 @@ public:
     pid_t server_pid() const { return process_.pid(); }
 
     // BlockBackend
-    u64 size_bytes() const override { return size_; }
-    bool read_only() const override { return options_.read_only; }
     u32 discard_granularity() const override {
         return options_.discard && can_trim_ ? discard_granularity_ : 0;
     }
-    void submit(BlockIo& io) override;
-    void drain() override;
 
     // Image
-    const std::string& name() const override { return options_.file; }
-    const BlockStats& stats() const override { return stats_; }
     void wait() override;
     Status activate() override;
     Status release() override;
@@ -82,9 +76,9 @@ private:
     void adopt(NbdServer server);
     void disconnect();
 
-    int refusal(const BlockIo& io, u64 length) const;
-    bool is_no_work(const BlockIo& io, u64 length) const;
-    void begin(BlockIo& io, u64 length);
+    int unusable(BlockIo::Op) const override { return handle_.get() != nullptr ? 0 : EIO; }
+    bool can_flush() const override { return can_flush_; }
+    void begin(BlockIo& io, u64 length) override;
     void issue(Request& request);
     void issue_data(Request& request);
     void issue_range(Request& request);
@@ -93,8 +87,6 @@ private:
     static nbd_completion_callback answer_to(Request& request);
     static int command_done(void* user, int* error);
     void finish(Request& request);
-    void feed();
-    void count(const BlockIo& io, u64 length, int error);
     u8* take_bounce(const Request& request);
     void return_bounce(Request& request);
 
@@ -107,8 +99,6 @@ private:
     void gone(std::string_view why);
     std::string last_error() const;
 
-    ImageOptions options_;
-    Log log_;
     EventLoop& loop_;
     const LibNbd& nbd_;
     NbdPatience patience_;
@@ -119,7 +109,6 @@ private:
     int watched_words_ = -1;
     bool qemu_ = false;
 
-    u64 size_ = 0;
     u32 granule_ = 1;
     u64 most_in_command_ = 0;
     u32 discard_granularity_ = 0;
@@ -128,15 +117,10 @@ private:
     bool can_trim_ = false;
     bool can_zero_ = false;
 
-    BlockStats stats_;
-    int flush_error_ = 0; ///< EIO: stable storage was missed once, no later flush can promise it
     unsigned words_logged_ = 0;
     std::vector<std::unique_ptr<Request>> requests_;
     std::vector<Request*> free_;
     std::deque<Request*> done_; ///< to be finished outside of libnbd
-    std::deque<BlockIo*> waiting_;
-    std::size_t in_flight_ = 0;
-    bool feeding_ = false;
     bool dispatch_posted_ = false;
     std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
     std::vector<std::unique_ptr<std::array<u8, kBounce>>> bounces_;

@@ -44,7 +44,7 @@ Result<std::unique_ptr<NbdImage>> NbdImage::open(const ImageOptions& options, Ev
 
 NbdImage::NbdImage(const ImageOptions& options, EventLoop& loop, const LibNbd& library,
                    const NbdPatience& patience)
-    : options_(options), log_("disk " + options.file), loop_(loop), nbd_(library), patience_(patience),
+    : QueuedImage(options), loop_(loop), nbd_(library), patience_(patience),
       qemu_(is_qemu_format(options.format)) {}
 
 NbdImage::~NbdImage() {
@@ -160,7 +160,7 @@ void NbdImage::gone(std::string_view why) {
 }
 
 void NbdImage::wait() {
-    if (in_flight_ == 0) return;
+    if (in_flight() == 0) return;
     using Clock = std::chrono::steady_clock;
     const auto deadline = Clock::now() + std::chrono::milliseconds(patience_.answer_ms);
     while (done_.empty()) {
@@ -174,11 +174,6 @@ void NbdImage::wait() {
         after_work();
     }
     dispatch();
-}
-
-void NbdImage::drain() {
-    while (in_flight_ > 0)
-        wait();
 }
 
 Status NbdImage::activate() {

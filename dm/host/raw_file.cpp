@@ -9,21 +9,9 @@ namespace dm::host {
 namespace {
 
 constexpr unsigned kMostStalls = 3;
-constexpr unsigned kLoggedErrors = 20; // of one file: a dying disk must not fill the log's
 
 alignas(4096) constinit std::array<u8, 65536> zeros{}; // written out, never written to
 constexpr u64 kZeroVectors = 256;                      // 16 MiB in one task
-
-std::string_view word_of(BlockIo::Op op) {
-    switch (op) {
-    case BlockIo::Op::Read: return "read";
-    case BlockIo::Op::Write: return "write";
-    case BlockIo::Op::Flush: return "flush";
-    case BlockIo::Op::Discard: return "discard";
-    case BlockIo::Op::WriteZeroes: return "zeroing";
-    }
-    return "";
-}
 
 } // namespace
 
@@ -33,41 +21,6 @@ RawFile::~RawFile() {
         engine_.wait(this);
 }
 
-/// An errno value for what cannot be done at all.
-int RawFile::refusal(const BlockIo& io, u64 length) const {
-    if (io.op == BlockIo::Op::Flush) return flush_error_;
-    if (!active_) return EIO;
-    if (io.op != BlockIo::Op::Read && read_only()) return EROFS;
-    if (io.offset > size_ || length > size_ - io.offset) return EINVAL;
-    return 0;
-}
-
-bool RawFile::is_no_work(BlockIo& io, u64 length) const {
-    switch (io.op) {
-    case BlockIo::Op::Read:
-    case BlockIo::Op::Write:
-    case BlockIo::Op::WriteZeroes: return length == 0;
-    case BlockIo::Op::Flush: return options_.no_flush || read_only();
-    case BlockIo::Op::Discard: return length == 0 || discard_granularity() == 0;
-    }
-    return true;
-}
-
-void RawFile::submit(BlockIo& io) {
-    u64 length = has_data(io.op) ? 0 : io.length;
-    for (const iovec& v : io.iov)
-        length += v.iov_len;
-    const int error = refusal(io, length);
-    if (error != 0 || is_no_work(io, length)) {
-        stats_.errors += error != 0 ? 1 : 0;
-        io.done(io, error);
-    } else if (in_flight_ == kMostInFlight) {
-        waiting_.push_back(&io);
-    } else {
-        begin(io, length);
-    }
-}
-
 void RawFile::begin(BlockIo& io, u64 length) {
     if (free_.empty()) {
         requests_.push_back(std::make_unique<Request>());
@@ -75,7 +28,6 @@ void RawFile::begin(BlockIo& io, u64 length) {
     }
     Request& request = *free_.back();
     free_.pop_back();
-    ++in_flight_;
     request.io = &io;
     request.file = this;
     request.moved = 0;
@@ -205,58 +157,16 @@ int RawFile::judge(Request& request) {
     return request.moved >= request.length ? 0 : -1;
 }
 
-void RawFile::count(const BlockIo& io, u64 length, int error) {
-    if (error != 0) {
-        const u64 seen = ++stats_.errors;
-        if (seen <= kLoggedErrors)
-            log_.error("{} of {} bytes at {}: {}{}", word_of(io.op), length, io.offset, std::strerror(error),
-                       seen == kLoggedErrors ? " (no more such messages for this disk)" : "");
-        return;
-    }
-    switch (io.op) {
-    case BlockIo::Op::Read:
-        ++stats_.reads;
-        stats_.read_bytes += length;
-        break;
-    case BlockIo::Op::Write:
-    case BlockIo::Op::WriteZeroes:
-        ++stats_.writes;
-        stats_.written_bytes += length;
-        break;
-    case BlockIo::Op::Flush: ++stats_.flushes; break;
-    case BlockIo::Op::Discard: ++stats_.discards; break;
-    }
-}
-
 void RawFile::finish(Request& request, int error) {
-    BlockIo& io = *request.io;
-    count(io, request.length, error);
     // The kernel tells of lost writes once and then forgets: so must we not. Not even room on the disk
     // (ENOSPC) brings them back, so from the second time on it is an error that nobody is to wait out.
     if (request.kind == Kind::Sync && error != 0) flush_error_ = EIO;
     free_.push_back(&request);
-    --in_flight_;
-    io.done(io, error);
-    feed();
-}
-
-void RawFile::feed() {
-    if (std::exchange(feeding_, true)) return; // a request that completed at once came back here
-    while (!waiting_.empty() && in_flight_ < kMostInFlight) {
-        BlockIo* next = waiting_.front();
-        waiting_.pop_front();
-        submit(*next);
-    }
-    feeding_ = false;
+    ended(*request.io, request.length, error);
 }
 
 void RawFile::wait() {
-    if (in_flight_ > 0) engine_.wait(this);
-}
-
-void RawFile::drain() {
-    while (in_flight_ > 0)
-        wait();
+    if (in_flight() > 0) engine_.wait(this);
 }
 
 } // namespace dm::host

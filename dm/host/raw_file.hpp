@@ -5,19 +5,16 @@
 // open; other guests may not (image_lock.hpp).
 #pragma once
 
-#include "dm/core/log.hpp"
-#include "dm/host/image.hpp"
 #include "dm/host/image_lock.hpp"
+#include "dm/host/queued_image.hpp"
 
-#include <deque>
+#include <cerrno>
 #include <vector>
 
 namespace dm::host {
 
-class RawFile final : public Image {
+class RawFile final : public QueuedImage {
 public:
-    static constexpr std::size_t kMostInFlight = 64; ///< further requests wait here
-
     enum class Access : u8 { ReadOnly, ReadWrite };
     using Stats = BlockStats;
 
@@ -34,15 +31,9 @@ public:
     u32 granule() const { return granule_; }
 
     // BlockBackend
-    u64 size_bytes() const override { return size_; }
-    bool read_only() const override { return options_.read_only; }
     u32 discard_granularity() const override { return options_.discard ? discard_granularity_ : 0; }
-    void submit(BlockIo& io) override;
-    void drain() override;
 
     // Image
-    const std::string& name() const override { return options_.file; }
-    const BlockStats& stats() const override { return stats_; }
     void wait() override;
     Status activate() override;
     Status release() override;
@@ -72,9 +63,8 @@ private:
     Result<u32> find_granule();
 
     // Each step of a request is a task of the engine; step_done() decides what follows.
-    int refusal(const BlockIo& io, u64 length) const;
-    bool is_no_work(BlockIo& io, u64 length) const;
-    void begin(BlockIo& io, u64 length);
+    int unusable(BlockIo::Op op) const override { return active_ || op == BlockIo::Op::Flush ? 0 : EIO; }
+    void begin(BlockIo& io, u64 length) override;
     bool clip_discard(Request& request) const;
     void start_zeroing(Request& request);
     void write_zeros(Request& request);
@@ -82,32 +72,22 @@ private:
     static int judge(Request& request);
     void go_on(Request& request);
     bool fall_back(Request& request);
-    void feed();
     void finish(Request& request, int error);
-    void count(const BlockIo& io, u64 length, int error);
     void size_known(s64 size);
     void adopt_size(u64 size);
     int flush_now();
 
-    ImageOptions options_;
-    Log log_;
     BlockEngine& engine_;
     UniqueFd fd_;
     bool device_ = false;
-    u64 size_ = 0;
     u32 granule_ = 1;
     u32 discard_granularity_ = 0;
     ImageLock lock_;
     bool active_ = false;
     bool shrank_ = false;
 
-    BlockStats stats_;
-    int flush_error_ = 0; ///< EIO: stable storage was missed once, no later flush can promise it
     std::vector<std::unique_ptr<Request>> requests_;
     std::vector<Request*> free_;
-    std::deque<BlockIo*> waiting_;
-    std::size_t in_flight_ = 0;
-    bool feeding_ = false;
     SizeTask size_task_;
 };
 

@@ -76,7 +76,7 @@ Result<std::unique_ptr<RawFile>> RawFile::open(const std::string& path, Access a
 }
 
 RawFile::RawFile(const ImageOptions& options, BlockEngine& engine, UniqueFd fd)
-    : options_(options), log_("disk " + options.file), engine_(engine), fd_(std::move(fd)) {
+    : QueuedImage(options), engine_(engine), fd_(std::move(fd)) {
     size_task_.kind = Kind::Size;
     size_task_.fd = fd_.get();
     size_task_.owner = this;
