@@ -1,5 +1,6 @@
 #include "dm/devices/ahci/ahci_controller.hpp"
 
+#include "dm/core/dword_access.hpp"
 #include "dm/devices/ide/ata_disk.hpp"
 
 #include <algorithm>
@@ -30,40 +31,20 @@ constexpr u16 kSataCapability = 0x12;
 constexpr u16 kSataCapabilityRevision = 0x0010;
 constexpr u32 kIndexDataPlace = 0x0048; // SATACR1: dword 4 of BAR4
 
-/// Splits an access into those of whole registers.
-template <class Each> void each_register(u64 offset, unsigned size, Each each) {
-    while (size > 0) {
-        const unsigned first = offset % 4;
-        const unsigned here = std::min(size, 4 - first);
-        each(offset - first, first, here);
-        offset += here;
-        size -= here;
-    }
-}
-
 } // namespace
 
 u64 AhciController::IndexData::read(u64 offset, unsigned size) {
-    u64 value = 0;
-    unsigned done = 0;
-    each_register(offset, size, [&](u64 reg, unsigned first, unsigned bytes) {
-        u64 part = 0;
-        if (reg == kIndexPort) part = u64{controller.s_.index} >> (first * 8) & ones(bytes);
-        if (reg == kDataPort) part = controller.read(controller.s_.index + u64{first}, bytes);
-        value |= part << (done * 8);
-        done += bytes;
+    return read_dwords(offset, size, [&](u64 port) {
+        if (port == kIndexPort) return u32{controller.s_.index};
+        return port == kDataPort ? controller.read_register(controller.s_.index) : 0;
     });
-    return value;
 }
 
 void AhciController::IndexData::write(u64 offset, unsigned size, u64 value) {
-    each_register(offset, size, [&](u64 reg, unsigned first, unsigned bytes) {
+    write_dwords(offset, size, value, [&](u64 port, u32 part, u32 mask) {
         u16& index = controller.s_.index;
-        if (reg == kIndexPort)
-            for (unsigned i = 0; i < bytes && first + i < sizeof(index); ++i)
-                index = static_cast<u16>(with_byte(index, first + i, byte_of(value, i)) & kIndexMask);
-        if (reg == kDataPort) controller.write(index + u64{first}, bytes, value & ones(bytes));
-        value >>= bytes * 8;
+        if (port == kIndexPort) index = static_cast<u16>(((index & ~mask) | part) & kIndexMask);
+        if (port == kDataPort) controller.write_register(index, part, mask);
     });
 }
 
@@ -91,21 +72,11 @@ AhciController::AhciController(std::string_view device_name, const Config& confi
 }
 
 u64 AhciController::read(u64 offset, unsigned size) const {
-    u64 value = 0;
-    unsigned done = 0;
-    each_register(offset, size, [&](u64 reg, unsigned first, unsigned bytes) {
-        value |= (u64{read_register(reg)} >> (first * 8) & ones(bytes)) << (done * 8);
-        done += bytes;
-    });
-    return value;
+    return read_dwords(offset, size, [this](u64 at) { return read_register(at); });
 }
 
 void AhciController::write(u64 offset, unsigned size, u64 value) {
-    each_register(offset, size, [&](u64 reg, unsigned first, unsigned bytes) {
-        const u64 mask = ones(bytes) << (first * 8);
-        write_register(reg, static_cast<u32>(value << (first * 8) & mask), static_cast<u32>(mask));
-        value >>= bytes * 8;
-    });
+    write_dwords(offset, size, value, [this](u64 at, u32 part, u32 mask) { write_register(at, part, mask); });
 }
 
 u32 AhciController::read_register(u64 offset) const {

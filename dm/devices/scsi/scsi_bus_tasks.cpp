@@ -10,25 +10,6 @@ namespace dm {
 using scsi::Message;
 using Kind = ScsiAction::Kind;
 
-namespace {
-
-BlockIo::Op operation(Kind kind) {
-    switch (kind) {
-    case Kind::Write: return BlockIo::Op::Write;
-    case Kind::Flush: return BlockIo::Op::Flush;
-    case Kind::Discard: return BlockIo::Op::Discard;
-    case Kind::Zero: return BlockIo::Op::WriteZeroes;
-    case Kind::Done:
-    case Kind::Reply:
-    case Kind::Parameters:
-    case Kind::Read:
-    case Kind::Verify: break;
-    }
-    return BlockIo::Op::Read;
-}
-
-} // namespace
-
 void ScsiBus::apply(u8 index, const ScsiAction& action) {
     Task& task = s_.tasks[index];
     switch (action.kind) {
@@ -112,7 +93,8 @@ bool ScsiBus::allowed(u8 index) const {
 std::unique_ptr<ScsiTransfer> ScsiBus::new_transfer(u8 index, BlockBackend& medium) {
     const Task& task = s_.tasks[index];
     ScsiTransfer::Client& client = *this;
-    return std::make_unique<ScsiTransfer>(client, index, medium, operation(task.kind), task.offset + task.at);
+    return std::make_unique<ScsiTransfer>(client, index, medium, medium_operation(task.kind),
+                                          task.offset + task.at);
 }
 
 void ScsiBus::submit(std::unique_ptr<ScsiTransfer> transfer) {

@@ -40,6 +40,23 @@ struct ScsiAction {
     static ScsiAction flush() { return {.kind = Kind::Flush}; }
 };
 
+/// What the medium has to do for those that need it.
+constexpr BlockIo::Op medium_operation(ScsiAction::Kind kind) {
+    using enum ScsiAction::Kind;
+    switch (kind) {
+    case Write: return BlockIo::Op::Write;
+    case Flush: return BlockIo::Op::Flush;
+    case Discard: return BlockIo::Op::Discard;
+    case Zero: return BlockIo::Op::WriteZeroes;
+    case Done:
+    case Reply:
+    case Parameters:
+    case Read:
+    case Verify: break;
+    }
+    return BlockIo::Op::Read;
+}
+
 constexpr bool moves_data(ScsiAction::Kind kind) {
     return kind == ScsiAction::Kind::Read || kind == ScsiAction::Kind::Write;
 }

@@ -1,5 +1,6 @@
 #include "dm/devices/sound/ac97.hpp"
 
+#include "dm/core/dword_access.hpp"
 #include "dm/devices/sound/look.hpp"
 
 #include <algorithm>
@@ -63,24 +64,14 @@ void Ac97::write_nam(u64 offset, unsigned size, u64 value) {
 u64 Ac97::read_nabm(u64 offset, unsigned size) {
     run();
     derive();
-    u64 value = 0;
-    for (unsigned i = 0; i < size; ++i) {
-        const u64 at = offset + i;
-        value |= u64{byte_of(register_at(at & ~u64{3}), at & 3)} << (8 * i);
-        if (at == ac97::CAS) s_.cas = 1;
-    }
+    const u64 value = read_dwords(offset, size, [this](u64 at) { return register_at(at); });
+    if (offset <= ac97::CAS && ac97::CAS - offset < size) s_.cas = 1;
     return value;
 }
 
 void Ac97::write_nabm(u64 offset, unsigned size, u64 value) {
     run();
-    for (unsigned i = 0; i < size;) {
-        const unsigned first = (offset + i) & 3;
-        const unsigned bytes = std::min(4 - first, size - i);
-        const auto mask = static_cast<u32>(ones(bytes) << (8 * first));
-        write_register((offset + i) & ~u64{3}, static_cast<u32>(value >> (8 * i) << (8 * first)), mask);
-        i += bytes;
-    }
+    write_dwords(offset, size, value, [this](u64 at, u32 part, u32 mask) { write_register(at, part, mask); });
     derive();
 }
 

@@ -1,5 +1,6 @@
 #include "dm/devices/sound/es1370.hpp"
 
+#include "dm/core/dword_access.hpp"
 #include "dm/devices/sound/look.hpp"
 
 #include <algorithm>
@@ -59,24 +60,13 @@ Es1370::Es1370(std::string_view device_name, AudioBackend* audio, GuestMemory& m
 u64 Es1370::read(u64 offset, unsigned size) {
     run();
     derive();
-    u64 value = 0;
-    for (unsigned i = 0; i < size; ++i) {
-        const u64 at = offset + i;
-        value |= u64{byte_of(register_at(at & ~u64{3}), at & 3)} << (8 * i);
-    }
-    return value;
+    return read_dwords(offset, size, [this](u64 at) { return register_at(at); });
 }
 
 void Es1370::write(u64 offset, unsigned size, u64 value) {
     run();
     const Flags ran = running();
-    for (unsigned i = 0; i < size;) {
-        const unsigned first = (offset + i) & 3;
-        const unsigned bytes = std::min(4 - first, size - i);
-        const auto mask = static_cast<u32>(ones(bytes) << (8 * first));
-        write_register((offset + i) & ~u64{3}, static_cast<u32>(value >> (8 * i) << (8 * first)), mask);
-        i += bytes;
-    }
+    write_dwords(offset, size, value, [this](u64 at, u32 part, u32 mask) { write_register(at, part, mask); });
     follow(ran);
     derive();
 }

@@ -1,5 +1,7 @@
 #include "dm/devices/sound/hda_controller.hpp"
 
+#include "dm/core/dword_access.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -63,21 +65,13 @@ u16 HdaController::present() const {
 u64 HdaController::read(u64 offset, unsigned size) {
     catch_up();
     update();
-    const u64 first = offset & ~u64{3};
-    u64 words = read_word(first);
-    if (offset + size > first + 4) words |= u64{read_word(first + 4)} << 32;
-    return words >> (8 * (offset & 3)) & ones(size);
+    return read_dwords(offset, size, [this](u64 at) { return read_word(at); });
 }
 
 /// Any part of a register can be written; a bit that ones clear is left alone where nothing was written.
 void HdaController::write(u64 offset, unsigned size, u64 value) {
     catch_up();
-    const unsigned shift = 8 * (offset & 3);
-    const u64 data = (value & ones(size)) << shift;
-    const u64 mask = ones(size) << shift;
-    const u64 first = offset & ~u64{3};
-    write_word(first, low(data), low(mask));
-    if (high(mask) != 0) write_word(first + 4, high(data), high(mask));
+    write_dwords(offset, size, value, [this](u64 at, u32 part, u32 mask) { write_word(at, part, mask); });
     run_corb();
     update();
 }

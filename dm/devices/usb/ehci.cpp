@@ -1,6 +1,8 @@
 // Registers and state.
 #include "dm/devices/usb/ehci.hpp"
 
+#include "dm/core/dword_access.hpp"
+
 #include <algorithm>
 
 namespace dm {
@@ -47,26 +49,12 @@ Ehci::~Ehci() {
 u64 Ehci::read(u64 offset, unsigned size) {
     run();
     update();
-    u64 value = 0;
-    for (unsigned i = 0; i < size; ++i) {
-        const u64 at = offset + i;
-        value |= u64{byte_of(read_register(at & ~u64{3}), at & 3)} << (8 * i);
-    }
-    return value;
+    return read_dwords(offset, size, [this](u64 at) { return read_register(at); });
 }
 
 void Ehci::write(u64 offset, unsigned size, u64 value) {
     run();
-    while (size > 0) {
-        const unsigned first = offset & 3;
-        const unsigned here = std::min(size, 4 - first);
-        const u64 mask = ones(here) << (8 * first);
-        write_register(offset & ~u64{3}, static_cast<u32>(value << (8 * first) & mask),
-                       static_cast<u32>(mask));
-        offset += here;
-        size -= here;
-        value >>= 8 * here;
-    }
+    write_dwords(offset, size, value, [this](u64 at, u32 part, u32 mask) { write_register(at, part, mask); });
     update();
 }
 

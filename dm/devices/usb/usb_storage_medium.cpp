@@ -7,25 +7,6 @@ namespace dm {
 
 using Kind = ScsiAction::Kind;
 
-namespace {
-
-BlockIo::Op operation(Kind kind) {
-    switch (kind) {
-    case Kind::Write: return BlockIo::Op::Write;
-    case Kind::Flush: return BlockIo::Op::Flush;
-    case Kind::Discard: return BlockIo::Op::Discard;
-    case Kind::Zero: return BlockIo::Op::WriteZeroes;
-    case Kind::Done:
-    case Kind::Reply:
-    case Kind::Parameters:
-    case Kind::Read:
-    case Kind::Verify: break;
-    }
-    return BlockIo::Op::Read;
-}
-
-} // namespace
-
 /// The next piece. A medium that is done at once calls back from within submit(), as often as it likes.
 void UsbStorage::request() {
     again_ = true;
@@ -45,7 +26,7 @@ void UsbStorage::submit() {
     const u64 here = s_.kind == Kind::Write ? s_.chunk_end : std::min<u64>(kChunk, all - s_.done);
     piece_ = {s_.chunk.data(), static_cast<std::size_t>(here)};
     io_ = {};
-    io_.op = operation(s_.kind);
+    io_.op = medium_operation(s_.kind);
     io_.offset = s_.offset + s_.done;
     if (has_data(io_.op)) {
         io_.iov = {&piece_, 1};
@@ -67,7 +48,7 @@ void UsbStorage::medium_done(int error) {
 }
 
 void UsbStorage::progress(int error) {
-    const bool data = has_data(operation(s_.kind));
+    const bool data = has_data(medium_operation(s_.kind));
     if (error != 0 || !data) return apply(target_->finished(s_.cdb, s_.kind, error));
     s_.done += piece_.iov_len;
     switch (s_.kind) {

@@ -1,5 +1,7 @@
 #include "dm/devices/usb/xhci.hpp"
 
+#include "dm/core/dword_access.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -63,10 +65,7 @@ Xhci::~Xhci() {
 // ----------------------------------------------------------------------------------------------- registers
 
 u64 Xhci::read(u64 offset, unsigned size) {
-    u64 value = 0;
-    for (unsigned i = 0; i < size; ++i)
-        value |= u64{byte_of(read_register((offset + i) & ~u64{3}), (offset + i) & 3)} << (8 * i);
-    return value;
+    return read_dwords(offset, size, [this](u64 at) { return read_register(at); });
 }
 
 u32 Xhci::read_register(u64 offset) const {
