@@ -75,8 +75,10 @@ public:
     virtual Kind kind() const = 0;
     virtual Rank rank() const { return Rank::Usual; }
     virtual bool in_use() const = 0;
-    /// Nothing is held down any more: events go elsewhere from here on.
+    /// Nothing is held down any more.
     virtual void release_all() = 0;
+    /// Events went elsewhere, and the guest's pointer with them: the next place is no movement.
+    virtual void forget_place() {}
 };
 
 /// Whoever gives viewers' events to the targets that the guest uses.

@@ -15,6 +15,7 @@ struct FakeTarget final : InputTarget {
     Rank rank() const override { return rank_; }
     bool in_use() const override { return used_; }
     void release_all() override { heard += "released "; }
+    void forget_place() override { heard += "away "; }
     void key(KeyCode code, bool down) override { heard += fmt::format("key {} {} ", code, down); }
     bool key_room() const override { return room; }
     void pointer(unsigned x, unsigned y, unsigned, unsigned, u8) override {
@@ -69,13 +70,13 @@ TEST_F(InputSwitchTest, EventsGoToThePlainDevicesWhileNothingElseIsInUse) {
 TEST_F(InputSwitchTest, ATabletThatIsReadTakesOverAndViewersAreTold) {
     tablet.use(true);
     tested.pointer(3, 4, 10, 10, 0);
-    EXPECT_EQ(mouse.heard, "released ");
+    EXPECT_EQ(mouse.heard, "released away ");
     EXPECT_EQ(tablet.heard, "at 3,4 ");
     ASSERT_EQ(watcher.heard.size(), 1U);
     EXPECT_TRUE(watcher.heard[0].absolute);
     tablet.use(false);
-    EXPECT_EQ(tablet.heard, "at 3,4 released ");
-    EXPECT_EQ(mouse.heard, "released at 3,4 ");
+    EXPECT_EQ(tablet.heard, "at 3,4 released away ");
+    EXPECT_EQ(mouse.heard, "released away at 3,4 ");
     ASSERT_EQ(watcher.heard.size(), 2U);
     EXPECT_FALSE(watcher.heard[1].absolute);
 }
@@ -87,7 +88,7 @@ TEST_F(InputSwitchTest, ATabletThatTakesOverIsToldWhereThePointerIs) {
     tablet.use(false);
     tested.motion(1, 1, 0); // nobody knows where that is
     tablet.use(true);
-    EXPECT_EQ(tablet.heard, "at 7,8 released ");
+    EXPECT_EQ(tablet.heard, "at 7,8 released away ");
 }
 
 TEST_F(InputSwitchTest, AMouseThatTakesOverAgainGoesOnFromWhereTheTabletWas) {
@@ -114,7 +115,7 @@ TEST_F(InputSwitchTest, NoKeyStaysDownOnTheKeyboardThatIsLeft) {
     tested.key(30, true);
     usb_keyboard.use(true);
     tested.key(30, false);
-    EXPECT_EQ(keyboard.heard, "key 30 true released ");
+    EXPECT_EQ(keyboard.heard, "key 30 true released away ");
     EXPECT_EQ(usb_keyboard.heard, "key 30 false ");
 }
 
@@ -172,11 +173,11 @@ TEST_F(InputSwitchTest, ATabletComesBeforeThePvPointerAndAMouseAfterItWhoeverWas
     tested.pointer(1, 1, 10, 10, 0);
     tested.add(late_tablet);
     late_tablet.use(true);
-    EXPECT_EQ(pv.heard, "at 1,1 released ");
+    EXPECT_EQ(pv.heard, "at 1,1 released away ");
     EXPECT_EQ(late_tablet.heard, "at 1,1 ");
     late_tablet.use(false);
     pv.use(false);
-    EXPECT_EQ(usb_mouse.heard, "released at 1,1 ");
+    EXPECT_EQ(usb_mouse.heard, "released away at 1,1 ");
     for (FakeTarget* target : {&usb_mouse, &pv, &late_tablet})
         tested.remove(*target);
 }
@@ -185,9 +186,9 @@ TEST_F(InputSwitchTest, WhatIsRemovedHearsNothingAnyMore) {
     tablet.use(true);
     tested.remove(tablet);
     tested.pointer(1, 1, 10, 10, 0);
-    EXPECT_EQ(tablet.heard, "released ");
+    EXPECT_EQ(tablet.heard, "released away ");
     EXPECT_EQ(tablet.observer, nullptr);
-    EXPECT_EQ(mouse.heard, "released at 1,1 ");
+    EXPECT_EQ(mouse.heard, "released away at 1,1 ");
     tested.add(tablet);
 }
 

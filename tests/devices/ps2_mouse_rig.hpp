@@ -20,6 +20,7 @@ struct MouseRig : Rig {
             dev.pointer(static_cast<unsigned>(rng.below(2000)), static_cast<unsigned>(rng.below(2000)), 1024,
                         768, static_cast<u8>(rng.next()));
         if (rng.one_in(8)) dev.release_all();
+        if (rng.one_in(8)) dev.forget_place();
         if (rng.one_in(8)) dev.pointer(~0U, ~0U, ~0U, ~0U, 0xff);
     }
 };

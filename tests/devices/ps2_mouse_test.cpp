@@ -140,12 +140,15 @@ TEST_F(Ps2MouseTest, AfterAnyNumberOfClicksTheLastStateOfTheButtonsIsReported) {
     EXPECT_EQ(bytes[bytes.size() - 3] & 0x07, 0);
 }
 
-TEST_F(Ps2MouseTest, ReleaseAllReleasesTheButtonsAndForgetsThePlace) {
+TEST_F(Ps2MouseTest, ReleaseAllReleasesTheButtonsAndThePlaceIsKnownUntilItIsForgotten) {
     enable_at(100, 100);
     at(100, 100, kLeft);
     sent();
     mouse.release_all();
     EXPECT_THAT(sent(), ElementsAre(0x08, 0, 0));
+    at(110, 95);
+    EXPECT_THAT(sent(), ElementsAre(0x08, 10, 5));
+    mouse.forget_place();
     at(500, 500);
     EXPECT_THAT(sent(), IsEmpty());
 }

@@ -27,7 +27,7 @@ public:
         case 0:
         case 1: point(); break;
         case 2: move(); break;
-        case 3: rig_.queue.release_all(), viewer_ = 0; break;
+        case 3: rig_.queue.release_all(), rig_.queue.forget_place(), viewer_ = 0; break;
         case 4: connect(input_.byte()); break;
         case 5: rig_.queue.stop(), live_ = false; break;
         case 6: read(); return;

@@ -144,8 +144,10 @@ TEST_F(PointerQueueTest, WhoLeavesHoldsNothing) {
     started(false);
     queue.pointer(100, 100, 640, 480, kLeft);
     queue.release_all();
+    queue.pointer(102, 97, 640, 480, 0);
+    queue.forget_place();
     queue.pointer(200, 200, 640, 480, 0); // a new beginning
-    EXPECT_THAT(take(), ElementsAre("+272", "-272"));
+    EXPECT_THAT(take(), ElementsAre("+272", "-272", "by 2,-3"));
 }
 
 TEST_F(PointerQueueTest, PlacesThatNobodyReadsMeltIntoTheLast) {

@@ -67,6 +67,7 @@ void InputSwitch::update() {
         InputTarget* const before = now;
         now = next; // first: what is let go may tell us about it
         before->release_all();
+        before->forget_place();
     };
     turn(keyboard_, choose(InputTarget::Kind::Keyboard, plain_keyboard_));
     const InputTarget* const before = pointer_;

@@ -39,6 +39,7 @@ public:
     Kind kind() const override { return Kind::Pointer; }
     bool in_use() const override { return true; }
     void release_all() override { mouse_.release_all(); }
+    void forget_place() override { mouse_.forget_place(); }
     void key(KeyCode, bool) override {}
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override {
         mouse_.pointer(x, y, width, height, buttons);

@@ -190,7 +190,6 @@ void Ps2Mouse::turn_wheel(Motion& motion, u8 buttons) {
 }
 
 void Ps2Mouse::release_all() {
-    state_.placed = false;
     state_.wheel = 0;
     record({});
 }

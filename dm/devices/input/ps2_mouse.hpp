@@ -120,8 +120,9 @@ public:
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons);
     /// As InputSink::motion.
     void motion(s32 dx, s32 dy, u8 buttons);
-    /// The viewer left: no button is down, and the next place is a new beginning.
+    /// As InputTarget.
     void release_all();
+    void forget_place() { state_.placed = false; }
 
 private:
     void command(u8 byte);

@@ -52,7 +52,6 @@ void UsbMouse::motion(s32 dx, s32 dy, u8 buttons) {
 }
 
 void UsbMouse::release_all() {
-    s_.placed = false;
     s_.wheel_held = 0;
     record({}, 0);
 }

@@ -114,6 +114,7 @@ public:
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons) override;
     void motion(s32 dx, s32 dy, u8 buttons) override;
     void release_all() override;
+    void forget_place() override { s_.placed = false; }
 
     void save(StateWriter& out) const override;
     Status prepare(StateReader& in) override;

@@ -72,7 +72,6 @@ void PointerQueue::motion(s32 dx, s32 dy, u8 buttons) {
 
 void PointerQueue::release_all() {
     if (!mode_) return;
-    place_ = {};
     wheel_held_ = 0;
     motion(0, 0, 0);
 }

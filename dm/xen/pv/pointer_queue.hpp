@@ -50,6 +50,7 @@ public:
     void pointer(unsigned x, unsigned y, unsigned width, unsigned height, u8 buttons);
     void motion(s32 dx, s32 dy, u8 buttons);
     void release_all();
+    void forget_place() { place_ = {}; }
 
 private:
     struct Report {

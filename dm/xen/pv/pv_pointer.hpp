@@ -40,6 +40,7 @@ public:
     }
     void motion(s32 dx, s32 dy, u8 buttons) override { queue_.motion(dx, dy, buttons); }
     void release_all() override { queue_.release_all(); }
+    void forget_place() override { queue_.forget_place(); }
     InputStatus status() const override { return {.leds = 0, .absolute = in_use_ && absolute_}; }
     void observe(InputObserver* observer) override { observer_ = observer; }
 
