@@ -6,8 +6,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <linux/filter.h>
-#include <linux/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
 
 namespace dm::host {
