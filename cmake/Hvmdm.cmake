@@ -17,7 +17,7 @@ else()
   target_link_options(hvmdm_rules INTERFACE LINKER:-z,relro,-z,now,--as-needed,--gc-sections)
   include(CheckIPOSupported)
   check_ipo_supported(RESULT HVMDM_OPTIMISES_WHOLE LANGUAGES CXX)
-  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${HVMDM_OPTIMISES_WHOLE}) # a sixth of the binary; linking takes a minute
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ${HVMDM_OPTIMISES_WHOLE}) # a sixth off the binary; linking takes a minute
   include(CheckLinkerFlag)
   check_linker_flag(CXX LINKER:-z,pack-relative-relocs HVMDM_PACKS_RELOCATIONS) # glibc 2.36 knows what to do with them
   if(HVMDM_PACKS_RELOCATIONS)
