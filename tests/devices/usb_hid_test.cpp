@@ -564,6 +564,18 @@ TEST_F(UsbMouseTest, PlacesBecomeMovementsAndLongOnesSeveralReports) {
     EXPECT_THAT(next(), ElementsAre());
 }
 
+TEST_F(UsbMouseTest, ThePlaceIsKnownUntilItIsForgottenWhateverIsReleased) {
+    mouse.pointer(100, 100, 800, 600, 1);
+    EXPECT_THAT(next(), ElementsAre(1, 0, 0, 0));
+    mouse.release_all();
+    EXPECT_THAT(next(), ElementsAre(0, 0, 0, 0));
+    mouse.pointer(103, 98, 800, 600, 0);
+    EXPECT_THAT(next(), ElementsAre(0, 3, 0xfe, 0));
+    mouse.forget_place();
+    mouse.pointer(200, 200, 800, 600, 0);
+    EXPECT_THAT(next(), ElementsAre());
+}
+
 TEST_F(UsbMouseTest, ReportsFiveButtonsAndTheWheelAndFirmwareGetsThreeBytes) {
     mouse.motion(1, -1, 32 | 64 | 8);
     EXPECT_THAT(next(), ElementsAre(0x18, 1, 0xff, 1));
