@@ -4,12 +4,12 @@ import sys
 import time
 from dataclasses import dataclass
 
-from . import bench_display, bench_lab, bench_life, bench_network, bench_report, bench_storage, machine, runner, settings
+from . import bench_display, bench_input, bench_lab, bench_life, bench_network, bench_report, bench_storage, machine, runner, settings
 from .lab import clean_dom0
 from .lock import Lock
 from .say import LabError, main_guard, say
 
-HELP = """usage: tools/bench [storage|display|network|life] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
+HELP = """usage: tools/bench [storage|display|network|input|life] [--rounds N] [--device-model hvmdm|qemu] [--recording] [--save]
        tools/bench native [--save] [options of Google Benchmark]
 
 Boots the same guest on hvmdm (build/release/hvmdm or HVMDM_BINARY) and on the packaged QEMU in turn, N times (5 unless
@@ -18,6 +18,7 @@ costs (counted by the guest itself, beside the least that an ioreq server can ta
 
 With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
 With `network`: TCP and pings between guest and dom0 by each emulated card.
+With `input`: what a USB tablet costs while nobody moves it, with and without a viewer, and while one does.
 With `life`: saving, restoring and migrating a guest at rest.
 With `display`: how soon a VNC viewer sees what the guest draws, after 0 to 130 s of quiet and with 64 hostile viewers; bytes and CPU time
 for text that scrolls and for a film, by encoding. One round takes twelve minutes with each device model.
@@ -48,7 +49,9 @@ DISPLAY = Subject("display", " display", bench_report.DISPLAY_ROWS, bench_displa
                   lambda found: f"a change is seen after {found['quiet_0_p50']:.0f} ms, after 60 s of quiet {found['quiet_60_p50']:.0f} ms")
 LIFE = Subject("life", " life", bench_report.LIFE_ROWS, bench_life.measure,
                lambda found: f"saved in {found['save']:.0f} ms, restored in {found['restore']:.0f} ms, away for {found['downtime']:.0f} ms")
-SUBJECTS = {"storage": STORAGE, "display": DISPLAY, "network": NETWORK, "life": LIFE}
+INPUT = Subject("input", " input", bench_report.INPUT_ROWS, bench_input.measure,
+                lambda found: f"{found['alone_wakeups']:.1f} wake-ups a second with a tablet, {found['watched_wakeups']:.1f} with a viewer")
+SUBJECTS = {each.name: each for each in (STORAGE, DISPLAY, NETWORK, INPUT, LIFE)}
 
 PLACE = settings.REPO / "docs" / "benchmarks"
 

@@ -2,7 +2,7 @@
 import time
 
 from . import build, images, machine
-from .bench_lab import ACTIVITY, numbers
+from .bench_process import ACTIVITY, activity, numbers
 from .lab import Lab, clean_dom0
 from .say import LabError
 
@@ -13,6 +13,7 @@ ENCODINGS = ("raw", "hextile", "zrle", "tight")
 MOTIONS = {"text": ("t", "l", 40, 50), "video": ("g", "f", 20, 100)}
 HOSTILE = 64
 WATCHED_SECONDS = 20
+SETTLE_SECONDS = 5
 
 
 def measure(model, log_dir):
@@ -33,8 +34,7 @@ def measure_guest(lab):
     guest.detach_serial()
     tty = machine.ssh(f"xenstore-read /local/domain/{guest.domid}/serial/0/tty").stdout.strip()
     port, pid = 5900 + guest.vnc_display(), guest.dm_pid()
-    found = {}
-    found.update(activity(pid, "alone"))
+    found = rest(pid, "alone")
     for quiet, count in QUIET.items():
         found.update(percentiles(f"quiet_{quiet}", probe("latency", port, tty, quiet * 1000, count, 0), 1000))
     found.update(percentiles("port", probe("ports", tty, 200), 1000))
@@ -77,9 +77,15 @@ def attack(port):
 
 def watched(pid, port):
     machine.ssh(f"{PROBE} watch {port} {WATCHED_SECONDS + 30} >/dev/null 2>&1 </dev/null &")
-    found = activity(pid, "watched")
+    found = rest(pid, "watched")
     machine.ssh("pkill -x vncprobe", check=False)
     return found
+
+
+def rest(pid, name):
+    """The guest at rest."""
+    wakeups, cpu = activity(pid, WATCHED_SECONDS, SETTLE_SECONDS)
+    return {f"{name}_wakeups": wakeups, f"{name}_cpu": cpu}
 
 
 def traffic(guest, tty, pid):
@@ -105,13 +111,3 @@ def settle(vnc):
     for _ in range(20):
         if vnc.do("wait-update 150") == "none":
             return
-
-
-def activity(pid, name):
-    """Wake-ups and CPU time a second, the guest at rest."""
-    time.sleep(5)
-    before, began = numbers(ACTIVITY, pid), time.monotonic()
-    time.sleep(WATCHED_SECONDS)
-    after, took = numbers(ACTIVITY, pid), time.monotonic() - began
-    wakeups = sum(count - before.get(key, 0) for key, count in after.items() if key.startswith("thread-"))
-    return {f"{name}_wakeups": wakeups / took, f"{name}_cpu": (after["cpu"] - before["cpu"]) / took}

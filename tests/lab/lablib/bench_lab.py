@@ -4,27 +4,16 @@ import shlex
 import time
 
 from . import build, machine, xlconfig
+from .bench_process import ACTIVITY, PROCESS, activity, numbers
 from .lab import Lab, clean_dom0
 from .say import LabError
 
 LIMIT = "/lab/ioreq-limit"
 LIMIT_PORTS = "0x5650 8"
 IDLE_SECONDS = 10
+SETTLE_SECONDS = 5  # what the boot still sets off
 RECORDED = "recorded"  # hvmdm that records the guest
 STAMP = 'while IFS= read -r line; do echo "$EPOCHREALTIME $line"; done'
-
-# What a process uses: everything that /proc tells of it, in one go.
-PROCESS = r"""
-cd /proc/{pid}
-sed -n 's/^\(Rss\|Pss\|Private_Clean\|Private_Dirty\): *\([0-9]*\).*/\1 \2/p' smaps_rollup
-echo binary $(stat -L -c %s exe)
-echo libraries $(grep -oE '/[^ ]*\.so[^ ]*' maps | sort -u | wc -l)
-"""
-ACTIVITY = r"""
-cd /proc/{pid}
-for thread in task/*; do echo thread-${{thread#task/}} $(awk '/^voluntary/ {{print $2}}' $thread/status); done
-echo cpu $(cut -d' ' -f14,15 stat | awk -v hz=$(getconf CLK_TCK) '{{print ($1 + $2) * 1000 / hz}}')
-"""
 
 
 def measure(model, log_dir):
@@ -58,7 +47,7 @@ def measure_guest(guest):
     found.update(round_trips(guest.serial.text))
     vnc.close()
     found.update(memory(numbers(PROCESS, pid)))
-    found.update(idle(pid))
+    found["wakeups"], found["idle_cpu"] = activity(pid, IDLE_SECONDS, SETTLE_SECONDS)
     return found
 
 
@@ -97,21 +86,6 @@ def round_trips(text):
     return found
 
 
-def numbers(script, pid):
-    lines = machine.ssh(script.format(pid=pid)).stdout.split("\n")
-    return {words[0]: float(words[1]) for words in map(str.split, lines) if len(words) == 2}
-
-
 def memory(of):
     return {"dirty": of["Private_Dirty"] / 1024, "uss": (of["Private_Clean"] + of["Private_Dirty"]) / 1024, "pss": of["Pss"] / 1024, "rss": of["Rss"] / 1024,
             "binary": of["binary"] / (1 << 20), "libraries_seen": of["libraries"]}
-
-
-def idle(pid):
-    time.sleep(5)  # what the boot still sets off
-    before, began = numbers(ACTIVITY, pid), time.monotonic()
-    time.sleep(IDLE_SECONDS)
-    after, took = numbers(ACTIVITY, pid), time.monotonic() - began
-    # QEMU's threads come and go: one that ended takes its count along
-    wakeups = sum(count - before.get(key, 0) for key, count in after.items() if key.startswith("thread-"))
-    return {"wakeups": wakeups / took, "idle_cpu": (after["cpu"] - before["cpu"]) / took}

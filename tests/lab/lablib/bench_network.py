@@ -2,7 +2,7 @@
 import re
 
 from . import machine
-from .bench_lab import ACTIVITY, numbers
+from .bench_process import ACTIVITY, numbers
 from .lab import Lab, clean_dom0
 from .say import LabError
 

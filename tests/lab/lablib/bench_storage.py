@@ -3,7 +3,7 @@ import re
 import time
 
 from . import images, machine
-from .bench_lab import ACTIVITY, numbers
+from .bench_process import ACTIVITY, numbers
 from .lab import Lab, clean_dom0
 from .say import LabError
 
