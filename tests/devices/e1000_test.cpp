@@ -293,6 +293,89 @@ TEST(E1000, TheInterruptIsThrottled) {
     EXPECT_TRUE(r.irq()) << "not throttled any more";
 }
 
+/// A driver that looks at the causes 10 us after an interrupt, and a card at rest since.
+struct E1000AnsweredRig : E1000Rig {
+    static constexpr u64 kResponse = 10 * kMicrosecond;
+    E1000AnsweredRig() {
+        reg(IMS, TXDW | RXT0 | LSC);
+        start();
+        start_sending();
+        reg(ICS, LSC);
+        answer();
+        advance(kSecond);
+    }
+    u32 answer() {
+        advance(kResponse);
+        return reg(ICR);
+    }
+};
+
+TEST(E1000Mitigation, AReportOfASentFrameWaitsForAResponse) {
+    E1000AnsweredRig r;
+    r.send(make_frame(100));
+    EXPECT_EQ(r.reg(ICS), TXDW | TXQE) << "whoever looks sees it";
+    EXPECT_FALSE(r.irq());
+    r.advance(r.kResponse - 1);
+    EXPECT_FALSE(r.irq());
+    r.advance(1);
+    EXPECT_TRUE(r.irq());
+}
+
+TEST(E1000Mitigation, AReceivedFrameTakesItAlong) {
+    E1000AnsweredRig r;
+    r.send(make_frame(100));
+    r.net.offer(make_frame(100));
+    EXPECT_TRUE(r.irq());
+    EXPECT_EQ(r.answer(), TXDW | TXQE | RXT0);
+    r.advance(kSecond);
+    EXPECT_FALSE(r.irq());
+}
+
+TEST(E1000Mitigation, ReceivedFramesWaitOnlyWhereABusyDriverWasReadyJustNow) {
+    E1000AnsweredRig r;
+    for (int i = 0; i < 3; ++i) {
+        r.net.offer(make_frame(100));
+        EXPECT_TRUE(r.irq()) << "one at a time";
+        r.answer();
+    }
+    for (unsigned i = 0; i < InterruptMitigation::kBusy; ++i)
+        r.net.offer(make_frame(100));
+    r.answer();
+    r.advance(kSecond);
+    r.net.offer(make_frame(100));
+    EXPECT_TRUE(r.irq()) << "it has been ready for long";
+    r.answer();
+    r.net.offer(make_frame(100));
+    EXPECT_FALSE(r.irq());
+    r.advance(r.kResponse);
+    EXPECT_TRUE(r.irq());
+}
+
+TEST(E1000Mitigation, AnythingElseIsReportedAtOnceAndManyFramesAre) {
+    E1000AnsweredRig r;
+    r.send(make_frame(100));
+    r.reg(ICS, LSC);
+    EXPECT_TRUE(r.irq());
+    r.answer();
+    for (unsigned i = 0; i < E1000::kLateFrames; ++i) {
+        EXPECT_FALSE(r.irq()) << i;
+        r.send(make_frame(100));
+    }
+    EXPECT_TRUE(r.irq());
+}
+
+TEST(E1000Mitigation, TheGuestsOwnThrottleHolds) {
+    E1000AnsweredRig r;
+    r.reg(ITR, 1000); // 256 us
+    r.reg(ICS, LSC);
+    r.answer();
+    r.send(make_frame(100));
+    r.advance(200 * kMicrosecond);
+    EXPECT_FALSE(r.irq());
+    r.advance(56 * kMicrosecond);
+    EXPECT_TRUE(r.irq());
+}
+
 TEST(E1000, SoftwareResetKeepsThePhyAndTheBus) {
     E1000Rig r;
     r.phy(4, 0x0123);

@@ -99,6 +99,7 @@ Status E1000::judge(const State& state) const {
     if ((state.eerd & ~kEerdKept) != 0 || (state.mdic & ~kMdicKept) != 0) return impossible("EERD or MDIC");
     if ((state.eecd & ~kEecdWritable) != 0 || !Eeprom93c46::valid(state.eeprom))
         return impossible("the EEPROM's state");
+    if (!InterruptMitigation::valid(state.mitigation)) return impossible("an interrupt's time");
     if (s_.gone && !state.gone) return fail("saved state: {}: it was unplugged here", name());
     return {};
 }
@@ -108,6 +109,7 @@ Status E1000::load(StateReader& in) {
     DM_TRY(load_section(in, name(), loaded, [this](const State& state) { return judge(state); }));
     DM_TRY(load_config(in)); // commits on success: last
     s_ = loaded;
+    s_.mitigation.line = s_.asserted; // which states of earlier versions lack
     if (s_.gone) {
         drop_cable();
         config_write(pci::COMMAND, 2, 0); // states of earlier versions have it enabled

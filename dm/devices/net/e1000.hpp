@@ -22,6 +22,7 @@
 #include "dm/devices/net/e1000_rx_check.hpp"
 #include "dm/devices/net/e1000_stats.hpp"
 #include "dm/devices/net/e1000_tx_frame.hpp"
+#include "dm/devices/net/interrupt_mitigation.hpp"
 #include "dm/devices/net/net_card.hpp"
 
 #include <array>
@@ -39,6 +40,7 @@ public:
     /// Of one frame; with more of them the frame is lost.
     static constexpr unsigned kMostDescriptors = 128;
     static constexpr u64 kRetry = 10 * kMillisecond; ///< where the far end forgets to say that it is ready
+    static constexpr u8 kLateFrames = 16;            ///< that one interrupt is late for
     static constexpr u64 kSettle = kSecond;          ///< see the quirks above
 
     struct State {
@@ -68,6 +70,7 @@ public:
         std::optional<u64> tx_absolute_at; ///< TADV
         std::optional<u64> rx_delay_at;    ///< RDTR
         std::optional<u64> rx_absolute_at; ///< RADV
+        InterruptMitigation::State mitigation;
 
         bool operator==(const State&) const = default;
         static constexpr void fields(auto&& v, auto& s) {
@@ -97,6 +100,7 @@ public:
             v("tx_absolute_at", s.tx_absolute_at);
             v("rx_delay_at", s.rx_delay_at);
             v("rx_absolute_at", s.rx_absolute_at);
+            v("mitigation", s.mitigation, kAddedLater);
         }
     };
 
@@ -158,6 +162,7 @@ private:
     void update_link();
     void timers_due();
     static bool due(std::optional<u64>& deadline, u64 now);
+    void raise_frame(Cause cause);
     void delay_sent();
     void delay_received();
     void end_receive_delay();

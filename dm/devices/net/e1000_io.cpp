@@ -65,7 +65,9 @@ std::optional<u32> E1000::read_special(Reg reg) {
     case Reg::EECD: return read_eecd(s_.eecd, s_.eeprom);
     case Reg::EERD: return s_.eerd;
     case Reg::MDIC: return s_.mdic;
-    case Reg::ICR: return std::exchange(s_.icr, 0);
+    case Reg::ICR:
+        InterruptMitigation::looked(s_.mitigation, [this] { return timers_.now_ns(); });
+        return std::exchange(s_.icr, 0);
     case Reg::ICS: return s_.icr; // VxWorks reads it
     case Reg::IMS: return s_.ims;
     case Reg::IMC: return 0;

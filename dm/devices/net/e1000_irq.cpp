@@ -2,6 +2,7 @@
 #include "dm/devices/net/e1000.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace dm {
 
@@ -22,7 +23,7 @@ void E1000::sync() {
     consider(s_.rx_delay_at);
     consider(s_.rx_absolute_at);
     consider(s_.phy.negotiated_at);
-    if (!s_.asserted && (s_.icr & s_.ims) != 0) consider(s_.quiet_until);
+    consider(s_.mitigation.until);
     timer_.arm(earliest);
 }
 
@@ -35,16 +36,21 @@ void E1000::update_link() {
 
 /// ITR holds an interrupt back until its interval has passed since the last one began.
 void E1000::update_interrupt() {
-    if ((s_.icr & s_.ims) == 0) {
-        s_.asserted = false;
-    } else if (!s_.asserted) {
-        const u64 interval = u64{get<Reg::ITR>()} * kItrUnitNs;
-        const u64 now = interval != 0 || s_.quiet_until ? timers_.now_ns() : 0;
-        if (!s_.quiet_until || *s_.quiet_until <= now) {
-            s_.asserted = true;
-            s_.quiet_until.reset();
-            if (interval != 0) s_.quiet_until = now + interval;
-        }
+    constexpr u32 kReceived = static_cast<u32>(Cause::RXT0);
+    constexpr u32 kPatient = kReceived | static_cast<u32>(Cause::TXDW) | static_cast<u32>(Cause::TXQE);
+    const u32 pending = s_.icr & s_.ims;
+    const InterruptMitigation::Causes causes{.any = pending != 0,
+                                             .urgent = (pending & ~kPatient) != 0,
+                                             .received = (pending & kReceived) != 0,
+                                             .listening = (s_.ims & kReceived) != 0};
+    const InterruptMitigation::Bounds bounds{.frames = kLateFrames, .not_before = s_.quiet_until.value_or(0)};
+    const auto now = [this] { return timers_.now_ns(); };
+    const bool was =
+        std::exchange(s_.asserted, InterruptMitigation::level(s_.mitigation, causes, bounds, now));
+    if (s_.asserted && !was) {
+        s_.quiet_until.reset();
+        if (const u64 interval = u64{get<Reg::ITR>()} * kItrUnitNs; interval != 0)
+            s_.quiet_until = now() + interval;
     }
     set_intx(s_.asserted);
 }
@@ -79,11 +85,16 @@ void E1000::end_send_delay() {
     raise(Cause::TXDW);
 }
 
+void E1000::raise_frame(Cause cause) {
+    raise(cause);
+    InterruptMitigation::count(s_.mitigation, timers_.now_ns());
+}
+
 /// A frame whose descriptor wants a delayed report was sent (3.4.3): RDTR's and TIDV's timers start anew with
 /// each frame, the absolute ones with the first.
 void E1000::delay_sent() {
     const u32 delay = get<Reg::TIDV>();
-    if (delay < kLeastDelay) return raise(Cause::TXDW);
+    if (delay < kLeastDelay) return raise_frame(Cause::TXDW);
     const u64 now = timers_.now_ns();
     s_.tx_delay_at = now + u64{delay} * kDelayUnitNs;
     if (const u32 absolute = get<Reg::TADV>(); absolute != 0 && !s_.tx_absolute_at)
@@ -92,7 +103,7 @@ void E1000::delay_sent() {
 
 void E1000::delay_received() {
     const u32 delay = get<Reg::RDTR>();
-    if (delay < kLeastDelay) return raise(Cause::RXT0);
+    if (delay < kLeastDelay) return raise_frame(Cause::RXT0);
     const u64 now = timers_.now_ns();
     s_.rx_delay_at = now + u64{delay} * kDelayUnitNs;
     if (const u32 absolute = get<Reg::RADV>(); absolute != 0 && !s_.rx_absolute_at)

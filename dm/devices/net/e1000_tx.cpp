@@ -277,7 +277,7 @@ void E1000::finish_packet(const Packet& packet) {
         if (report.delayed)
             delay_sent();
         else
-            raise(Cause::TXDW);
+            raise_frame(Cause::TXDW);
     }
     advance(packet.descriptors);
     const u32 tail = get<Reg::TDT>();

@@ -94,11 +94,29 @@ void Rtl8139::unplug() {
     derive();
 }
 
+void Rtl8139::raise_frame(Int cause) {
+    raise(cause);
+    InterruptMitigation::count(s_.mitigation, now());
+}
+
+/// A card that waits for room in the guest is in a hurry.
+bool Rtl8139::line() {
+    constexpr u16 kReceived = static_cast<u16>(Int::ROK);
+    constexpr u16 kPatient = kReceived | static_cast<u16>(Int::TOK) | static_cast<u16>(Int::TDU);
+    const u16 pending = s_.isr & s_.imr;
+    const InterruptMitigation::Causes causes{.any = !s_.unplugged && pending != 0,
+                                             .urgent = (pending & ~kPatient) != 0 || s_.waiting.look_at,
+                                             .received = (pending & kReceived) != 0,
+                                             .listening = (s_.imr & kReceived) != 0};
+    const InterruptMitigation::Bounds bounds{.frames = has(Cpcr::CPTX) ? kLateCPlus : kLateCMode};
+    return InterruptMitigation::level(s_.mitigation, causes, bounds, [this] { return now(); });
+}
+
 /// States that earlier versions saved may have a timer and a mask in an unplugged card.
 void Rtl8139::derive() {
-    set_intx(!s_.unplugged && (s_.isr & s_.imr) != 0);
+    set_intx(line());
     std::optional<u64> next = s_.timer_at;
-    for (const std::optional<u64>& at : {s_.send_on_at, s_.waiting.look_at})
+    for (const std::optional<u64>& at : {s_.send_on_at, s_.waiting.look_at, s_.mitigation.until})
         if (at && (!next || *at < *next)) next = at;
     timer_.arm(next);
 }
@@ -179,9 +197,11 @@ Status Rtl8139::valid(const State& state) const {
         std::ranges::any_of(state.tx_index, [](u8 index) { return index >= kRingMost; }) ||
         state.cbr >= ring_size(state.rcr) || state.cbr % kRxAlignment != 0)
         return fail("saved state: {}: a place outside of its ring", name());
-    for (const std::optional<u64>& at : {state.timer_at, state.send_on_at, state.waiting.look_at})
+    for (const std::optional<u64>& at :
+         {state.timer_at, state.send_on_at, state.waiting.look_at, state.mitigation.until})
         if (at.value_or(0) > kLatest) return fail("saved state: {}: an impossible deadline", name());
-    if (state.tctr_since > kLatest || state.slice_end > kLatest || state.waiting.looks > kLooks)
+    if (state.tctr_since > kLatest || state.slice_end > kLatest || state.waiting.looks > kLooks ||
+        !InterruptMitigation::valid(state.mitigation))
         return fail("saved state: {}: an impossible time", name());
     if (state.timer_at.has_value() != (state.timer_int != 0))
         return fail("saved state: {}: a timer without its deadline", name());

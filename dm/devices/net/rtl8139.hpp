@@ -15,6 +15,7 @@
 #include "dm/core/frame_offload.hpp"
 #include "dm/core/guest_memory.hpp"
 #include "dm/devices/net/eeprom_93c46.hpp"
+#include "dm/devices/net/interrupt_mitigation.hpp"
 #include "dm/devices/net/net_card.hpp"
 #include "dm/devices/net/rtl8139_regs.hpp"
 
@@ -41,6 +42,9 @@ public:
     /// How long frames wait for a guest that has no room: looks at its ring, each after twice the time.
     static constexpr u64 kFirstLook = kMillisecond;
     static constexpr u8 kLooks = 7;
+    /// Frames that one interrupt is late for: half of C mode's descriptors, a quarter of C+ mode's.
+    static constexpr u8 kLateCMode = 2;
+    static constexpr u8 kLateCPlus = 16;
 
     /// In the order of the memory that a dump fills.
     struct Tally {
@@ -122,6 +126,7 @@ public:
         u32 slice_bytes = 0;
         std::optional<u64> send_on_at; ///< the slice was used up
         bool unplugged = false;
+        InterruptMitigation::State mitigation;
 
         bool operator==(const State&) const = default;
         static constexpr void fields(auto&& v, auto& s) {
@@ -168,6 +173,7 @@ public:
             v("slice_bytes", s.slice_bytes);
             v("send_on_at", s.send_on_at);
             v("unplugged", s.unplugged);
+            v("mitigation", s.mitigation, kAddedLater);
         }
     };
 
@@ -195,6 +201,8 @@ private:
     void soft_reset();
     void load_eeprom();
     void raise(rtl8139::Int cause) { s_.isr = static_cast<u16>(s_.isr | static_cast<u16>(cause)); }
+    void raise_frame(rtl8139::Int cause);
+    bool line();
     void derive();
     void set_timer();
     void timer_expired();

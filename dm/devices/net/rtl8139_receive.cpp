@@ -73,7 +73,7 @@ void Rtl8139::take_in(std::span<const u8> frame) {
     if (*status == static_cast<u16>(RxStatus::BAR)) ++s_.tally.rx_ok_brd;
     if (*status == static_cast<u16>(RxStatus::MAR)) ++s_.tally.rx_ok_mul;
     if (*status == static_cast<u16>(RxStatus::PAM)) ++s_.tally.rx_ok_phy;
-    raise(Int::ROK);
+    raise_frame(Int::ROK);
     look_for_room();
 }
 

@@ -91,7 +91,7 @@ Rtl8139::Step Rtl8139::send_c_mode() {
         tsd |= static_cast<u32>(Tsd::OWN) | static_cast<u32>(Tsd::TOK);
         s_.tsd_index = static_cast<u8>((s_.tsd_index + 1) % s_.tsd.size());
         ++s_.tally.tx_ok;
-        raise(Int::TOK);
+        raise_frame(Int::TOK);
     }
 }
 

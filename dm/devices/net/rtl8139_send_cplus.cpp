@@ -119,7 +119,7 @@ Rtl8139::Step Rtl8139::send_ring(unsigned ring) {
         } else {
             if (!send_gathered(g)) return Step::Stopped;
             ++s_.tally.tx_ok;
-            raise(Int::TOK);
+            raise_frame(Int::TOK);
         }
         release(ring, g);
     }
