@@ -18,7 +18,7 @@ costs (counted by the guest itself, beside the least that an ioreq server can ta
 
 With `storage`: what disk and CD requests take instead, timed by the same kind of guest, and the CPU time they cost dom0.
 With `network`: TCP and pings between guest and dom0 by each emulated card.
-With `input`: what a USB tablet costs while nobody moves it, with and without a viewer, and while one does.
+With `input`: what a USB tablet costs while nobody moves it, with and without a viewer, and when the guest lets it sleep.
 With `life`: saving, restoring and migrating a guest at rest.
 With `display`: how soon a VNC viewer sees what the guest draws, after 0 to 130 s of quiet and with 64 hostile viewers; bytes and CPU time
 for text that scrolls and for a film, by encoding. One round takes twelve minutes with each device model.

@@ -1,14 +1,9 @@
-"""What an open USB tablet costs: a guest whose kernel asks it for news all the time, at rest, watched, pointed at."""
-import time
-
-from .bench_process import ACTIVITY, activity, numbers
+"""What an open USB tablet costs: a guest whose kernel asks it for news all the time, at rest, watched, asleep."""
+from .bench_process import activity
 from .lab import Lab, clean_dom0
-from .say import LabError
 
 SECONDS = 20
 SETTLE_SECONDS = 10  # after the last movement a controller may look for work less and less often
-MOVES = 200
-MOVES_A_SECOND = 20
 
 
 def measure(model, log_dir):
@@ -28,7 +23,6 @@ def measure_guest(lab):
     found = rest(pid, "alone")
     vnc = guest.vnc()
     found.update(rest(pid, "watched"))
-    found["moving_cpu"] = moving(guest, vnc, pid)
     vnc.close()
     found.update(asleep(guest, pid))
     guest.destroy()
@@ -38,18 +32,6 @@ def measure_guest(lab):
 def rest(pid, name):
     wakeups, cpu = activity(pid, SECONDS, SETTLE_SECONDS)
     return {f"{name}_wakeups": wakeups, f"{name}_cpu": cpu}
-
-
-def moving(guest, vnc, pid):
-    """Milliseconds of CPU time for a movement of the viewer's."""
-    before, began = numbers(ACTIVITY, pid)["cpu"], time.monotonic()
-    for number in range(MOVES):
-        vnc.do(f"pointer {100 + number} {50 + number} 0")
-        time.sleep(max(0, began + (number + 1) / MOVES_A_SECOND - time.monotonic()))
-    took = numbers(ACTIVITY, pid)["cpu"] - before
-    if guest.serial.text.count("QEMU_QEMU_USB_Tablet 3 0 ") < MOVES // 4:
-        raise LabError("the guest heard of too few movements")
-    return took / MOVES
 
 
 def asleep(guest, pid):

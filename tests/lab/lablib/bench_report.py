@@ -84,7 +84,6 @@ INPUT_ROWS = [
       for name, what in (("alone", "tablet open, guest at rest, no viewer"), ("watched", "the same with a viewer"),
                          ("asleep", "the guest lets the tablet sleep, no viewer"))
       for figure, words, unit, digits in (("wakeups", "wake-ups a second", "1/s", 1), ("cpu", "CPU time a second", "ms/s", 2))),
-    Row("moving_cpu", "CPU time for a movement, 20 a second", "ms", 2),
 ]
 
 
