@@ -113,7 +113,7 @@ class Guest:
             self.serial.close()
         tty = machine.ssh(f"xenstore-read /local/domain/{self.domid}/serial/0/tty").stdout.strip()
         script = (f"exec 3<>{tty} && stty raw -echo <&3 && echo reader attached && "
-                  f"exec socat -t0 - FD:3")
+                  f"exec socat -t0 - FD:3 2>/dev/null")  # that the port went with its domain is no output of the guest
         self.serial = Stream(machine.ssh_command(script), f"{self.name}'s serial port", self.log_dir / f"serial-{self.name}.txt")
         self.serial.expect("^reader attached\n", 30)
 
