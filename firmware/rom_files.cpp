@@ -26,6 +26,29 @@ Status check(const std::string& path, const std::vector<u8>& rom) {
     return {};
 }
 
+// In an image (PCI Firmware Specification 3.0, 5.1), and in its PCI data structure.
+constexpr std::size_t kUnused = 6; // of a BIOS image; iPXE and QEMU balance the sum there
+constexpr std::size_t kDataPointer = 0x18;
+constexpr std::size_t kDataDevice = 6;
+constexpr std::size_t kDataLength = 0x10; // of the image, in units of 512 bytes
+constexpr std::size_t kDataCode = 0x14;
+constexpr std::size_t kDataIndicator = 0x15;
+constexpr std::size_t kDataEnd = 0x18;
+constexpr u8 kBiosCode = 0;
+constexpr u8 kLastImage = 0x80;
+
+std::size_t word_at(std::span<const u8> bytes, std::size_t place) {
+    return static_cast<std::size_t>(bytes[place] | bytes[place + 1] << 8);
+}
+
+/// The image's data structure; empty if there is none.
+std::span<u8> data_of(std::span<u8> image) {
+    if (image.size() < kDataPointer + 2 || word_at(image, 0) != 0xaa55) return {};
+    const std::size_t place = word_at(image, kDataPointer);
+    if (place + kDataEnd > image.size() || std::memcmp(image.data() + place, "PCIR", 4) != 0) return {};
+    return image.subspan(place, kDataEnd);
+}
+
 Result<std::vector<u8>> read_file(const std::string& path) {
     std::error_code error;
     const auto size = std::filesystem::file_size(path, error);
@@ -57,6 +80,23 @@ Result<std::vector<u8>> load_rom(std::string_view name, const std::vector<std::s
     }
     return fail("option ROM {} is in none of {}: install package {}", name, fmt::join(directories, ", "),
                 package_of(name));
+}
+
+void set_rom_device(std::span<u8> rom, u16 device) {
+    while (true) {
+        const std::span<u8> data = data_of(rom);
+        if (data.empty()) return;
+        u8& balance = rom[kUnused];
+        for (unsigned i = 0; i < 2; ++i) {
+            u8& byte = data[kDataDevice + i];
+            const auto wanted = static_cast<u8>(device >> 8 * i);
+            if (data[kDataCode] == kBiosCode) balance = static_cast<u8>(balance + byte - wanted);
+            byte = wanted;
+        }
+        const std::size_t length = word_at(data, kDataLength) * 512;
+        if (length == 0 || length >= rom.size() || (data[kDataIndicator] & kLastImage) != 0) return;
+        rom = rom.subspan(length);
+    }
 }
 
 } // namespace dm::firmware

@@ -4,6 +4,7 @@
 #include "dm/core/result.hpp"
 #include "dm/core/types.hpp"
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,5 +17,9 @@ std::vector<std::string> default_directories();
 /// Reads ROM `name` ("vgabios-stdvga.bin") from the first of `directories` that has it, padded with zeros to
 /// a power of two so that it fits a ROM BAR. The error names the file and the package that brings it.
 Result<std::vector<u8>> load_rom(std::string_view name, const std::vector<std::string>& directories);
+
+/// The PCI device that its images say they are for becomes `device`: firmware runs none that is for another.
+/// For a ROM whose program serves a family of chips, as iPXE's do. What is no image stays as it is.
+void set_rom_device(std::span<u8> rom, u16 device);
 
 } // namespace dm::firmware

@@ -58,7 +58,7 @@ struct VgaParts {
 };
 
 struct NicParts {
-    enum class Model : u8 { Rtl8139, E1000 };
+    enum class Model : u8 { Rtl8139, I82540em, I82544gc, I82545em };
     Model model = Model::Rtl8139;
     NetCardConfig config;
     std::optional<u8> slot; ///< first free one when not said

@@ -20,15 +20,18 @@ Status Board::add_nics(std::vector<NicParts> nics) {
         const std::string name = fmt::format("nic{}", nics_.size());
         Nic& nic = nics_.emplace_back();
         nic.place = {0, *device, 0};
+        const auto e1000 = [&](e1000::Chip chip) {
+            return std::make_unique<E1000>(name, std::move(parts.config), hypervisor_.memory(), timers_,
+                                           wiring(*device, kIntA), chip);
+        };
         switch (parts.model) {
         case NicParts::Model::Rtl8139:
             nic.card = std::make_unique<Rtl8139>(name, std::move(parts.config), hypervisor_.memory(), timers_,
                                                  wiring(*device, kIntA));
             break;
-        case NicParts::Model::E1000:
-            nic.card = std::make_unique<E1000>(name, std::move(parts.config), hypervisor_.memory(), timers_,
-                                               wiring(*device, kIntA));
-            break;
+        case NicParts::Model::I82540em: nic.card = e1000(e1000::k82540em); break;
+        case NicParts::Model::I82544gc: nic.card = e1000(e1000::k82544gc); break;
+        case NicParts::Model::I82545em: nic.card = e1000(e1000::k82545em); break;
         }
         devices_.push_back(nic.card.get());
         DM_TRY(attach(nic.place, *nic.card));

@@ -3,13 +3,33 @@
 #include "firmware/rom_files.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace dm {
 namespace {
 
+struct CardModel {
+    std::string_view name;
+    NicParts::Model parts;
+    std::string_view rom;               ///< the packaged one is called after this
+    std::optional<u16> relabelled = {}; ///< and is for another PCI device than the card's
+};
+constexpr std::array kModels{
+    CardModel{"rtl8139", NicParts::Model::Rtl8139, "rtl8139"},
+    CardModel{"e1000", NicParts::Model::I82540em, "e1000"},
+    CardModel{"e1000-82544gc", NicParts::Model::I82544gc, "e1000", e1000::k82544gc.device},
+    CardModel{"e1000-82545em", NicParts::Model::I82545em, "e1000", e1000::k82545em.device}};
+
+/// Of a model that the option table calls implemented.
+const CardModel& card_model(std::string_view name) {
+    const auto* found = std::ranges::find(kModels, name, &CardModel::name);
+    DM_CHECK(found != kModels.end());
+    return *found;
+}
+
 /// As packages have them: with UEFI's part beside the BIOS' one, or that alone.
-std::vector<std::string> rom_names(const std::string& model) {
-    return {"efi-" + model + ".rom", "pxe-" + model + ".rom"};
+std::vector<std::string> rom_names(std::string_view model) {
+    return {fmt::format("efi-{}.rom", model), fmt::format("pxe-{}.rom", model)};
 }
 
 } // namespace
@@ -43,7 +63,7 @@ void Machine::add_nics(BoardParts& parts) {
             continue;
         }
         NicParts& nic = parts.nics.emplace_back();
-        if (cable.options.model == "e1000") nic.model = NicParts::Model::E1000;
+        nic.model = card_model(cable.options.model).parts;
         nic.config = {.mac = cable.options.mac, .cable = cable.end.get(), .rom = nic_rom(cable.options)};
         if (cable.options.pci_slot) nic.slot = static_cast<u8>(*cable.options.pci_slot);
     }
@@ -51,7 +71,8 @@ void Machine::add_nics(BoardParts& parts) {
 
 /// A guest that does not boot from the network does without it.
 std::vector<u8> Machine::nic_rom(const toolstack::NicOptions& nic) const {
-    std::vector<std::string> names = rom_names(nic.model);
+    const CardModel& model = card_model(nic.model);
+    std::vector<std::string> names = rom_names(model.rom);
     std::vector<std::string> directories = firmware_directories();
     if (nic.rom_file) {
         if (nic.rom_file->empty()) return {};
@@ -62,6 +83,8 @@ std::vector<u8> Machine::nic_rom(const toolstack::NicOptions& nic) const {
     std::string reason;
     for (const std::string& name : names) {
         auto rom = firmware::load_rom(name, directories);
+        if (rom && model.relabelled && !nic.rom_file)
+            firmware::set_rom_device(rom.value(), *model.relabelled);
         if (rom) return std::move(rom).value();
         reason = rom.error().message;
     }

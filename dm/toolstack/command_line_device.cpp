@@ -168,12 +168,12 @@ Status check_usb_bus(const CommandLineDraft& draft, const DeviceDraft& device) {
                 device.row->driver);
 }
 
-/// "rtl8139 or e1000"
+/// "rtl8139, e1000"
 std::string emulated_nics() {
     std::string names;
     for (const DeviceRow& row : device_rows())
         if (row.kind == DeviceKind::Nic && row.support == Support::Implemented)
-            names += (names.empty() ? "" : " or ") + std::string(row.driver);
+            names += (names.empty() ? "" : ", ") + std::string(row.driver);
     return names;
 }
 
@@ -189,7 +189,7 @@ Status take_device(CommandLineDraft& draft, const std::string& value) {
     DeviceDraft device;
     device.row = find_device(driver);
     if (device.row == nullptr && opts.has("netdev"))
-        return fail("there is no network card '{}'; model= can be {}", driver, emulated_nics());
+        return fail("there is no network card '{}'; model= can be one of {}", driver, emulated_nics());
     if (device.row == nullptr) return fail("there is no device '{}'; see -device help", driver);
     if (device.row->support == Support::Refused && !draft.accept_refused)
         return fail("{}", device.row->consequence);

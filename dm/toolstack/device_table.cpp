@@ -45,8 +45,8 @@ constexpr std::array kRows{
 
     DeviceRow{"rtl8139", {}, Nic, kDone},
     DeviceRow{"e1000", "e1000-82540em", Nic, kDone},
-    DeviceRow{"e1000-82544gc", {}, Nic, kLog, kPvNic},
-    DeviceRow{"e1000-82545em", {}, Nic, kLog, kPvNic},
+    DeviceRow{"e1000-82544gc", {}, Nic, kDone},
+    DeviceRow{"e1000-82545em", {}, Nic, kDone},
     DeviceRow{"e1000e", {}, Nic, kLog, kPvNic},
     DeviceRow{"i82550", {}, Nic, kLog, kPvNic},
     DeviceRow{"i82551", {}, Nic, kLog, kPvNic},

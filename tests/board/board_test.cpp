@@ -399,7 +399,7 @@ struct NicBoardTest : BoardTest {
         build([this](BoardParts& parts) {
             for (u8 i = 0; i < nets.size(); ++i) {
                 NicParts& nic = parts.nics.emplace_back();
-                nic.model = i == 0 ? NicParts::Model::Rtl8139 : NicParts::Model::E1000;
+                nic.model = i == 0 ? NicParts::Model::Rtl8139 : NicParts::Model::I82540em;
                 nic.config = {.mac = {0x00, 0x16, 0x3e, 0, 0, i}, .cable = &nets[i], .rom = {}};
             }
         });

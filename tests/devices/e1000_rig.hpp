@@ -83,9 +83,9 @@ inline constexpr u32 IXSM = 0x100, TXSM = 0x200; ///< in the second
 struct E1000Rig : Rig {
     static constexpr ethernet::Address kMac{0x00, 0x16, 0x3e, 0x00, 0x00, 0x03};
 
-    explicit E1000Rig(std::vector<u8> rom = {})
+    explicit E1000Rig(std::vector<u8> rom = {}, dm::e1000::Chip chip = dm::e1000::k82540em)
         : Rig(e1000::kRamSize), dev("e1000", {.mac = kMac, .cable = &net, .rom = std::move(rom)},
-                                    hypervisor.ram, timers, pci_wiring(e1000::kBdf.dev, 1)) {
+                                    hypervisor.ram, timers, pci_wiring(e1000::kBdf.dev, 1), chip) {
         pci.attach(e1000::kBdf, dev);
         enable();
     }

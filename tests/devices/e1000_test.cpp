@@ -20,6 +20,22 @@ TEST(E1000, IsA82540EM) {
     EXPECT_EQ(r.pci.config_read(kBdf, 0x30, 4), 0U);
 }
 
+TEST(E1000, SiblingsDifferInDeviceAndPhy) {
+    using dm::e1000::Chip;
+    struct {
+        Chip chip;
+        u32 id, phy;
+    } const chips[]{{dm::e1000::k82544gc, 0x100c8086, 0x0c30}, {dm::e1000::k82545em, 0x100f8086, 0x0c20}};
+    for (const auto& [chip, id, phy] : chips) {
+        E1000Rig r({}, chip);
+        EXPECT_EQ(r.pci.config_read(kBdf, 0x00, 4), id);
+        r.reg(MDIC, 0x08230000); // read EPHYID of PHY 1
+        EXPECT_EQ(r.reg(MDIC) & 0xffff, phy);
+        r.reg(EERD, 0x0d01);
+        EXPECT_EQ(r.reg(EERD) >> 16, id >> 16);
+    }
+}
+
 TEST(E1000, ShowsTheOptionRomInItsBar) {
     E1000Rig r(std::vector<u8>(3000, 0x55));
     r.pci.config_write(kBdf, 0x30, 4, 0xffffffff);

@@ -476,7 +476,7 @@ TEST(NicOption, ACardThatIsNotEmulatedStillOpensItsTap) {
 
 TEST(NicOption, AnUnknownModelIsRefusedWithThoseThatThereAre) {
     EXPECT_THAT(error("-device rtl8169,id=nic0,netdev=net0,mac=00:16:3e:01:02:03"),
-                AllOf(HasSubstr("'rtl8169'"), HasSubstr("model= can be rtl8139")));
+                AllOf(HasSubstr("'rtl8169'"), HasSubstr("model= can be one of rtl8139, e1000")));
 }
 
 TEST(NicOption, ACardTakesItsRomAndItsRules) {

@@ -6,8 +6,13 @@ using namespace e1000;
 
 namespace {
 
-constexpr PciIdentity kIdentity{
-    .vendor = 0x8086, .device = 0x100e, .class_code = 0x020000, .revision = 0x03, .interrupt_pin = 1};
+constexpr PciIdentity identity_of(Chip chip) {
+    return {.vendor = kIntel,
+            .device = chip.device,
+            .class_code = 0x020000,
+            .revision = 0x03,
+            .interrupt_pin = 1};
+}
 
 constexpr unsigned kMemoryBar = 0;
 constexpr unsigned kPortBar = 1;
@@ -17,9 +22,9 @@ constexpr u32 kEerdKept = 0xffff'ff00 | static_cast<u32>(Eerd::DONE);
 } // namespace
 
 E1000::E1000(std::string_view device_name, NetCardConfig config, GuestMemory& memory, TimerQueue& timers,
-             PciWiring wiring)
-    : NetCard(device_name, kIdentity, std::move(config), std::move(wiring)), log_(name()), memory_(memory),
-      timers_(timers), timer_(timers, [this] { timers_due(); }) {
+             PciWiring wiring, Chip chip)
+    : NetCard(device_name, identity_of(chip), std::move(config), std::move(wiring)), chip_(chip),
+      log_(name()), memory_(memory), timers_(timers), timer_(timers, [this] { timers_due(); }) {
     add_bar(kMemoryBar, {BarKind::Memory, kRegistersLength, &memory_bar_});
     add_bar(kPortBar, {BarKind::Io, kPortsLength, &port_bar_});
     add_rom();
@@ -31,7 +36,7 @@ void E1000::power_on() {
     const bool gone = s_.gone;
     s_ = {};
     s_.gone = gone;
-    s_.eeprom.words = eeprom_words(mac());
+    s_.eeprom.words = eeprom_words(mac(), chip_);
     load_address();
     s_.link = s_.phy.link(link_up());
 }

@@ -1,5 +1,5 @@
 // Intel 82540EM Gigabit Ethernet controller, 8086:100e revision 3 (8254x Family of Gigabit Ethernet
-// Controllers Software Developer's Manual, 317453).
+// Controllers Software Developer's Manual, 317453), and its siblings (e1000_chip.hpp).
 //
 // Missing: wake-up by frames, management by SMBus, flow control frames, half duplex, segmentation of UDP, the
 // flash, the packet buffer as memory, the register addresses of the 82542. Statistics of errors stay zero, a
@@ -15,6 +15,7 @@
 #include "dm/core/guest_memory.hpp"
 #include "dm/core/io_part.hpp"
 #include "dm/core/log.hpp"
+#include "dm/devices/net/e1000_chip.hpp"
 #include "dm/devices/net/e1000_eeprom.hpp"
 #include "dm/devices/net/e1000_filter.hpp"
 #include "dm/devices/net/e1000_phy.hpp"
@@ -105,7 +106,7 @@ public:
     };
 
     E1000(std::string_view name, NetCardConfig config, GuestMemory& memory, TimerQueue& timers,
-          PciWiring wiring);
+          PciWiring wiring, e1000::Chip chip = e1000::k82540em);
 
     void reset() override;
     void save(StateWriter& out) const override;
@@ -216,6 +217,7 @@ private:
 
     static constexpr std::size_t kMostReceived = 16384; ///< FCS included
 
+    e1000::Chip chip_;
     Log log_;
     GuestMemory& memory_;
     TimerQueue& timers_;

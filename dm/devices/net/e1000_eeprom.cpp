@@ -17,7 +17,7 @@ constexpr u16 kSum = 0xbaba;
 
 } // namespace
 
-EepromWords eeprom_words(const ethernet::Address& mac) {
+EepromWords eeprom_words(const ethernet::Address& mac, Chip chip) {
     EepromWords words;
     words.fill(0xffff);
     for (std::size_t i = 0; i < 3; ++i)
@@ -27,8 +27,8 @@ EepromWords eeprom_words(const ethernet::Address& mac) {
     words[kInitControl1] = 0x4403; // valid, full duplex, IDs are loaded from here
     words[kSubsystemId] = 0x1100;
     words[kSubsystemVendor] = 0x1af4;
-    words[kDeviceId] = 0x100e;
-    words[kVendorId] = 0x8086;
+    words[kDeviceId] = chip.device;
+    words[kVendorId] = kIntel;
     words[kInitControl2] = 0x3040; // both kinds of PAUSE are offered
     words[kLedDefaults] = 0x0602;
     u16 sum = 0;

@@ -2,6 +2,7 @@
 // chapter 5.
 #pragma once
 
+#include "dm/devices/net/e1000_chip.hpp"
 #include "dm/devices/net/e1000_regs.hpp"
 #include "dm/devices/net/eeprom_93c46.hpp"
 #include "dm/devices/net/ethernet.hpp"
@@ -13,7 +14,7 @@ namespace dm::e1000 {
 using EepromWords = std::array<u16, Eeprom93c46::kWords>;
 
 /// As programmed by the manufacturer; the sum of all words is 0xbaba.
-EepromWords eeprom_words(const ethernet::Address& mac);
+EepromWords eeprom_words(const ethernet::Address& mac, Chip chip);
 
 /// What EECD reads as; `eecd` are its writable bits.
 u32 read_eecd(u32 eecd, const Eeprom93c46::State& eeprom);

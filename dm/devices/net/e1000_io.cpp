@@ -226,7 +226,7 @@ void E1000::write_mdic(u32 value) {
     if ((value >> kMdicPhy & 0x1f) != kPhyAddress) {
         answer.set(Mdic::E);
     } else if (written.has(Mdic::READ)) {
-        const u16 data = s_.phy.read(reg, link_up());
+        const u16 data = s_.phy.read(reg, link_up(), chip_);
         answer = Bits<Mdic>{(answer.raw() & 0xffff'0000) | data};
     } else if (written.has(Mdic::WRITE)) {
         s_.phy.write(reg, static_cast<u16>(value), timers_.now_ns());

@@ -15,7 +15,6 @@ constexpr u16 kStatus = 0x7949; // all of 10 and 100 Mb/s, more in EPSTATUS, neg
 constexpr u16 kStatusLink = 0x0004;
 constexpr u16 kStatusNegotiated = 0x0020;
 constexpr u16 kPhyId = 0x0141;
-constexpr u16 kPhyIdLow = 0x0c20;
 constexpr u16 kPartner = 0x41e1;         // acknowledged; 10 and 100 Mb/s, no PAUSE
 constexpr u16 kPartnerGigabit = 0x3c00;  // both receivers fine, the partner does 1000 Mb/s
 constexpr u16 kPartnerNegotiates = 0x0d; // and knows next pages, as we do
@@ -38,7 +37,7 @@ void Phy::restart(u64 now_ns) {
     negotiated_at = now_ns + kNegotiation;
 }
 
-u16 Phy::read(PhyReg reg, bool cable) const {
+u16 Phy::read(PhyReg reg, bool cable, Chip chip) const {
     const bool up = link(cable);
     const bool negotiated = up && (pctrl & kNegotiate) != 0;
     switch (reg) {
@@ -46,7 +45,7 @@ u16 Phy::read(PhyReg reg, bool cable) const {
     case PhyReg::PSTATUS:
         return static_cast<u16>(kStatus | (up ? kStatusLink : 0) | (negotiated ? kStatusNegotiated : 0));
     case PhyReg::PHYID: return kPhyId;
-    case PhyReg::EPHYID: return kPhyIdLow;
+    case PhyReg::EPHYID: return chip.phy_id;
     case PhyReg::ANA: return ana;
     case PhyReg::ANLPA: return negotiated ? kPartner : 0;
     case PhyReg::ANE: return negotiated ? kPartnerNegotiates : 0x04;

@@ -1,9 +1,10 @@
-// The PHY inside an 82540EM, as the Marvell 88E1011 that drivers take it for (SDM chapter 11, IEEE 802.3
-// clauses 22, 28 and 40).
+// The PHY of an 82540EM, inside it, as the Marvell 88E1011 that drivers take it for (SDM chapter 11, IEEE
+// 802.3 clauses 22, 28 and 40).
 #pragma once
 
 #include "dm/core/clock.hpp"
 #include "dm/core/fields.hpp"
+#include "dm/devices/net/e1000_chip.hpp"
 
 #include <optional>
 
@@ -62,7 +63,7 @@ struct Phy {
         v("negotiated_at", s.negotiated_at);
     }
 
-    u16 read(PhyReg reg, bool cable) const;
+    u16 read(PhyReg reg, bool cable, Chip chip) const;
     void write(PhyReg reg, u16 value, u64 now_ns);
     /// Back to the values of power-on, negotiating anew.
     void restart(u64 now_ns);
