@@ -259,9 +259,9 @@ def bulk(lab, card, mib):
     guest.destroy()
 
 
-@case("rtl8139: 64 MiB by TCP each way, every byte looked at", 900, order=42, every_time=False)
+@case("rtl8139: 1 GiB by TCP each way, every byte looked at", 3600, order=42, every_time=False)
 def net_bulk_rtl8139(lab):
-    bulk(lab, "rtl8139", 64)
+    bulk(lab, "rtl8139", 1024)
 
 
 @case("e1000: 1 GiB by TCP each way, every byte looked at", 3600, order=42, every_time=False)
