@@ -216,6 +216,71 @@ TEST(Rtl8139Mitigation, NoReportWaitsForAnAgeWhateverTheGuestDid) {
     EXPECT_TRUE(r.irq());
 }
 
+/// Linux 6.1's handler where its polling is at its end: it leaves what was received to the polling, and so in
+/// place, and it does not mask it again.
+TEST(Rtl8139Mitigation, ADriverThatIsInterruptedForEverGetsARest) {
+    MitigationRig r;
+    r.receive();
+    const auto handler = [&r] {
+        const u16 causes = r.isr();
+        r.out(Reg::ISR, causes & ~rtl::ROK, 2);
+    };
+    for (unsigned round = 0; round < 3; ++round) {
+        for (unsigned i = 0; i < InterruptMitigation::kLooks; ++i) {
+            EXPECT_TRUE(r.irq()) << round << " " << i;
+            handler();
+        }
+        EXPECT_FALSE(r.irq()) << round;
+        r.advance(InterruptMitigation::kRestLeast - 1);
+        EXPECT_FALSE(r.irq()) << round;
+        r.advance(1);
+    }
+    EXPECT_TRUE(r.irq());
+    r.serve();
+    r.advance(kSecond);
+    EXPECT_FALSE(r.irq());
+}
+
+TEST(Rtl8139Mitigation, ARestIsAsLongAsTheGuestTakesToAnswer) {
+    constexpr u64 kSlow = 4 * InterruptMitigation::kRestLeast;
+    MitigationRig r;
+    for (unsigned i = 0; i < 64; ++i)
+        r.know_response(kSlow); // it grows slowly
+    r.receive();
+    r.advance(kSlow);
+    for (unsigned i = 0; i < InterruptMitigation::kLooks; ++i)
+        r.isr();
+    EXPECT_FALSE(r.irq()) << "a look alone is enough";
+    r.advance(kSlow - 1);
+    EXPECT_FALSE(r.irq());
+    r.advance(1);
+    EXPECT_TRUE(r.irq());
+}
+
+TEST(Rtl8139Mitigation, WhoeverServesItsInterruptsNeedsNoRest) {
+    MitigationRig r;
+    for (unsigned i = 0; i < 3 * InterruptMitigation::kLooks; ++i) {
+        r.isr(); // a neighbour's interrupt, on the same line
+        r.receive();
+        EXPECT_TRUE(r.irq()) << i;
+        r.isr();
+        r.serve();
+        r.put_rx(i % 8);
+        r.advance(kSecond);
+    }
+}
+
+TEST(Rtl8139Mitigation, AnAcknowledgementEndsTheRest) {
+    MitigationRig r;
+    r.receive();
+    for (unsigned i = 0; i < InterruptMitigation::kLooks; ++i)
+        r.isr();
+    EXPECT_FALSE(r.irq());
+    r.out(Reg::ISR, rtl::ROK, 2);
+    r.receive();
+    EXPECT_TRUE(r.irq());
+}
+
 TEST(Rtl8139Mitigation, AResetForgetsWhatWaits) {
     MitigationRig r;
     r.send(0);

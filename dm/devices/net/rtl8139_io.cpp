@@ -91,7 +91,9 @@ u32 Rtl8139::read_register(Reg reg, unsigned index) {
     case Reg::CAPR: return s_.capr;
     case Reg::CBR: return s_.cbr;
     case Reg::IMR: return s_.imr;
-    case Reg::ISR: InterruptMitigation::looked(s_.mitigation, [this] { return now(); }); return s_.isr;
+    case Reg::ISR:
+        if (InterruptMitigation::looked(s_.mitigation, [this] { return now(); })) derive();
+        return s_.isr;
     case Reg::TCR: return s_.tcr;
     case Reg::RCR: return s_.rcr;
     case Reg::TCTR: return static_cast<u32>((now() - s_.tctr_since) / kTimerPeriod);
