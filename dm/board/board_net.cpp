@@ -32,6 +32,10 @@ Status Board::add_nics(std::vector<NicParts> nics) {
         case NicParts::Model::I82540em: nic.card = e1000(e1000::k82540em); break;
         case NicParts::Model::I82544gc: nic.card = e1000(e1000::k82544gc); break;
         case NicParts::Model::I82545em: nic.card = e1000(e1000::k82545em); break;
+        case NicParts::Model::Ne2kPci:
+            nic.card =
+                std::make_unique<Ne2kPci>(name, std::move(parts.config), timers_, wiring(*device, kIntA));
+            break;
         }
         devices_.push_back(nic.card.get());
         DM_TRY(attach(nic.place, *nic.card));

@@ -495,6 +495,22 @@ TEST_F(NicBoardTest, AnAddressThatIsNoCardsIsNotAnnounced) {
     EXPECT_EQ(nets[0].count, 0U);
 }
 
+TEST_F(BoardTest, AnNe2000ComesAndGoesLikeTheOtherCards) {
+    test::FakeNet net;
+    build([&net](BoardParts& parts) {
+        NicParts& nic = parts.nics.emplace_back();
+        nic.model = NicParts::Model::Ne2kPci;
+        nic.config = {.mac = {0x00, 0x16, 0x3e, 0, 0, 1}, .cable = &net, .rom = {}};
+    });
+    EXPECT_EQ(config(4, 0, 0), 0x8029'10ecU);
+    place(4, pci::BAR0, 0xc300);
+    EXPECT_EQ(board->ports().read(0xc30a, 1), 'P');
+    out(0x10, 2, 2);
+    EXPECT_EQ(config(4, 0, 0), 0xffff'ffffU);
+    EXPECT_EQ(net.frontend, nullptr);
+    board.reset();
+}
+
 TEST_F(BoardTest, UnplugTakesTheDisksAwayBeforeTheWriteReturns) {
     EXPECT_EQ(in(0x10, 2), 0x49d2U);
     out(0x10, 1, 2);
