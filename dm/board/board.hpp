@@ -25,6 +25,7 @@
 #include "dm/devices/isa/misc_ports.hpp"
 #include "dm/devices/net/e1000.hpp"
 #include "dm/devices/net/ne2k_pci.hpp"
+#include "dm/devices/net/pcnet.hpp"
 #include "dm/devices/net/rtl8139.hpp"
 #include "dm/devices/pci/i440fx.hpp"
 #include "dm/devices/pci/pci_host.hpp"
@@ -59,7 +60,7 @@ struct VgaParts {
 };
 
 struct NicParts {
-    enum class Model : u8 { Rtl8139, I82540em, I82544gc, I82545em, Ne2kPci };
+    enum class Model : u8 { Rtl8139, I82540em, I82544gc, I82545em, Ne2kPci, Pcnet };
     Model model = Model::Rtl8139;
     NetCardConfig config;
     std::optional<u8> slot; ///< first free one when not said

@@ -36,6 +36,10 @@ Status Board::add_nics(std::vector<NicParts> nics) {
             nic.card =
                 std::make_unique<Ne2kPci>(name, std::move(parts.config), timers_, wiring(*device, kIntA));
             break;
+        case NicParts::Model::Pcnet:
+            nic.card = std::make_unique<Pcnet>(name, std::move(parts.config), hypervisor_.memory(), timers_,
+                                               wiring(*device, kIntA));
+            break;
         }
         devices_.push_back(nic.card.get());
         DM_TRY(attach(nic.place, *nic.card));

@@ -19,7 +19,8 @@ constexpr std::array kModels{
     CardModel{"e1000", NicParts::Model::I82540em, "e1000"},
     CardModel{"e1000-82544gc", NicParts::Model::I82544gc, "e1000", e1000::k82544gc.device},
     CardModel{"e1000-82545em", NicParts::Model::I82545em, "e1000", e1000::k82545em.device},
-    CardModel{"ne2k_pci", NicParts::Model::Ne2kPci, "ne2k_pci"}};
+    CardModel{"ne2k_pci", NicParts::Model::Ne2kPci, "ne2k_pci"},
+    CardModel{"pcnet", NicParts::Model::Pcnet, "pcnet"}};
 
 /// Of a model that the option table calls implemented.
 const CardModel& card_model(std::string_view name) {

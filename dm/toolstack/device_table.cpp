@@ -53,7 +53,7 @@ constexpr std::array kRows{
     DeviceRow{"i82557b", {}, Nic, kLog, kPvNic},
     DeviceRow{"i82559er", {}, Nic, kLog, kPvNic},
     DeviceRow{"ne2k_pci", {}, Nic, kDone},
-    DeviceRow{"pcnet", {}, Nic, kLog, kPvNic},
+    DeviceRow{"pcnet", {}, Nic, kDone},
     DeviceRow{"tulip", {}, Nic, kLog, kPvNic},
     DeviceRow{"vmxnet3", {}, Nic, kLog, kPvNic},
     DeviceRow{"virtio-net-pci", "virtio-net", Nic, kLog, kPvNic},

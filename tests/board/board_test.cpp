@@ -100,6 +100,17 @@ TEST_F(BoardTest, AnAhciControllerComesBehindTheGraphicsAdapterOrWhereItIsTold) 
     EXPECT_EQ(config(0x1f, 2, 0), 0x29228086U);
 }
 
+TEST_F(BoardTest, APcnetIsBuiltAsItsModelSays) {
+    test::FakeNet net;
+    build([&net](BoardParts& parts) {
+        NicParts& nic = parts.nics.emplace_back();
+        nic.model = NicParts::Model::Pcnet;
+        nic.config = {.mac = {0x00, 0x16, 0x3e, 0, 0, 1}, .cable = &net, .rom = {}};
+    });
+    EXPECT_EQ(config(4, 0, 0), 0x2000'1022U);
+    board.reset();
+}
+
 TEST_F(BoardTest, SoundCardsHaveSlotsNamesAndABackEnd) {
     test::FakeAudio audio;
     build([&](BoardParts& parts) {

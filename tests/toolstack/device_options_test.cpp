@@ -510,7 +510,14 @@ TEST(NicOption, AskedForAnEnforcedMacIsNeverOffWithoutAWord) {
         EXPECT_THAT(error(std::string("-global rtl8139.enforce-mac=") + bad + " -device rtl8139"),
                     AllOf(HasSubstr("-global rtl8139.enforce-mac"), HasSubstr("neither on nor off")));
     EXPECT_THAT(error("-global rtl8193.enforce-mac=on"), HasSubstr("no network card rtl8193"));
-    EXPECT_THAT(machine("-global pcnet.enforce-mac=on").unsupported, ElementsAre(HasSubstr("no effect")));
+    EXPECT_THAT(machine("-global vmxnet3.enforce-mac=on").unsupported, ElementsAre(HasSubstr("no effect")));
+}
+
+TEST(NicOption, APcnetIsEmulated) {
+    const MachineOptions m = machine("-device pcnet");
+    ASSERT_THAT(m.nics, SizeIs(1));
+    EXPECT_TRUE(m.nics[0].emulated);
+    EXPECT_THAT(m.unsupported, IsEmpty());
 }
 
 TEST(NicOption, CardsAreInOrderWithMacsOfTheirOwn) {
