@@ -116,6 +116,37 @@ def net_e1000(lab):
     lab.note(f"{found['ping-small'][0]}; {found['received'][0][65:]}; sent {found['sent'][0]}; interrupts {found['interrupts'][0]}")
 
 
+def other_card(lab, model, driver):
+    """Pings and files by a card that few guests ask for."""
+    transfer = Transfer(lab, 1)
+    guest = lab.linux(model.replace("_", "-"), "net", f"nets={NET} vlan={VLAN}", direct=True, vif=[vif(model)]).create()
+    with vlan(lab):
+        found = guest.results(300)
+    lab.check("error" not in found, f"the guest says: {found.get('error')}")
+    lab.matches("the card", found["card"][0], rf"^eth0 0000:00:04\.0 {driver} {MAC}$")
+    no_loss(lab, found)
+    transfer.check(found)
+    lab.matches("errors", found["errors"][0], r"^0 ")
+    tell_figures(lab, found)
+    guest.destroy()
+
+
+@case("ne2k_pci: pings without loss, files both ways by TCP", 400, order=24, every_time=False)
+def net_ne2k_pci(lab):
+    other_card(lab, "ne2k_pci", "ne2k-pci")
+
+
+@case("pcnet: pings without loss, files both ways by TCP", 400, order=24, every_time=False)
+def net_pcnet(lab):
+    other_card(lab, "pcnet", "pcnet32")
+
+
+@case("e1000-82545em and e1000-82544gc: pings without loss, files both ways by TCP", 400, order=24, every_time=False)
+def net_e1000_siblings(lab):
+    for model in ("e1000-82545em", "e1000-82544gc"):
+        other_card(lab, model, "e1000")
+
+
 def hand_off(lab, name, reboots=0, **keys):
     transfer = Transfer(lab, 4)
     guest = lab.linux(name, "net", f"nets={NET}", direct=True, pv=True, vif=[vif(None)], **keys).create()

@@ -136,6 +136,13 @@ def net_pxe_rtl8139(lab):
     boots_from_the_network(lab, "rtl8139")
 
 
+@case("boot=\"n\" with an e1000-82545em, whose ROM is the e1000's with another name, a pcnet and an ne2k_pci: the same", 600, order=24,
+      every_time=False)
+def net_pxe_others(lab):
+    for model in ("e1000-82545em", "pcnet", "ne2k_pci"):
+        boots_from_the_network(lab, model)
+
+
 @case("boot=\"n\" with an e1000: iPXE fetches a kernel and its ramdisk from dom0, and Linux runs", 500, order=24, every_time=False)
 def net_pxe_kernel(lab):
     boots_a_kernel(lab, "e1000")
