@@ -1,5 +1,7 @@
 #include "firmware/rom_files.hpp"
 
+#include "dm/core/bits.hpp"
+
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -29,7 +31,7 @@ Status check(const std::string& path, const std::vector<u8>& rom) {
 // In an image (PCI Firmware Specification 3.0, 5.1), and in its PCI data structure.
 constexpr std::size_t kUnused = 6; // of a BIOS image; iPXE and QEMU balance the sum there
 constexpr std::size_t kDataPointer = 0x18;
-constexpr std::size_t kDataDevice = 6;
+constexpr std::size_t kDataVendor = 4;    // and device
 constexpr std::size_t kDataLength = 0x10; // of the image, in units of 512 bytes
 constexpr std::size_t kDataCode = 0x14;
 constexpr std::size_t kDataIndicator = 0x15;
@@ -82,14 +84,15 @@ Result<std::vector<u8>> load_rom(std::string_view name, const std::vector<std::s
                 package_of(name));
 }
 
-void set_rom_device(std::span<u8> rom, u16 device) {
+void set_rom_device(std::span<u8> rom, PciId id) {
     while (true) {
         const std::span<u8> data = data_of(rom);
         if (data.empty()) return;
         u8& balance = rom[kUnused];
-        for (unsigned i = 0; i < 2; ++i) {
-            u8& byte = data[kDataDevice + i];
-            const auto wanted = static_cast<u8>(device >> 8 * i);
+        const u32 both = id.vendor | u32{id.device} << 16;
+        for (unsigned i = 0; i < 4; ++i) {
+            u8& byte = data[kDataVendor + i];
+            const u8 wanted = byte_of(both, i);
             if (data[kDataCode] == kBiosCode) balance = static_cast<u8>(balance + byte - wanted);
             byte = wanted;
         }

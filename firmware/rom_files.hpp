@@ -18,8 +18,14 @@ std::vector<std::string> default_directories();
 /// a power of two so that it fits a ROM BAR. The error names the file and the package that brings it.
 Result<std::vector<u8>> load_rom(std::string_view name, const std::vector<std::string>& directories);
 
-/// The PCI device that its images say they are for becomes `device`: firmware runs none that is for another.
-/// For a ROM whose program serves a family of chips, as iPXE's do. What is no image stays as it is.
-void set_rom_device(std::span<u8> rom, u16 device);
+struct PciId {
+    u16 vendor = 0;
+    u16 device = 0;
+};
+
+/// The PCI device that its images say they are for becomes `id`: firmware runs none that is for another. For
+/// a ROM whose program serves more chips than the one that it names, as iPXE's do. What is no image stays as
+/// it is.
+void set_rom_device(std::span<u8> rom, PciId id);
 
 } // namespace dm::firmware

@@ -11,15 +11,17 @@ namespace {
 struct CardModel {
     std::string_view name;
     NicParts::Model parts;
-    std::string_view rom;               ///< the packaged one is called after this
-    std::optional<u16> relabelled = {}; ///< and is for another PCI device than the card's
+    std::string_view rom;                           ///< the packaged one is called after this
+    std::optional<firmware::PciId> relabelled = {}; ///< if the packaged one names another
 };
 constexpr std::array kModels{
     CardModel{"rtl8139", NicParts::Model::Rtl8139, "rtl8139"},
     CardModel{"e1000", NicParts::Model::I82540em, "e1000"},
-    CardModel{"e1000-82544gc", NicParts::Model::I82544gc, "e1000", e1000::k82544gc.device},
-    CardModel{"e1000-82545em", NicParts::Model::I82545em, "e1000", e1000::k82545em.device},
-    CardModel{"ne2k_pci", NicParts::Model::Ne2kPci, "ne2k_pci"},
+    CardModel{"e1000-82544gc", NicParts::Model::I82544gc, "e1000",
+              firmware::PciId{e1000::kIntel, e1000::k82544gc.device}},
+    CardModel{"e1000-82545em", NicParts::Model::I82545em, "e1000",
+              firmware::PciId{e1000::kIntel, e1000::k82545em.device}},
+    CardModel{"ne2k_pci", NicParts::Model::Ne2kPci, "ne2k_pci", firmware::PciId{0x10ec, 0x8029}},
     CardModel{"pcnet", NicParts::Model::Pcnet, "pcnet"}};
 
 /// Of a model that the option table calls implemented.

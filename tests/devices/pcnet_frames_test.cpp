@@ -439,6 +439,7 @@ TEST(PcnetLoopback, WithDxmtfcsTheGuestsFcsIsJudged) {
     right.back() = static_cast<u8>(right.back() ^ 1);
     r.send(1, right);
     EXPECT_EQ(r.rx(1), STP | ENP | PAM | CRC | ERR);
+    EXPECT_EQ(r.rx_data(1, right.size()), right) << "as it came";
     r.send(2, frame, ADD_FCS);
     EXPECT_EQ(r.rx(2), STP | ENP | PAM);
     EXPECT_EQ(r.rx_data(2, frame.size() + 4), with_fcs(frame));

@@ -79,11 +79,9 @@ TEST(SetRomDevice, RelabelsEveryImageAndKeepsTheSumOfTheBiosOnes) {
     rom.insert(rom.end(), efi.begin(), efi.end());
     rom.resize(2048, 0);
     const std::vector<u8> before = rom;
-    set_rom_device(rom, 0x100f);
-    for (const std::size_t place : {0x46, 0x246}) {
-        EXPECT_EQ(rom[place], 0x0f);
-        EXPECT_EQ(rom[place + 1], 0x10);
-    }
+    set_rom_device(rom, {0x10ec, 0x100f});
+    for (const std::size_t place : {0x44, 0x244})
+        EXPECT_THAT(std::span(rom).subspan(place, 4), testing::ElementsAre(0xec, 0x10, 0x0f, 0x10));
     const auto sum = [](std::span<const u8> bytes) {
         return static_cast<u8>(std::accumulate(bytes.begin(), bytes.end(), 0));
     };
@@ -96,17 +94,17 @@ TEST(SetRomDevice, LeavesAloneWhatIsNoImage) {
         std::vector<u8> cut = image(0, true);
         cut.resize(size);
         const std::vector<u8> before = cut;
-        set_rom_device(cut, 0x100f);
+        set_rom_device(cut, {0x8086, 0x100f});
         EXPECT_EQ(cut, before) << size;
     }
     std::vector<u8> far_away = image(0, true);
     far_away[0x18] = far_away[0x19] = 0xff;
     const std::vector<u8> before = far_away;
-    set_rom_device(far_away, 0x100f);
+    set_rom_device(far_away, {0x8086, 0x100f});
     EXPECT_EQ(far_away, before);
     std::vector<u8> endless = image(0, false);
     endless[0x50] = 0; // an image of no length
-    set_rom_device(endless, 0x100f);
+    set_rom_device(endless, {0x8086, 0x100f});
     EXPECT_EQ(endless[0x46], 0x0f);
 }
 

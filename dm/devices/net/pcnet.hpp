@@ -211,7 +211,7 @@ private:
 
     // pcnet_receive.cpp: filter, receive ring, a guest without room
     bool listens() const { return works() && has(pcnet::Csr0::RXON) && !suspended(); }
-    void take_in(std::span<const u8> frame, bool crc_wrong);
+    void take_in(std::span<const u8> frame, std::span<const u8> fcs);
     std::optional<u16> accepted(std::span<const u8> frame) const;
     Stored store(std::span<const u8> frame, std::span<const u8> fcs, u16 matched);
     bool has_room();

@@ -21,7 +21,7 @@ std::optional<std::size_t> stripped(std::span<const u8> frame) {
 
 void Pcnet::receive(std::span<const u8> frame) {
     if (!listens() || loops()) return;
-    take_in(frame, false);
+    take_in(frame, {});
     derive();
 }
 
@@ -36,7 +36,8 @@ std::optional<u16> Pcnet::accepted(std::span<const u8> frame) const {
     return wanted ? std::optional<u16>(LAFM) : std::nullopt;
 }
 
-void Pcnet::take_in(std::span<const u8> frame, bool crc_wrong) {
+/// `fcs`: as it came; empty, if it is as it should be.
+void Pcnet::take_in(std::span<const u8> frame, std::span<const u8> fcs) {
     if (frame.size() < ethernet::kHeader || frame.size() > kReceiveMost) return;
     const std::optional<u16> matched = accepted(frame);
     if (!matched) return;
@@ -48,7 +49,8 @@ void Pcnet::take_in(std::span<const u8> frame, bool crc_wrong) {
     const u32 sum = ethernet::check_sequence(frame);
     const std::array<u8, ethernet::kCheckSequence> sequence{byte_of(sum, 0), byte_of(sum, 1), byte_of(sum, 2),
                                                             byte_of(sum, 3)};
-    std::span<const u8> fcs = sequence;
+    const bool crc_wrong = !fcs.empty() && !std::ranges::equal(fcs, sequence);
+    if (fcs.empty()) fcs = sequence;
     if (const auto length = stripped(frame); length && has(Csr4::ASTRP_RCV)) {
         frame = frame.first(*length);
         fcs = {};
