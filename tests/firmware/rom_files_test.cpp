@@ -80,7 +80,7 @@ TEST(SetRomDevice, RelabelsEveryImageAndKeepsTheSumOfTheBiosOnes) {
     rom.resize(2048, 0);
     const std::vector<u8> before = rom;
     set_rom_device(rom, {0x10ec, 0x100f});
-    for (const std::size_t place : {0x44, 0x244})
+    for (const unsigned place : {0x44U, 0x244U})
         EXPECT_THAT(std::span(rom).subspan(place, 4), testing::ElementsAre(0xec, 0x10, 0x0f, 0x10));
     const auto sum = [](std::span<const u8> bytes) {
         return static_cast<u8>(std::accumulate(bytes.begin(), bytes.end(), 0));

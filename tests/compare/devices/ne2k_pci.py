@@ -85,7 +85,8 @@ def prom(rng):
 def send(rng):
     data = MAC + MAC + b"\x08\x00" + rng.randbytes(rng.choice([46, 47, 300, 1500]))
     page = rng.choice([0x40, 0x46])
-    return [*upload(rng, page << 8, data), command(NODMA | STA), put("TBCR0", 5, len(data)), put("TBCR1", 6, len(data) >> 8), put("TPSR", 4, page),
+    # Sending is bounded in time here.
+    return [Line("tick 1000000", "CLOCK"), *upload(rng, page << 8, data), command(NODMA | STA), put("TBCR0", 5, len(data)), put("TBCR1", 6, len(data) >> 8), put("TPSR", 4, page),
             put("IMR", 15, rng.getrandbits(7)), command(NODMA | STA | TXP), get("CR", 0), get("TSR"), get("ISR"), put("IMR", 15, rng.getrandbits(7)),
             put("ISR", 7, rng.choice([2, 0x40, 0xff])), get("ISR"), *ACKNOWLEDGE, put("IMR", 15, 0)]
 
