@@ -249,6 +249,25 @@ TEST(Ne2kPciReceive, TheLastPageBeforeBnryIsNeverTaken) {
     EXPECT_EQ(r.isr() & OVW, OVW);
 }
 
+/// Linux' driver writes BNRY so when the frame that it has read ended with the ring.
+TEST(Ne2kPciReceive, BnryInFrontOfTheRingIsItsLastPage) {
+    Ne2kPciRig r;
+    r.start(AB, 0x4c, 0x54);
+    r.out8(BNRY, 0x4b);
+    Bytes frame = to(kOwn);
+    frame.resize(505); // three pages
+    r.net.offer(frame);
+    EXPECT_EQ(r.curr(), 0x4fU);
+    r.net.offer(frame);
+    EXPECT_FALSE(r.net.waiting.empty()) << "the ring has no room for one of the usual length";
+    for (unsigned i = 0; i < 8; ++i)
+        r.advance(200 * kMillisecond);
+    EXPECT_EQ(r.curr(), 0x52U);
+    r.net.offer(frame);
+    EXPECT_EQ(r.curr(), 0x52U) << "what the guest has not read stays";
+    EXPECT_EQ(r.isr() & OVW, OVW);
+}
+
 /// Linux' ei_rx_overrun().
 TEST(Ne2kPciReceive, AnOverflowIsToldAndRecoveredFrom) {
     Ne2kPciRig r;

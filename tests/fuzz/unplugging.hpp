@@ -1,6 +1,7 @@
 // A rig of a USB controller whose first device somebody pulls out and plugs in again.
 #pragma once
 
+#include "dm/core/state.hpp"
 #include "dm/devices/usb/usb_device.hpp"
 #include "tests/support/rig.hpp"
 
@@ -18,6 +19,7 @@ template <class R> struct Unplugging final : R {
         R::copy_surroundings(from);
         const auto& other = dynamic_cast<Unplugging&>(from);
         if ((pulled == nullptr) != (other.pulled == nullptr)) move_plug();
+        if (pulled != nullptr) take_state(*other.pulled);
     }
     bool resets_to_power_on() const override { return pulled == nullptr && R::resets_to_power_on(); }
     void move_plug() {
@@ -25,6 +27,14 @@ template <class R> struct Unplugging final : R {
             pulled = this->dev.detach(0);
         else
             this->dev.attach(0, std::move(pulled));
+    }
+    /// The controller's state knows nothing of a device that is not plugged in.
+    void take_state(const UsbDevice& other) {
+        StateWriter writer;
+        other.save(writer);
+        const std::vector<u8> image = std::move(writer).take();
+        auto reader = StateReader::open(image);
+        if (reader.ok() && pulled->prepare(*reader).ok()) pulled->commit();
     }
 
     std::unique_ptr<UsbDevice> pulled;

@@ -6,7 +6,8 @@
 // ISR.RST, half duplex and all that collides.
 // Quirks: bytes from the data port while DCR.WTS is set are words of which half is lost (Linux); the port
 // goes on behind the end of a transfer (Linux reads the PROM that way); page c0 is page 40 (NetWare 3.11);
-// CR.STA does nothing (Linux writes CR without it). Frames for a guest that has no room wait in the back end
+// CR.STA does nothing (Linux writes CR without it); BNRY in front of PSTART is the ring's last page (Linux
+// writes it so). Frames for a guest that has no room wait in the back end
 // for a while before they are dropped. Notes: docs/devices/ne2k_pci.md
 #pragma once
 
@@ -191,6 +192,7 @@ private:
     bool accepted(std::span<const u8> frame) const;
     void miss();
     u8 next_page(u8 number) const;
+    u8 boundary() const;
     std::optional<u8> end_of(std::size_t pages) const;
     Stored store(std::span<const u8> frame);
     bool has_room() const;

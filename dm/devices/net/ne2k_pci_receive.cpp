@@ -63,13 +63,19 @@ u8 Ne2kPci::next_page(u8 number) const {
     return next == s_.pstop ? s_.pstart : next;
 }
 
+/// Linux keeps BNRY a page behind what it reads next: in front of PSTART where it means the last page.
+u8 Ne2kPci::boundary() const {
+    return static_cast<u8>(s_.bnry + 1) == s_.pstart ? static_cast<u8>(s_.pstop - 1) : s_.bnry;
+}
+
 /// Where CURR goes for so many pages. Nothing: it meets BNRY on its way. Equal ones at the start mean an
 /// empty ring, so it is never filled up to BNRY.
 std::optional<u8> Ne2kPci::end_of(std::size_t pages) const {
+    const u8 stop = boundary();
     u8 at = s_.curr;
     for (; pages > 0; --pages) {
         at = next_page(at);
-        if (at == s_.bnry) return std::nullopt;
+        if (at == stop) return std::nullopt;
     }
     return at;
 }
@@ -103,8 +109,8 @@ Ne2kPci::Stored Ne2kPci::store(std::span<const u8> frame) {
 
 /// For a frame of the usual length; a ring too small for one has room when it is empty.
 bool Ne2kPci::has_room() const {
-    return end_of(pages_for(ethernet::kMost + ethernet::kTag)).has_value() || s_.curr == s_.bnry ||
-           s_.curr == next_page(s_.bnry);
+    return end_of(pages_for(ethernet::kMost + ethernet::kTag)).has_value() || s_.curr == boundary() ||
+           s_.curr == next_page(boundary());
 }
 
 /// Frames for which there is no room are better off in the back end's queue than lost: it is a matter of
