@@ -258,7 +258,7 @@ TEST(Rtl8139CPlus, ARingThatIsFilledWithoutAWordIsSeenSoon) {
     for (unsigned i = 0; i < 8; ++i)
         r.put_rx(i);
     EXPECT_EQ(r.net.waiting.size(), 1U);
-    r.advance(Rtl8139::kFirstLook);
+    r.advance(RoomWait::kFirstLook);
     EXPECT_TRUE(r.net.waiting.empty());
 }
 

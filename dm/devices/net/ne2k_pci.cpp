@@ -116,7 +116,7 @@ Status Ne2kPci::valid(const State& state) const {
     if (state.fifo_at >= state.fifo.size() || state.cntr2 > kCounterMost)
         return fail("saved state: {}: a counter beyond its end", name());
     if (state.send_on_at.value_or(0) > kLatest || state.waiting.look_at.value_or(0) > kLatest ||
-        state.slice_end > kLatest || state.waiting.looks > kLooks)
+        state.slice_end > kLatest || !RoomWait::valid(state.waiting))
         return fail("saved state: {}: an impossible time", name());
     if (s_.unplugged && !state.unplugged) return fail("saved state: {}: it was unplugged here", name());
     return {};

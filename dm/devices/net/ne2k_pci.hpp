@@ -15,6 +15,7 @@
 #include "dm/core/clock.hpp"
 #include "dm/devices/net/ne2k_pci_regs.hpp"
 #include "dm/devices/net/net_card.hpp"
+#include "dm/devices/net/room_wait.hpp"
 
 #include <optional>
 
@@ -29,23 +30,7 @@ public:
     static constexpr u32 kSliceBytes = 1U << 20;
     /// Longest frame that is received, without FCS: with a tag.
     static constexpr std::size_t kReceiveMost = ethernet::kMost + ethernet::kTag;
-    /// How long frames wait for a guest that has no room: looks at its ring, each after twice the time.
-    static constexpr u64 kFirstLook = kMillisecond;
-    static constexpr u8 kLooks = 7;
 
-    /// A guest without room for frames.
-    struct Waiting {
-        std::optional<u64> look_at; ///< frames wait in the back end until then
-        u8 looks = 0;
-        bool dropping = false; ///< it was given up; frames are counted and lost
-
-        bool operator==(const Waiting&) const = default;
-        static constexpr void fields(auto&& v, auto& s) {
-            v("look_at", s.look_at);
-            v("looks", s.looks);
-            v("dropping", s.dropping);
-        }
-    };
     struct State {
         Bits<ne2k_pci::Cr> cr{ne2k_pci::kCrAtReset};
         u8 pstart = 0;
@@ -73,7 +58,7 @@ public:
         u8 config3 = ne2k_pci::kConfig3AtReset;
         bool send_packet = false; ///< the remote DMA takes a frame off the ring by itself
         u8 send_packet_next = 0;  ///< and where BNRY goes then
-        Waiting waiting;
+        RoomWait::State waiting;
         u64 slice_end = 0;
         u32 slice_frames = 0;
         u32 slice_bytes = 0;
@@ -196,7 +181,6 @@ private:
     std::optional<u8> end_of(std::size_t pages) const;
     Stored store(std::span<const u8> frame);
     bool has_room() const;
-    void look_for_room();
     void room_may_be_there();
     void look_again();
     void stop_waiting();
@@ -208,6 +192,5 @@ private:
     Timer timer_{timers_, [this] { timer_expired(); }};
 };
 static_assert(covers_every_field<Ne2kPci::State>);
-static_assert(covers_every_field<Ne2kPci::Waiting>);
 
 } // namespace dm

@@ -49,7 +49,7 @@ void Ne2kPci::take_in(std::span<const u8> frame) {
         return miss();
     }
     s_.isr.set(Isr::PRX);
-    look_for_room();
+    RoomWait::taken(s_.waiting, has_room(), [this] { return now(); });
 }
 
 void Ne2kPci::miss() {
@@ -113,17 +113,6 @@ bool Ne2kPci::has_room() const {
            s_.curr == next_page(boundary());
 }
 
-/// Frames for which there is no room are better off in the back end's queue than lost: it is a matter of
-/// microseconds until the guest's driver has been there.
-void Ne2kPci::look_for_room() {
-    if (has_room()) {
-        s_.waiting.dropping = false;
-    } else if (!s_.waiting.dropping) {
-        s_.waiting.look_at = now() + kFirstLook;
-        s_.waiting.looks = 1;
-    }
-}
-
 /// The guest wrote a register: there may be room, or nobody who needs it.
 void Ne2kPci::room_may_be_there() {
     if (!s_.waiting.look_at || (listens() && !has_room())) return;
@@ -132,22 +121,14 @@ void Ne2kPci::room_may_be_there() {
 }
 
 void Ne2kPci::look_again() {
-    Waiting& w = s_.waiting;
     if (!listens() || has_room()) return room_may_be_there();
-    if (w.looks < kLooks) {
-        w.look_at = now() + (kFirstLook << w.looks);
-        ++w.looks;
-        return;
-    }
-    w.dropping = true; // nobody is there; what comes is counted as missed
-    stop_waiting();
+    if (!RoomWait::look_again(s_.waiting, now())) stop_waiting();
 }
 
 /// The back end, which sends nothing until it is asked, may wait although the state has forgotten it: in a
 /// reset.
 void Ne2kPci::stop_waiting() {
-    s_.waiting.look_at.reset();
-    s_.waiting.looks = 0;
+    RoomWait::end(s_.waiting);
     accept_input();
 }
 

@@ -173,7 +173,7 @@ Status Pcnet::valid(const State& state) const {
     for (const std::optional<u64>& at :
          {state.send_on_at, state.poll_at, state.waiting.look_at, state.mitigation.until})
         if (at.value_or(0) > kLatest) return fail("saved state: {}: an impossible deadline", name());
-    if (state.slice_end > kLatest || state.waiting.looks > kLooks || state.poll_backoff > kPollBackoff ||
+    if (state.slice_end > kLatest || !RoomWait::valid(state.waiting) || state.poll_backoff > kPollBackoff ||
         !InterruptMitigation::valid(state.mitigation))
         return fail("saved state: {}: an impossible time", name());
     if (s_.unplugged && !state.unplugged) return fail("saved state: {}: it was unplugged here", name());

@@ -18,6 +18,7 @@
 #include "dm/devices/net/net_card.hpp"
 #include "dm/devices/net/pcnet_descriptor.hpp"
 #include "dm/devices/net/pcnet_regs.hpp"
+#include "dm/devices/net/room_wait.hpp"
 
 #include <memory>
 #include <optional>
@@ -40,9 +41,6 @@ public:
     /// look in vain is followed by one after twice the time.
     static constexpr u64 kPoll = 2 * kMillisecond;
     static constexpr u8 kPollBackoff = 7;
-    /// How long frames wait for a guest that has no room: looks at its ring, each after twice the time.
-    static constexpr u64 kFirstLook = kMillisecond;
-    static constexpr u8 kLooks = 7;
     /// Frames that one interrupt is late for, if the rings are long: else a quarter of the shorter one.
     static constexpr u16 kLate = 8;
 
@@ -56,19 +54,6 @@ public:
             v("index", s.index);
         }
     };
-    /// A guest without room for frames.
-    struct Waiting {
-        std::optional<u64> look_at; ///< frames wait in the back end until then
-        u8 looks = 0;
-        bool dropping = false; ///< it was given up; frames are missed
-
-        bool operator==(const Waiting&) const = default;
-        static constexpr void fields(auto&& v, auto& s) {
-            v("look_at", s.look_at);
-            v("looks", s.looks);
-            v("dropping", s.dropping);
-        }
-    };
     struct State {
         u8 rap = 0;
         std::array<u8, pcnet::kProm> prom{};
@@ -77,7 +62,7 @@ public:
         Ring rx; ///< their addresses are in CSR24, 25, 30 and 31
         Ring tx;
         bool init_waits = false; ///< INIT was set without bus mastering
-        Waiting waiting;
+        RoomWait::State waiting;
         u64 slice_end = 0;
         u32 slice_frames = 0;
         u32 slice_descriptors = 0;
@@ -215,7 +200,6 @@ private:
     std::optional<u16> accepted(std::span<const u8> frame) const;
     Stored store(std::span<const u8> frame, std::span<const u8> fcs, u16 matched);
     bool has_room();
-    void look_for_room();
     void room_may_be_there();
     void look_again();
     void stop_waiting();
@@ -230,6 +214,5 @@ private:
 };
 static_assert(covers_every_field<Pcnet::State>);
 static_assert(covers_every_field<Pcnet::Ring>);
-static_assert(covers_every_field<Pcnet::Waiting>);
 
 } // namespace dm

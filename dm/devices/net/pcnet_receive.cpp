@@ -65,7 +65,7 @@ void Pcnet::take_in(std::span<const u8> frame, std::span<const u8> fcs) {
         return;
     }
     raise_frame(Csr0::RINT);
-    look_for_room();
+    RoomWait::taken(s_.waiting, has_room(), [this] { return now(); });
 }
 
 /// Over as many descriptors as it takes; each is given back before the next one is used. A frame that finds
@@ -124,17 +124,6 @@ bool Pcnet::has_room() {
     return true;
 }
 
-/// Frames for which there is no room are better off in the back end's queue than lost: it is a matter of
-/// microseconds until the guest's driver has been there.
-void Pcnet::look_for_room() {
-    if (has_room()) {
-        s_.waiting.dropping = false;
-    } else if (!s_.waiting.dropping) {
-        s_.waiting.look_at = now() + kFirstLook;
-        s_.waiting.looks = 1;
-    }
-}
-
 /// The guest wrote a register that drivers write when they have made room.
 void Pcnet::room_may_be_there() {
     if (!s_.waiting.look_at || !listens() || !has_room()) return;
@@ -143,23 +132,15 @@ void Pcnet::room_may_be_there() {
 }
 
 void Pcnet::look_again() {
-    Waiting& w = s_.waiting;
     if (!listens()) return stop_waiting();
     if (has_room()) return room_may_be_there();
-    if (w.looks < kLooks) {
-        w.look_at = now() + (kFirstLook << w.looks);
-        ++w.looks;
-        return;
-    }
-    w.dropping = true; // nobody is there; what comes is counted as missed
-    stop_waiting();
+    if (!RoomWait::look_again(s_.waiting, now())) stop_waiting();
 }
 
 /// The back end, which sends nothing until it is asked, may wait although the state has forgotten it: in a
 /// reset.
 void Pcnet::stop_waiting() {
-    s_.waiting.look_at.reset();
-    s_.waiting.looks = 0;
+    RoomWait::end(s_.waiting);
     accept_input();
 }
 

@@ -200,7 +200,7 @@ Status Rtl8139::valid(const State& state) const {
     for (const std::optional<u64>& at :
          {state.timer_at, state.send_on_at, state.waiting.look_at, state.mitigation.until})
         if (at.value_or(0) > kLatest) return fail("saved state: {}: an impossible deadline", name());
-    if (state.tctr_since > kLatest || state.slice_end > kLatest || state.waiting.looks > kLooks ||
+    if (state.tctr_since > kLatest || state.slice_end > kLatest || !RoomWait::valid(state.waiting) ||
         !InterruptMitigation::valid(state.mitigation))
         return fail("saved state: {}: an impossible time", name());
     if (state.timer_at.has_value() != (state.timer_int != 0))

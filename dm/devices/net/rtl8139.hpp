@@ -17,6 +17,7 @@
 #include "dm/devices/net/eeprom_93c46.hpp"
 #include "dm/devices/net/interrupt_mitigation.hpp"
 #include "dm/devices/net/net_card.hpp"
+#include "dm/devices/net/room_wait.hpp"
 #include "dm/devices/net/rtl8139_regs.hpp"
 
 #include <memory>
@@ -39,9 +40,6 @@ public:
     /// RCR), Linux 2 KiB for frames of up to 1788 bytes (8139too.c, RX_BUF_WRAP_PAD); neighbours may send
     /// more.
     static constexpr u32 kWrapMost = 2048;
-    /// How long frames wait for a guest that has no room: looks at its ring, each after twice the time.
-    static constexpr u64 kFirstLook = kMillisecond;
-    static constexpr u8 kLooks = 7;
     /// Frames that one interrupt is late for: half of C mode's descriptors, a quarter of C+ mode's.
     static constexpr u8 kLateCMode = 2;
     static constexpr u8 kLateCPlus = 16;
@@ -67,19 +65,6 @@ public:
             v("rx_ok_phy", s.rx_ok_phy);
             v("rx_ok_brd", s.rx_ok_brd);
             v("rx_ok_mul", s.rx_ok_mul);
-        }
-    };
-    /// A guest without room for frames.
-    struct Waiting {
-        std::optional<u64> look_at; ///< frames wait in the back end until then
-        u8 looks = 0;
-        bool dropping = false; ///< it was given up; frames are counted and lost
-
-        bool operator==(const Waiting&) const = default;
-        static constexpr void fields(auto&& v, auto& s) {
-            v("look_at", s.look_at);
-            v("looks", s.looks);
-            v("dropping", s.dropping);
         }
     };
     struct State {
@@ -120,7 +105,7 @@ public:
         std::array<u8, 2> tx_index{}; ///< of the next descriptor of the normal and the high priority ring
         u8 rx_index = 0;              ///< of the next receive descriptor
         Tally tally;
-        Waiting waiting;
+        RoomWait::State waiting;
         u64 slice_end = 0;
         u32 slice_frames = 0;
         u32 slice_bytes = 0;
@@ -260,7 +245,6 @@ private:
     u32 free_bytes() const;
     u32 read_place() const { return (s_.capr + 16U) & (rtl8139::ring_size(s_.rcr) - 1); }
     bool has_room();
-    void look_for_room();
     void room_may_be_there();
     void look_again();
     void stop_waiting();
@@ -283,6 +267,5 @@ private:
 };
 static_assert(covers_every_field<Rtl8139::State>);
 static_assert(covers_every_field<Rtl8139::Tally>);
-static_assert(covers_every_field<Rtl8139::Waiting>);
 
 } // namespace dm

@@ -74,7 +74,7 @@ void Rtl8139::take_in(std::span<const u8> frame) {
     if (*status == static_cast<u16>(RxStatus::MAR)) ++s_.tally.rx_ok_mul;
     if (*status == static_cast<u16>(RxStatus::PAM)) ++s_.tally.rx_ok_phy;
     raise_frame(Int::ROK);
-    look_for_room();
+    RoomWait::taken(s_.waiting, has_room(), [this] { return now(); });
 }
 
 /// Equal places mean an empty buffer, so it is never filled to the last byte.
@@ -114,17 +114,6 @@ bool Rtl8139::has_room() {
     return rx_base() != 0 && (fetch(rx_base(), s_.rx_index).control & desc::OWN) != 0;
 }
 
-/// Frames for which there is no room are better off in the back end's queue than lost: it is a matter of
-/// microseconds until the guest's driver has been there.
-void Rtl8139::look_for_room() {
-    if (has_room()) {
-        s_.waiting.dropping = false;
-    } else if (!s_.waiting.dropping) {
-        s_.waiting.look_at = now() + kFirstLook;
-        s_.waiting.looks = 1;
-    }
-}
-
 /// The guest wrote a register that drivers write when they have made room.
 void Rtl8139::room_may_be_there() {
     if (!s_.waiting.look_at || !listens() || !has_room()) return;
@@ -133,23 +122,15 @@ void Rtl8139::room_may_be_there() {
 }
 
 void Rtl8139::look_again() {
-    Waiting& w = s_.waiting;
     if (!listens()) return stop_waiting();
     if (has_room()) return room_may_be_there();
-    if (w.looks < kLooks) {
-        w.look_at = now() + (kFirstLook << w.looks);
-        ++w.looks;
-        return;
-    }
-    w.dropping = true; // nobody is there; what comes is counted as missed
-    stop_waiting();
+    if (!RoomWait::look_again(s_.waiting, now())) stop_waiting();
 }
 
 /// The back end, which sends nothing until it is asked, may wait although the state has forgotten it: in a
 /// reset.
 void Rtl8139::stop_waiting() {
-    s_.waiting.look_at.reset();
-    s_.waiting.looks = 0;
+    RoomWait::end(s_.waiting);
     accept_input();
 }
 
