@@ -9,6 +9,7 @@ SECTORS = 8192
 HEADS, SECTORS_PER_TRACK = 16, 63
 NAMES = ["ERROR", "SECTOR_COUNT", "LBA_LOW", "LBA_MID", "LBA_HIGH", "DEVICE"]
 LBA, SECOND = 0x40, 0x10
+MANY = 60   # sectors: commands of so many are asked for 256 as well
 
 NOT_BUSY = Line(f"wait inb {CONTROL:#x} 0x88 0x00", "ALT_STATUS")   # also not before a DMA command is over
 BLOCK_READY = Line(f"wait inb {CONTROL:#x} 0x80 0x00", "ALT_STATUS")
@@ -39,8 +40,10 @@ def address(rng, lba, count, wide, chs=False):
 
 
 def place(rng, most=20):
-    """(first sector, how many), inside the disk, or all of it beyond."""
+    """(first sector, how many, whether they exist): inside the disk, or all of it beyond."""
     count = rng.choice([1, 1, 2, 3, rng.randrange(1, most)])
+    if most >= MANY and rng.random() < 0.04:
+        count = 256  # which 28 bit commands call 0
     if rng.random() < 0.05:
         return SECTORS + rng.randrange(1000), count, False
     return rng.choice([0, SECTORS - count, rng.randrange(SECTORS - count)]), count, True
@@ -130,7 +133,7 @@ def bus_master(register, value, name):
 
 
 def dma(rng):
-    setup, opcode, count, inside = addressed(rng, [0xc8, 0xc9, 0xca, 0xcb], [0x25, 0x35], 60)
+    setup, opcode, count, inside = addressed(rng, [0xc8, 0xc9, 0xca, 0xcb], [0x25, 0x35], MANY)
     reading = opcode in (0xc8, 0xc9, 0x25)
     table, enough, regions = prd_table(rng, 512 * count, ["exact", "exact", "exact", "long", "short" if inside else "exact"])
     lines = [*table, bus_master(0, 8 if reading else 0, "BMICX"), Line(f"outl {BUS_MASTER + 4:#x} {TABLE:#x}", "BMIDTPX"),
