@@ -27,6 +27,9 @@ TEST(Sb16, AnswersAResetAndSaysWhoItIs) {
     EXPECT_EQ(answers(r), "\x39");
     r.dsp({0xe4, 0x5a, 0xe8});
     EXPECT_EQ(answers(r), "\x5a");
+    EXPECT_TRUE(r.reset_dsp());
+    r.dsp({0xe8});
+    EXPECT_EQ(answers(r), "\x5a") << "the test register stays";
     r.dsp({0xe3});
     EXPECT_EQ(answers(r), std::string("COPYRIGHT (C) CREATIVE TECHNOLOGY LTD, 1992.", 45));
     r.dsp({0xd1, 0xd8, 0xd3, 0xd8});

@@ -87,6 +87,7 @@ void Sb16::reset_dsp() {
     State fresh;
     fresh.mixer_index = s_.mixer_index;
     fresh.mixer = s_.mixer;
+    fresh.test = s_.test;
     s_ = fresh;
     answer(sb16::kReady);
 }

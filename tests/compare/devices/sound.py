@@ -1,4 +1,4 @@
-"""AC'97 (82801AA) and ES1370 sound cards: registers, and what a start of a stream shows before time passes."""
+"""AC'97 (82801AA), ES1370 and Sound Blaster 16: registers, and what a start of a stream shows before time passes."""
 from ..device import Device, Register, config_registers
 from ..stream import Line
 from .pci import HEADER
@@ -69,6 +69,56 @@ ES1370 = [
 CONFIG = [*(row for row in HEADER if row[0] not in ("BAR0", "MLT")), ("SVID", 0x2c, 2), ("SID", 0x2e, 2), ("PCISTS", 0x06, 2),
           ("PCICMD", 0x04, 2, {"bits": 0x0005, "values": [5], "never": lambda value: value & 5 != 5})]
 
+SB = 0x220
+MIXER_INDEX, MIXER_DATA, DSP_RESET, DSP_READ, DSP_WRITE, DSP_STATUS, DSP_STATUS16 = (SB + n for n in (4, 5, 6, 0xa, 0xc, 0xe, 0xf))
+# Command, parameters, bytes of the answer. Not here: what begins a block, which takes time.
+DSP = [(0x04, 1, 0), (0x05, 2, 0), (0x40, 1, 0), (0x41, 2, 0), (0x42, 2, 0), (0x48, 2, 0), (0xd1, 0, 0),
+       (0xd3, 0, 0), (0xd9, 0, 0), (0xda, 0, 0), (0xe0, 1, 1), (0xe1, 0, 2), (0xe3, 0, 45), (0xe4, 1, 0), (0xe8, 0, 1)]
+
+
+def dsp_write(value):
+    return [Line(f"inb {DSP_WRITE:#x}", "DSP_BUSY"), Line(f"outb {DSP_WRITE:#x} {value:#x}", "DSP_WRITE")]
+
+
+def answer(length):
+    """Also one byte more than there is: the last one again."""
+    there = Line(f"inb {DSP_STATUS:#x}", "DSP_STATUS")
+    return [there, *[Line(f"inb {DSP_READ:#x}", "DSP_READ"), there] * length]
+
+
+def dsp_command(rng):
+    command, parameters, length = rng.choice(DSP)
+    values = [command, *(rng.getrandbits(8) for _ in range(parameters))]
+    return [line for value in values for line in dsp_write(value)] + answer(length + rng.getrandbits(1))
+
+
+def dsp_reset(rng):
+    """In the middle of a command, and with an answer that nobody took."""
+    lines = dsp_write(rng.choice([0x41, 0xe0, 0xe1, 0xe4])) if rng else []
+    lines += [Line(f"outb {DSP_RESET:#x} 1", "DSP_RESET"), Line(f"outb {DSP_RESET:#x} 0", "DSP_RESET")]
+    return lines + answer(1)
+
+
+def dsp_interrupt(rng):
+    """QEMU answers such a command as well; so an answer of both is read afterwards."""
+    command, acknowledge = rng.choice([(0xf2, DSP_STATUS), (0xf3, DSP_STATUS16)])
+    lines = [*dsp_write(command), Line(f"inb {acknowledge:#x}", "ACKNOWLEDGE"), Line(f"inb {DSP_READ:#x}", "DSP_READ_AFTER_INTERRUPT")]
+    return [*lines, *dsp_write(0xe8), *answer(1)]
+
+
+MIXER = [index for index in range(0x01, 0x48) if index not in (0x04, 0x22, 0x26, 0x28, 0x2e)]  # which are halves of others here
+
+
+def mixer_write(index, value):
+    return [Line(f"outb {MIXER_INDEX:#x} {index:#x}", "MIXER_INDEX"), Line(f"outb {MIXER_DATA:#x} {value:#x}", f"MIXER_{index:02X}")]
+
+
+def mixer(rng):
+    index = rng.choice([*MIXER, 0x80, 0x81, 0x82])
+    lines = mixer_write(index, rng.getrandbits(8)) if index < 0x80 and rng.random() < 0.6 else []
+    return [*lines, Line(f"outb {MIXER_INDEX:#x} {index:#x}", "MIXER_INDEX"), Line(f"inb {MIXER_DATA:#x}", f"MIXER_{index:02X}")]
+
+
 DEVICES = [
     Device("ac97", functions={"ac97": (0x8086, 0x2415)}, options=["-audiodev", "none,id=a", "-device", "AC97,audiodev=a"],
            setup=[Line(f"config_writel ac97 0x10 {NAM:#x}", "BAR0"), Line(f"config_writel ac97 0x14 {NABM:#x}", "BAR1"),
@@ -77,4 +127,7 @@ DEVICES = [
     Device("es1370", functions={"es1370": (0x1274, 0x5000)}, options=["-audiodev", "none,id=a", "-device", "ES1370,audiodev=a"],
            setup=[Line(f"config_writel es1370 0x10 {ES:#x}", "BAR0"), Line("config_writew es1370 0x4 5", "PCICMD")], single=10,
            registers=[*ES1370, *config_registers("es1370", [*CONFIG, ("MINGNT", 0x3e, 1), ("MAXLAT", 0x3f, 1)])]),
+    Device("sb16", options=["-audiodev", "none,id=a", "-device", "sb16,audiodev=a"], single=0,
+           setup=[*dsp_reset(None), *(line for index in MIXER for line in mixer_write(index, 0x5a))],
+           bursts=[(6, dsp_command), (1, dsp_reset), (1, dsp_interrupt), (6, mixer)]),
 ]
