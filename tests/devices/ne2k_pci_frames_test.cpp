@@ -365,10 +365,7 @@ TEST(Ne2kPciLoopback, ACheckSequenceOfTheDriversIsJudged) {
     Ne2kPciRig r;
     r.start();
     r.out8(TCR, 3); // CRC inhibited
-    Bytes frame = to(0xffffffffffff);
-    const u32 sum = ethernet::check_sequence(frame);
-    for (unsigned i = 0; i < 4; ++i)
-        frame.push_back(byte_of(sum, i));
+    Bytes frame = with_fcs(to(0xffffffffffff));
     r.send(frame);
     EXPECT_EQ(r.in8(RSR), 0x21U);
     frame.back() ^= 1;

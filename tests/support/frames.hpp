@@ -2,7 +2,9 @@
 // way.
 #pragma once
 
+#include "dm/core/bits.hpp"
 #include "dm/core/types.hpp"
+#include "dm/devices/net/ethernet.hpp"
 
 #include <initializer_list>
 #include <span>
@@ -102,6 +104,14 @@ inline Bytes make_frame(std::size_t payload, const FrameShape& shape = {}, u8 se
     const u64 length = f.size() - l4;
     put_be(f, shape.field(), 0xffff - slow_sum(std::span(f).subspan(l4), pseudo_sum(f, shape, length)), 2);
     return f;
+}
+
+/// Frame and check sequence as they are on the wire.
+inline Bytes with_fcs(Bytes frame) {
+    const u32 fcs = ethernet::check_sequence(frame);
+    for (unsigned i = 0; i < ethernet::kCheckSequence; ++i)
+        frame.push_back(byte_of(fcs, i));
+    return frame;
 }
 
 /// True when IP header and TCP or UDP have right checksums and lengths.
