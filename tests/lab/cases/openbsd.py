@@ -78,16 +78,31 @@ def openbsd_install(lab):
 
 @case("OpenBSD's rl(4) on libxl's own card: finds it, gets an address by DHCP, pings dom0 without loss", 480, order=26, every_time=False)
 def openbsd_network(lab):
-    guest = lab.guest("openbsdnet", memory=128, boot="d", vif=[vif()], disk=[xl_disk(boot_cd(lab), "hdc", "r", cdrom=True)]).create()
+    network(lab, None, "rl0")
+
+
+@case("OpenBSD's ne(4) on an ne2k_pci: the same", 480, order=26, every_time=False)
+def openbsd_ne2k_pci(lab):
+    network(lab, "ne2k_pci", "ne3")
+
+
+@case("OpenBSD's le(4) on a pcnet: the same", 480, order=26, every_time=False)
+def openbsd_pcnet(lab):
+    network(lab, "pcnet", "le1")
+
+
+def network(lab, model, card):
+    guest = lab.guest(f"openbsd-{card}", memory=128, boot="d", vif=[vif(model)],
+                      disk=[xl_disk(boot_cd(lab), "hdc", "r", cdrom=True)]).create()
     vnc = guest.vnc()
     seen = watch_boot(vnc)
-    for line in ("rl0 at pci0 dev 4 function 0", f"address {MAC[:12]}"):  # the line is full there
+    for line in (f"{card} at pci0 dev 4 function 0", f"address {MAC[:12]}"):  # the line is full there
         lab.check(line in seen, f"OpenBSD does not find '{line}':\n{seen}")
     run = typist(vnc)
     run("s")
     with dhcp_server(lab, 51):
-        run(">/etc/dhclient.conf; dhclient rl0", f"bound to 192.168.{NET}.51")
-    run(f"ifconfig rl0 192.168.{NET}.51; echo set-$?", "set-0")  # the script that does that is not on the floppy
+        run(f">/etc/dhclient.conf; dhclient {card}", f"bound to 192.168.{NET}.51")
+    run(f"ifconfig {card} 192.168.{NET}.51; echo set-$?", "set-0")  # the script that does that is not on the floppy
     run(f"ping -c 50 192.168.{NET}.1", "50 packets received", timeout=120)
     run(f"ping -c 20 -s 1472 192.168.{NET}.1", "20 packets received", timeout=60)
 
