@@ -1,14 +1,30 @@
-// What drivers send to a disk by the Bulk-Only Transport.
+// A USB disk for the rigs of all controllers, and what drivers send to it by the Bulk-Only Transport.
 #pragma once
 
 #include "dm/core/bits.hpp"
 #include "dm/core/types.hpp"
+#include "dm/devices/scsi/scsi_disk.hpp"
+#include "dm/devices/usb/usb_storage.hpp"
+#include "tests/support/fakes.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <vector>
 
 namespace dm::test {
+
+/// No two sectors of 256 KiB are alike.
+inline void fill_usb_disk(FakeBlock& medium) {
+    for (std::size_t i = 0; i < medium.data.size(); ++i)
+        medium.data[i] = static_cast<u8>(i * 37 + i / 512 * 11);
+}
+
+/// `medium` outlives it.
+inline std::unique_ptr<UsbStorage> make_usb_disk(FakeBlock& medium) {
+    const DriveConfig config{.medium = &medium, .serial = "", .model = "", .geometry = {}};
+    return std::make_unique<UsbStorage>("usb-disk", "1", std::make_unique<ScsiDisk>("usb-disk/scsi", config));
+}
 
 /// A command block wrapper (USB Mass Storage Class, Bulk-Only Transport 1.0, 5.1).
 inline std::vector<u8> command_wrapper(std::span<const u8> cdb, u32 expected, bool to_host, u32 tag = 7) {

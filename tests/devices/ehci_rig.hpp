@@ -1,12 +1,11 @@
 // An EHCI controller with devices and its surroundings, and the moves of a driver.
 #pragma once
 
-#include "dm/devices/scsi/scsi_disk.hpp"
 #include "dm/devices/usb/ehci.hpp"
 #include "dm/devices/usb/usb_hub.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
-#include "dm/devices/usb/usb_storage.hpp"
 #include "tests/devices/bulk_only.hpp"
+#include "tests/devices/usb_setup.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -39,13 +38,6 @@ inline constexpr u32 CCS = 1, CSC = 2, PED = 4, PEDC = 8, FPR = 0x40, SUSP = 0x8
                      PP = 0x1000, PO = 0x2000;
 
 using Bytes = std::vector<u8>;
-struct Setup {
-    u8 type;
-    u8 request;
-    u16 value;
-    u16 index;
-    u16 length;
-};
 } // namespace ehci_rig
 
 struct EhciRig : Rig {
@@ -138,22 +130,14 @@ struct EhciRig : Rig {
         port(n, PED | CSC | PEDC);
     }
     /// A control transfer. Nothing: the queue halted, or no end within a while.
-    std::optional<ehci_rig::Bytes> control(u8 address, const ehci_rig::Setup& s,
-                                           const ehci_rig::Bytes& data = {}) {
+    std::optional<ehci_rig::Bytes> control(u8 address, const UsbSetup& s, const ehci_rig::Bytes& data = {}) {
         using namespace ehci_rig;
-        const std::array<u8, 8> raw{s.type,
-                                    s.request,
-                                    byte_of(s.value, 0),
-                                    byte_of(s.value, 1),
-                                    byte_of(s.index, 0),
-                                    byte_of(s.index, 1),
-                                    byte_of(s.length, 0),
-                                    byte_of(s.length, 1)};
+        const std::array<u8, 8> raw = s.bytes();
         hypervisor.ram.view(kSetupData, 8);
         hypervisor.ram.view(kData, 1024);
         std::copy(raw.begin(), raw.end(), ram.begin() + kSetupData);
         std::copy(data.begin(), data.end(), ram.begin() + kData);
-        const bool to_host = (s.type & 0x80) != 0 && s.length > 0;
+        const bool to_host = s.reads();
         const u32 data_qtd = kQtds + 32;
         const u32 status_qtd = kQtds + 64;
         put_qtd(kQtds, s.length > 0 ? data_qtd : status_qtd, T, token(SETUP, 8), kSetupData);
@@ -212,12 +196,7 @@ struct EhciRig : Rig {
         switch (rng.below(7)) {
         case 0: configure(static_cast<unsigned>(rng.below(3)), static_cast<u8>(1 + rng.below(3))); break;
         case 1: poll(static_cast<u8>(1 + rng.below(3)), static_cast<u32>(rng.below(16))); break;
-        case 2:
-            control(static_cast<u8>(rng.below(4)),
-                    {static_cast<u8>(rng.next()), static_cast<u8>(rng.below(16)),
-                     static_cast<u16>(rng.next()), static_cast<u16>(rng.below(4)),
-                     static_cast<u16>(rng.below(80))});
-            break;
+        case 2: control(static_cast<u8>(rng.below(4)), some_setup(rng)); break;
         case 3:
             for (u32 word = 0; word < ehci::kQhWords; ++word)
                 put32(kQueue + 4 * word,
@@ -241,11 +220,8 @@ struct EhciDevicesRig : EhciRig {
     using Bytes = ehci_rig::Bytes;
 
     EhciDevicesRig() {
-        for (u64 i = 0; i < kDiskSize; ++i)
-            disk.data[i] = static_cast<u8>(i * 37 + i / 512 * 11);
-        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
-        dev.attach(1, std::make_unique<UsbStorage>("usb-disk", "1",
-                                                   std::make_unique<ScsiDisk>("usb-disk/scsi", config)));
+        fill_usb_disk(disk);
+        dev.attach(1, make_usb_disk(disk));
         auto made_hub = std::make_unique<UsbHub>("usb-hub", "1");
         hub = made_hub.get();
         dev.attach(2, std::move(made_hub));

@@ -1,13 +1,12 @@
 // A UHCI controller with devices and its surroundings, and the moves of a driver.
 #pragma once
 
-#include "dm/devices/scsi/scsi_disk.hpp"
 #include "dm/devices/usb/uhci.hpp"
 #include "dm/devices/usb/usb_hub.hpp"
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
-#include "dm/devices/usb/usb_storage.hpp"
 #include "tests/devices/bulk_only.hpp"
+#include "tests/devices/usb_setup.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -36,13 +35,6 @@ inline constexpr u16 USBINT = 1, ERROR_INT = 2, RESUME = 4, HSE = 8, HCPE = 0x10
 inline constexpr u16 CCS = 1, CSC = 2, PED = 4, PEDC = 8, RD = 0x40, PR = 0x200, SUSP = 0x1000;
 
 using Bytes = std::vector<u8>;
-struct Setup {
-    u8 type;
-    u8 request;
-    u16 value;
-    u16 index;
-    u16 length;
-};
 } // namespace usb_rig
 
 struct UsbRig : Rig {
@@ -128,22 +120,15 @@ struct UsbRig : Rig {
         reg(portsc, usb_rig::PED | usb_rig::CSC | usb_rig::PEDC);
     }
     /// A control transfer as a queue of descriptors. Nothing: STALL, or no end within a while.
-    std::optional<usb_rig::Bytes> control(u8 address, const usb_rig::Setup& s,
-                                          const usb_rig::Bytes& data = {}, u32 packet = 8) {
+    std::optional<usb_rig::Bytes> control(u8 address, const UsbSetup& s, const usb_rig::Bytes& data = {},
+                                          u32 packet = 8) {
         using namespace usb_rig;
-        const std::array<u8, 8> raw{s.type,
-                                    s.request,
-                                    byte_of(s.value, 0),
-                                    byte_of(s.value, 1),
-                                    byte_of(s.index, 0),
-                                    byte_of(s.index, 1),
-                                    byte_of(s.length, 0),
-                                    byte_of(s.length, 1)};
+        const std::array<u8, 8> raw = s.bytes();
         hypervisor.ram.view(kSetupData, 8);
         hypervisor.ram.view(kData, 1024);
         std::copy(raw.begin(), raw.end(), ram.begin() + kSetupData);
         std::copy(data.begin(), data.end(), ram.begin() + kData);
-        const bool to_host = (s.type & 0x80) != 0 && s.length > 0;
+        const bool to_host = s.reads();
         u32 td = kTds;
         const auto add = [&](u8 pid, u32 length, u32 buffer, u32 flags) {
             put_td(td, (td + 16) | VF, ACTIVE | THREE_ERRORS | flags, token(pid, address, 0, length), buffer);
@@ -207,12 +192,7 @@ struct UsbRig : Rig {
         switch (rng.below(6)) {
         case 0: configure(static_cast<unsigned>(rng.below(2)), static_cast<u8>(1 + rng.below(3))); break;
         case 1: poll(static_cast<u8>(1 + rng.below(3)), static_cast<u32>(rng.below(16))); break;
-        case 2:
-            control(static_cast<u8>(rng.below(4)),
-                    {static_cast<u8>(rng.next()), static_cast<u8>(rng.below(16)),
-                     static_cast<u16>(rng.next()), static_cast<u16>(rng.below(4)),
-                     static_cast<u16>(rng.below(80))});
-            break;
+        case 2: control(static_cast<u8>(rng.below(4)), some_setup(rng)); break;
         case 3:
             put_td(kTds, static_cast<u32>(rng.next()), static_cast<u32>(rng.next()),
                    static_cast<u32>(rng.next()), static_cast<u32>(rng.below(kRamSize)));
@@ -275,11 +255,8 @@ struct UsbDiskRig : UsbRig {
     };
 
     UsbDiskRig() {
-        for (u64 i = 0; i < kDiskSize; ++i)
-            disk.data[i] = static_cast<u8>(i * 37 + i / 512 * 11);
-        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
-        auto made = std::make_unique<UsbStorage>("usb-disk", "1",
-                                                 std::make_unique<ScsiDisk>("usb-disk/scsi", config));
+        fill_usb_disk(disk);
+        auto made = make_usb_disk(disk);
         storage = made.get();
         dev.attach(0, std::move(made));
     }

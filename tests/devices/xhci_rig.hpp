@@ -1,13 +1,12 @@
 // An xHCI controller with devices and its surroundings, and the moves of a driver.
 #pragma once
 
-#include "dm/devices/scsi/scsi_disk.hpp"
 #include "dm/devices/usb/usb_hub.hpp"
 #include "dm/devices/usb/usb_keyboard.hpp"
 #include "dm/devices/usb/usb_pointer.hpp"
-#include "dm/devices/usb/usb_storage.hpp"
 #include "dm/devices/usb/xhci.hpp"
 #include "tests/devices/bulk_only.hpp"
+#include "tests/devices/usb_setup.hpp"
 #include "tests/support/rig.hpp"
 
 namespace dm::test {
@@ -42,13 +41,6 @@ using xhci::Code;
 using xhci::Trb;
 using xhci::TrbType;
 using Bytes = std::vector<u8>;
-struct Setup {
-    u8 type;
-    u8 request;
-    u16 value;
-    u16 index;
-    u16 length;
-};
 constexpr u32 kind(TrbType type) {
     return static_cast<u32>(type) << xhci::kTrbTypeShift;
 }
@@ -273,10 +265,10 @@ struct XhciRig : Rig {
         port(number, PP | CSC | PRC);
     }
     /// A control transfer. Nothing: it failed, or does not end.
-    std::optional<xhci_rig::Bytes> control(unsigned slot, const xhci_rig::Setup& s,
+    std::optional<xhci_rig::Bytes> control(unsigned slot, const UsbSetup& s,
                                            const xhci_rig::Bytes& data = {}) {
         using namespace xhci_rig;
-        const bool in = (s.type & 0x80) != 0 && s.length > 0;
+        const bool in = s.reads();
         put_bytes(kData, data);
         const u64 setup =
             s.type | u64{s.request} << 8 | u64{s.value} << 16 | u64{s.index} << 32 | u64{s.length} << 48;
@@ -368,11 +360,7 @@ struct XhciRig : Rig {
         switch (rng.below(8)) {
         case 0: set_up(static_cast<unsigned>(kFirstUsb2 + rng.below(3))); break;
         case 1: poll(any_slot(), static_cast<u32>(rng.below(16)), static_cast<u32>(rng.below(64))); break;
-        case 2:
-            control(any_slot(), {static_cast<u8>(rng.next()), static_cast<u8>(rng.below(16)),
-                                 static_cast<u16>(rng.next()), static_cast<u16>(rng.below(4)),
-                                 static_cast<u16>(rng.below(80))});
-            break;
+        case 2: control(any_slot(), some_setup(rng)); break;
         case 3:
             command(static_cast<TrbType>(9 + rng.below(16)), kInput,
                     static_cast<u32>(rng.next()) & 0x031f0200);
@@ -436,11 +424,8 @@ struct XhciDiskRig : XhciRig {
     static constexpr u32 kBulkData = xhci_rig::kData + 0x4000;
 
     XhciDiskRig() {
-        for (u64 i = 0; i < kDiskSize; ++i)
-            disk.data[i] = static_cast<u8>(i * 37 + i / 512 * 11);
-        const DriveConfig config{.medium = &disk, .serial = "", .model = "", .geometry = {}};
-        dev.attach(0, std::make_unique<UsbStorage>("usb-disk", "1",
-                                                   std::make_unique<ScsiDisk>("usb-disk/scsi", config)));
+        fill_usb_disk(disk);
+        dev.attach(0, make_usb_disk(disk));
     }
     ~XhciDiskRig() override { dev.detach(0); } // before its medium goes
     bool sends_messages() const override { return true; }
