@@ -2,9 +2,7 @@
 #pragma once
 
 #include "dm/devices/net/e1000.hpp"
-#include "tests/support/fake_net.hpp"
-#include "tests/support/frames.hpp"
-#include "tests/support/rig.hpp"
+#include "tests/devices/net_rig.hpp"
 
 namespace dm::test {
 
@@ -80,12 +78,10 @@ inline constexpr u32 IXSM = 0x100, TXSM = 0x200; ///< in the second
 
 } // namespace e1000
 
-struct E1000Rig : Rig {
-    static constexpr ethernet::Address kMac{0x00, 0x16, 0x3e, 0x00, 0x00, 0x03};
-
+struct E1000Rig : NetRig {
     explicit E1000Rig(std::vector<u8> rom = {}, dm::e1000::Chip chip = dm::e1000::k82540em)
-        : Rig(e1000::kRamSize), dev("e1000", {.mac = kMac, .cable = &net, .rom = std::move(rom)},
-                                    hypervisor.ram, timers, pci_wiring(e1000::kBdf.dev, 1), chip) {
+        : NetRig(e1000::kRamSize), dev("e1000", {.mac = kMac, .cable = &net, .rom = std::move(rom)},
+                                       hypervisor.ram, timers, pci_wiring(e1000::kBdf.dev, 1), chip) {
         pci.attach(e1000::kBdf, dev);
         enable();
     }
@@ -104,16 +100,7 @@ struct E1000Rig : Rig {
                 {Kind::Memory, e1000::kBar + 0x4000, 0x100}, {Kind::Ports, e1000::kPorts, 64},
                 {Kind::Config, e1000::kBdf.devfn(), 256}};
     }
-    void copy_surroundings(Rig& from) override {
-        Rig::copy_surroundings(from);
-        const auto& other = static_cast<E1000Rig&>(from);
-        net.link = other.net.link;
-        net.later = other.net.later;
-        net.waiting = other.net.waiting;
-    }
 
-    /// A reset does not put the cable back.
-    void quiesce() override { net.set_link(true); }
     /// What a driver, a peer or a person who pulls the cable does.
     void stimulate(Rng& rng) override {
         net.keep = 4;
@@ -166,13 +153,6 @@ struct E1000Rig : Rig {
         for (unsigned i = 0; i < bytes; ++i)
             value |= u64{hypervisor.ram.ram[addr + i]} << (8 * i);
         return value;
-    }
-    void put_bytes(u64 addr, std::span<const u8> bytes) {
-        std::copy(bytes.begin(), bytes.end(), ram.begin() + static_cast<std::ptrdiff_t>(addr));
-    }
-    Bytes bytes_at(u64 addr, u64 length) const {
-        const auto begin = hypervisor.ram.ram.begin() + static_cast<std::ptrdiff_t>(addr);
-        return {begin, begin + static_cast<std::ptrdiff_t>(length)};
     }
 
     // Sending.
@@ -249,7 +229,6 @@ struct E1000Rig : Rig {
     }
     void phy(u32 which, u16 value) { reg(e1000::MDIC, 1U << 26 | 1U << 21 | which << 16 | value); }
 
-    FakeNet net;
     u32 tail = 0;
     E1000 dev;
 };

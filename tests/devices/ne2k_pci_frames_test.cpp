@@ -79,7 +79,7 @@ TEST(Ne2kPciSend, APulledCableIsALostCarrier) {
 
 TEST(Ne2kPciSend, ACardWithoutACableSendsToNobody) {
     Ne2kPciRig r;
-    Ne2kPci card("nic1", NetCardConfig{.mac = kMac, .cable = nullptr, .rom = {}}, r.timers,
+    Ne2kPci card("nic1", NetCardConfig{.mac = NetRig::kMac, .cable = nullptr, .rom = {}}, r.timers,
                  r.pci_wiring(5, 1));
     r.pci.attach({0, 5, 0}, card);
     r.pci.config_write({0, 5, 0}, pci::BAR0, 4, 0xc400);

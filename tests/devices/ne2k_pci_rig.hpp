@@ -2,9 +2,7 @@
 #pragma once
 
 #include "dm/devices/net/ne2k_pci.hpp"
-#include "tests/support/fake_net.hpp"
-#include "tests/support/frames.hpp"
-#include "tests/support/rig.hpp"
+#include "tests/devices/net_rig.hpp"
 
 namespace dm::test {
 
@@ -12,7 +10,6 @@ namespace ne2k {
 inline constexpr Bdf kBdf{0, 4, 0};
 inline constexpr Port kPorts = 0xc300;
 inline constexpr unsigned kIntx = 4 * 4;
-inline constexpr ethernet::Address kMac{0x00, 0x16, 0x3e, 0x00, 0x00, 0x03}; ///< where make_frame() sends to
 
 inline constexpr Port kCr = 0x00, kData = 0x10, kReset = 0x1f;
 // Page 0. Those behind a comma share their place with the one before.
@@ -29,9 +26,9 @@ inline constexpr u8 AB = 0x04, AM = 0x08, PRO = 0x10, MON = 0x20;
 inline constexpr u8 kTxPage = 0x40, kRxFirst = 0x4c, kRxEnd = 0x80;
 } // namespace ne2k
 
-struct Ne2kPciRig : Rig {
+struct Ne2kPciRig : NetRig {
     explicit Ne2kPciRig(std::vector<u8> rom = {})
-        : dev("nic0", NetCardConfig{.mac = ne2k::kMac, .cable = &net, .rom = std::move(rom)}, timers,
+        : dev("nic0", NetCardConfig{.mac = kMac, .cable = &net, .rom = std::move(rom)}, timers,
               pci_wiring(ne2k::kBdf.dev, 1)) {
         net.keep = 256;
         pci.attach(ne2k::kBdf, dev);
@@ -51,14 +48,6 @@ struct Ne2kPciRig : Rig {
                 {Kind::Config, ne2k::kBdf.devfn(), 256}};
     }
     bool resets_to_power_on() const override { return !dev.unplugged(); }
-    void quiesce() override { net.set_link(true); } // a reset does not plug the cable in
-    void copy_surroundings(Rig& from) override {
-        Rig::copy_surroundings(from);
-        auto& other = static_cast<Ne2kPciRig&>(from);
-        net.waiting = other.net.waiting;
-        net.link = other.net.link;
-        net.later = other.net.later;
-    }
     /// Some of a driver's work, a frame from the host, or a cable that is pulled.
     void stimulate(Rng& rng) override {
         switch (rng.below(8)) {
@@ -67,13 +56,7 @@ struct Ne2kPciRig : Rig {
         case 2: enable(rng.one_in(4) ? 6 : 7); break;
         case 3:
         case 4: drive(rng); break;
-        default: {
-            static constexpr std::array<std::size_t, 10> kSizes{0, 1, 13, 14, 59, 60, 1514, 1518, 1519, 9000};
-            std::vector<u8> frame = make_frame(1460);
-            frame.resize(kSizes[rng.below(kSizes.size())], 0x55);
-            if (!frame.empty() && rng.one_in(2)) frame[0] = rng.one_in(2) ? 0xff : 1;
-            if (net.waiting.size() < 64) net.offer(std::move(frame));
-        }
+        default: offer_some_frame(rng, 1519); break;
         }
     }
     void drive(Rng& rng) {
@@ -149,7 +132,7 @@ struct Ne2kPciRig : Rig {
         out8(ne2k::IMR, 0x3f);
         out8(ne2k::kCr, 0x40 | ne2k::NODMA | ne2k::STP);
         for (u8 i = 0; i < 6; ++i)
-            out8(static_cast<Port>(ne2k::PAR0 + i), ne2k::kMac[i]);
+            out8(static_cast<Port>(ne2k::PAR0 + i), kMac[i]);
         for (u8 i = 0; i < 8; ++i)
             out8(static_cast<Port>(ne2k::MAR0 + i), 0);
         out8(ne2k::CURR, first);
@@ -204,7 +187,6 @@ struct Ne2kPciRig : Rig {
         return r;
     }
 
-    FakeNet net;
     Ne2kPci dev;
 };
 

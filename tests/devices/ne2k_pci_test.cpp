@@ -179,7 +179,7 @@ TEST(Ne2kPci, AResetStopsAndKeepsTheRest) {
     EXPECT_EQ(r.isr(), RST);
     EXPECT_EQ(r.reg(1, PAR0 + 5), 3U);
     EXPECT_EQ(r.reg(2, 2), 0x80U);
-    EXPECT_EQ(r.get_bytes(0x4000, 6), Bytes(kMac.begin(), kMac.end()));
+    EXPECT_EQ(r.get_bytes(0x4000, 6), Bytes(NetRig::kMac.begin(), NetRig::kMac.end()));
 }
 
 // --- the remote DMA

@@ -2,9 +2,7 @@
 #pragma once
 
 #include "dm/devices/net/pcnet.hpp"
-#include "tests/support/fake_net.hpp"
-#include "tests/support/frames.hpp"
-#include "tests/support/rig.hpp"
+#include "tests/devices/net_rig.hpp"
 
 namespace dm::test {
 
@@ -15,7 +13,6 @@ inline constexpr Bdf kBdf{0, 4, 0};
 inline constexpr Port kPorts = 0xc300;
 inline constexpr u64 kMemory = 0xf3000000;
 inline constexpr unsigned kIntx = 4 * 4;
-inline constexpr ethernet::Address kMac{0x00, 0x16, 0x3e, 0x00, 0x00, 0x03}; ///< where make_frame() sends to
 
 // In guest memory.
 inline constexpr u32 kInitBlock = 0x1000;
@@ -32,9 +29,9 @@ inline constexpr u16 kAllCauses = 0x7f00;
 inline constexpr u16 kWhole = OWN | STP | ENP;
 } // namespace pcn
 
-struct PcnetRig : Rig {
+struct PcnetRig : NetRig {
     explicit PcnetRig(std::vector<u8> rom = {})
-        : dev("nic0", NetCardConfig{.mac = pcn::kMac, .cable = &net, .rom = std::move(rom)}, hypervisor.ram,
+        : dev("nic0", NetCardConfig{.mac = kMac, .cable = &net, .rom = std::move(rom)}, hypervisor.ram,
               timers, pci_wiring(pcn::kBdf.dev, 1)) {
         net.keep = 256;
         pci.attach(pcn::kBdf, dev);
@@ -57,14 +54,6 @@ struct PcnetRig : Rig {
                 {Kind::Config, pcn::kBdf.devfn(), 256}};
     }
     bool resets_to_power_on() const override { return !dev.unplugged(); }
-    void quiesce() override { net.set_link(true); } // a reset does not plug the cable in
-    void copy_surroundings(Rig& from) override {
-        Rig::copy_surroundings(from);
-        auto& other = static_cast<PcnetRig&>(from);
-        net.waiting = other.net.waiting;
-        net.link = other.net.link;
-        net.later = other.net.later;
-    }
     /// Some of a driver's work, a frame from the host, or a cable that is pulled.
     void stimulate(Rng& rng) override {
         switch (rng.below(8)) {
@@ -74,13 +63,7 @@ struct PcnetRig : Rig {
         case 3:
         case 4: drive(rng); break;
         case 5: set_csr(static_cast<u8>(rng.below(128)), static_cast<u16>(rng.next())); break;
-        default: {
-            static constexpr std::array<std::size_t, 10> kSizes{0, 1, 13, 14, 59, 60, 1514, 1518, 4091, 9000};
-            std::vector<u8> frame = make_frame(1460);
-            frame.resize(kSizes[rng.below(kSizes.size())], 0x55);
-            if (!frame.empty() && rng.one_in(2)) frame[0] = rng.one_in(2) ? 0xff : 1;
-            if (net.waiting.size() < 64) net.offer(std::move(frame));
-        }
+        default: offer_some_frame(rng, 4091); break;
         }
     }
     void drive(Rng& rng) {
@@ -145,10 +128,6 @@ struct PcnetRig : Rig {
     pcn::Style style() { return static_cast<pcn::Style>(bcr(pcn::SWSTYLE) & 3); }
 
     // Guest memory.
-    void put_bytes(u64 addr, std::span<const u8> bytes) {
-        hypervisor.ram.view(addr, bytes.size()); // a fuzzer's memory is filled when it is first looked at
-        std::ranges::copy(bytes, ram.begin() + static_cast<std::ptrdiff_t>(addr));
-    }
     void put(u64 addr, u32 value, unsigned size) {
         const std::array<u8, 4> bytes{byte_of(value, 0), byte_of(value, 1), byte_of(value, 2),
                                       byte_of(value, 3)};
@@ -160,16 +139,12 @@ struct PcnetRig : Rig {
             value = value << 8 | hypervisor.ram.ram[addr + i];
         return value;
     }
-    Bytes bytes_at(u64 addr, std::size_t length) const {
-        const auto from = hypervisor.ram.ram.begin() + static_cast<std::ptrdiff_t>(addr);
-        return {from, from + static_cast<std::ptrdiff_t>(length)};
-    }
 
     // Rings. The receive ring's descriptors are the card's, with kRxSize bytes; the others the test's.
     void put_init_block(u16 mode, u8 rlen, u8 tlen) {
         const bool lance = style() == pcn::Style::Lance;
         put(pcn::kInitBlock, mode, 2);
-        put_bytes(pcn::kInitBlock + (lance ? 2 : 4), pcn::kMac);
+        put_bytes(pcn::kInitBlock + (lance ? 2 : 4), kMac);
         put_bytes(pcn::kInitBlock + (lance ? 8 : 12), ladrf);
         if (lance) {
             put(pcn::kInitBlock + 16, pcn::kRxRing | u32{rlen} << 29, 4);
@@ -241,7 +216,6 @@ struct PcnetRig : Rig {
 
     std::array<u8, 8> ladrf{};
     bool dwio = false;
-    FakeNet net;
     Pcnet dev;
 };
 

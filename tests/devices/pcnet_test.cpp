@@ -32,7 +32,7 @@ TEST(Pcnet, ThePromHasTheAddressAndWhatDriversLookFor) {
     unsigned sum = 0;
     for (unsigned i = 0; i < 16; ++i) {
         const u64 byte = r.in(static_cast<Port>(pcn::kPorts + i));
-        EXPECT_TRUE(i >= 6 || byte == pcn::kMac.at(i));
+        EXPECT_TRUE(i >= 6 || byte == NetRig::kMac.at(i));
         if (i != 12 && i != 13) sum += static_cast<unsigned>(byte);
     }
     EXPECT_EQ(r.in(pcn::kPorts + 9), 0x11U);

@@ -2,9 +2,7 @@
 #pragma once
 
 #include "dm/devices/net/rtl8139.hpp"
-#include "tests/support/fake_net.hpp"
-#include "tests/support/frames.hpp"
-#include "tests/support/rig.hpp"
+#include "tests/devices/net_rig.hpp"
 
 namespace dm::test {
 
@@ -15,7 +13,6 @@ inline constexpr Bdf kBdf{0, 4, 0};
 inline constexpr Port kPorts = 0xc300;
 inline constexpr u64 kMemory = 0xf3000000;
 inline constexpr unsigned kIntx = 4 * 4;
-inline constexpr ethernet::Address kMac{0x00, 0x16, 0x3e, 0x00, 0x00, 0x03}; ///< where make_frame() sends to
 
 // In guest memory.
 inline constexpr u32 kRxBuffer = 0x10000; ///< C mode, up to 64 KiB and what WRAP needs
@@ -35,11 +32,11 @@ inline constexpr u32 AAP = 1, APM = 2, AM = 4, AB = 8, WRAP = 0x80;
 inline constexpr u16 CPTX = 1, CPRX = 2, RXCHKSUM = 0x20, RXVLAN = 0x40;
 } // namespace rtl
 
-struct Rtl8139Rig : Rig {
+struct Rtl8139Rig : NetRig {
     using Reg = rtl8139::Reg;
 
     explicit Rtl8139Rig(std::vector<u8> rom = {})
-        : dev("nic0", NetCardConfig{.mac = rtl::kMac, .cable = &net, .rom = std::move(rom)}, hypervisor.ram,
+        : dev("nic0", NetCardConfig{.mac = kMac, .cable = &net, .rom = std::move(rom)}, hypervisor.ram,
               timers, pci_wiring(rtl::kBdf.dev, 1)) {
         net.keep = 256;
         pci.attach(rtl::kBdf, dev);
@@ -61,14 +58,6 @@ struct Rtl8139Rig : Rig {
                 {Kind::Memory, rtl::kMemory + 0xe0, 12},   {Kind::Config, rtl::kBdf.devfn(), 256}};
     }
     bool resets_to_power_on() const override { return !dev.unplugged(); }
-    void quiesce() override { net.set_link(true); } // a reset does not plug the cable in
-    void copy_surroundings(Rig& from) override {
-        Rig::copy_surroundings(from);
-        auto& other = static_cast<Rtl8139Rig&>(from);
-        net.waiting = other.net.waiting;
-        net.link = other.net.link;
-        net.later = other.net.later;
-    }
     /// Some of a driver's work, a frame from the host, or a cable that is pulled.
     void stimulate(Rng& rng) override {
         switch (rng.below(8)) {
@@ -77,13 +66,7 @@ struct Rtl8139Rig : Rig {
         case 2: enable(rng.one_in(4) ? 3 : 7); break;
         case 3: drive_c_mode(rng); break;
         case 4: drive_cplus(rng); break;
-        default: {
-            static constexpr std::array<std::size_t, 10> kSizes{0, 1, 13, 14, 59, 60, 1514, 1518, 4092, 9000};
-            std::vector<u8> frame = make_frame(1460);
-            frame.resize(kSizes[rng.below(kSizes.size())], 0x55);
-            if (!frame.empty() && rng.one_in(2)) frame[0] = rng.one_in(2) ? 0xff : 1;
-            if (net.waiting.size() < 64) net.offer(std::move(frame));
-        }
+        default: offer_some_frame(rng, 4092); break;
         }
     }
     void drive_c_mode(Rng& rng) {
@@ -127,14 +110,6 @@ struct Rtl8139Rig : Rig {
     u32 get32(u64 addr) const {
         const std::vector<u8>& m = hypervisor.ram.ram;
         return m[addr] | u32{m[addr + 1]} << 8 | u32{m[addr + 2]} << 16 | u32{m[addr + 3]} << 24;
-    }
-    void put_bytes(u64 addr, std::span<const u8> bytes) {
-        hypervisor.ram.view(addr, bytes.size());
-        std::ranges::copy(bytes, ram.begin() + static_cast<std::ptrdiff_t>(addr));
-    }
-    Bytes bytes_at(u64 addr, std::size_t length) const {
-        const auto from = hypervisor.ram.ram.begin() + static_cast<std::ptrdiff_t>(addr);
-        return {from, from + static_cast<std::ptrdiff_t>(length)};
     }
 
     // C mode.
@@ -196,7 +171,6 @@ struct Rtl8139Rig : Rig {
         out(Reg::TPPOLL, 0x40, 1);
     }
 
-    FakeNet net;
     Rtl8139 dev;
 };
 

@@ -255,7 +255,7 @@ TEST(Rtl8139, TheGuestSeesTheCablePulledAndPlugged) {
 
 TEST(Rtl8139, ACardWithoutACableHasNoLink) {
     Rtl8139Rig r;
-    Rtl8139 card("nic1", NetCardConfig{.mac = rtl::kMac, .cable = nullptr, .rom = {}}, r.hypervisor.ram,
+    Rtl8139 card("nic1", NetCardConfig{.mac = NetRig::kMac, .cable = nullptr, .rom = {}}, r.hypervisor.ram,
                  r.timers, r.pci_wiring(5, 1));
     r.pci.attach({0, 5, 0}, card);
     r.pci.config_write({0, 5, 0}, pci::BAR0 + 4, 4, 0xf3001000);
