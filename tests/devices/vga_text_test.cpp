@@ -149,6 +149,15 @@ TEST_F(VgaTextTest, TheStartAddressScrollsAndALineCompareSplitsTheScreen) {
     expect_same_as_drawn_afresh();
 }
 
+TEST_F(VgaTextTest, TheStartAddressAloneScrolls) {
+    put(3, 1, 'x', 0x1f);
+    rig.refresh(true);
+    vga.crtc(0x0d, 80);
+    rig.refresh();
+    EXPECT_THAT(screen.changes, Not(IsEmpty()));
+    expect_same_as_drawn_afresh();
+}
+
 TEST_F(VgaTextTest, PanningShiftsDotsOutOnTheLeftAndPresetRowScanLinesOnTop) {
     for (unsigned i = 0; i < 2100; ++i)
         put(i % 80, i / 80, static_cast<u8>(i), 0x07);

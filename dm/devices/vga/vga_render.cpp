@@ -115,10 +115,16 @@ void VgaRender::draw_blank(VgaCanvas& canvas, bool redraw) {
         canvas.put_line(y, line_);
 }
 
+// Comparing all cells is the dearest part of a look at a screen at rest: it is done when there is a reason.
 void VgaRender::draw_text(VgaCanvas& canvas, const VgaFrame& frame, bool redraw) {
     const u64 now = clock_.now_ns();
-    text_.draw(canvas, frame, video_.bytes(), VgaText::cursor_of(regs_), phase_on(now, kCursorPhase),
-               phase_on(now, kBlinkPhase), redraw || dirty_.fonts());
+    const VgaText::Cursor cursor = VgaText::cursor_of(regs_);
+    const TextLook look = {frame.start, cursor, cursor.visible && phase_on(now, kCursorPhase),
+                           frame.blink && phase_on(now, kBlinkPhase)};
+    redraw = redraw || dirty_.fonts();
+    if (!redraw && !dirty_.any() && look == text_look_) return;
+    text_look_ = look;
+    text_.draw(canvas, frame, video_.bytes(), look.cursor, look.cursor_on, look.blink_on, redraw);
 }
 
 bool VgaRender::cells_dirty(const VgaFrame& frame, u32 address, unsigned cells) const {

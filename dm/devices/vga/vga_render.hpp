@@ -28,6 +28,15 @@ public:
     void invalidate() { valid_ = false; }
 
 private:
+    /// What changes a text screen besides its cells, fonts and frame.
+    struct TextLook {
+        u32 start = 0; ///< cell at the top left
+        VgaText::Cursor cursor;
+        bool cursor_on = false; ///< in its bright phase
+        bool blink_on = false;  ///< characters that blink are in theirs
+        bool operator==(const TextLook&) const = default;
+    };
+
     void stop_tracking();
     void draw_blank(VgaCanvas& canvas, bool redraw);
     void draw_text(VgaCanvas& canvas, const VgaFrame& frame, bool redraw);
@@ -56,6 +65,7 @@ private:
     Surface surface_;
     bool tracking_ = false; ///< guest writes are being collected
     VgaText text_;
+    TextLook text_look_;    ///< as drawn last
     VgaCursor cursor_;      ///< as drawn last
     VgaCursor left_cursor_; ///< where it was before
     bool cursor_moved_ = false;
